@@ -1,0 +1,128 @@
+//! One operation of the switch paths, N times on one worker: what the instruction counts are taken from.
+//!
+//! `probe CASE N` with the cases of `operations`; see `tests/instructions.rs`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fiberhost::scheduler::sync::AutoResetEvent;
+use fiberhost::scheduler::{Scheduler, spawn, yield_now};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // As an example without arguments it shows each case once.
+    if arguments.is_empty() {
+        for case in ["yield", "yield_deep", "pingpong", "spawn_join", "fanout"] {
+            run(case, 1000).expect("a known case");
+            println!("{case}: 1000 operations");
+        }
+        return ExitCode::SUCCESS;
+    }
+    let count = arguments.get(1).and_then(|text| text.parse().ok());
+    let (Some(case), Some(count)) = (arguments.first(), count) else {
+        eprintln!("usage: probe CASE N");
+        return ExitCode::from(2);
+    };
+    match run(case, count) {
+        Some(()) => ExitCode::SUCCESS,
+        None => {
+            eprintln!("no case {case}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Nothing but the case's own operations runs meanwhile: one worker, and a quantum that is never over.
+fn run(case: &str, count: u64) -> Option<()> {
+    let operation: fn(u64) = match case {
+        "yield" => |count| yields(count, yield_now),
+        "yield_deep" => |count| yields(count, deep_1),
+        "pingpong" => pingpong,
+        "spawn_join" => spawn_join,
+        "fanout" => fanout,
+        _ => return None,
+    };
+    let scheduler = Scheduler::builder()
+        .workers(1)
+        .quantum(Duration::from_secs(3600))
+        .idle_spin(Duration::ZERO)
+        .build()
+        .expect("one thread");
+    scheduler.run(move || operation(count));
+    Some(())
+}
+
+fn yields(count: u64, step: fn()) {
+    let tasks = [(); 2].map(|()| {
+        spawn(move || {
+            for _ in 0..count / 2 {
+                step();
+            }
+        })
+    });
+    for task in tasks {
+        task.join().expect("it only yields");
+    }
+}
+
+#[inline(never)]
+fn deep_1() {
+    deep_2();
+    std::hint::black_box(());
+}
+
+#[inline(never)]
+fn deep_2() {
+    deep_3();
+    std::hint::black_box(());
+}
+
+#[inline(never)]
+fn deep_3() {
+    deep_4();
+    std::hint::black_box(());
+}
+
+#[inline(never)]
+fn deep_4() {
+    yield_now();
+    std::hint::black_box(());
+}
+
+fn pingpong(count: u64) {
+    let ping = Arc::new(AutoResetEvent::new(false));
+    let pong = Arc::new(AutoResetEvent::new(false));
+    let partner = {
+        let (ping, pong) = (Arc::clone(&ping), Arc::clone(&pong));
+        spawn(move || {
+            for _ in 0..count {
+                ping.wait();
+                pong.set();
+            }
+        })
+    };
+    for _ in 0..count {
+        ping.set();
+        pong.wait();
+    }
+    partner.join().expect("it only answers");
+}
+
+fn spawn_join(count: u64) {
+    for number in 0..count {
+        let task = spawn(move || number);
+        assert_eq!(task.join().expect("it only returns"), number);
+    }
+}
+
+fn fanout(count: u64) {
+    for _ in 0..count / 1000 {
+        let tasks: Vec<_> = (0..1000).map(|number: u64| spawn(move || number)).collect();
+        let sum: u64 = tasks
+            .into_iter()
+            .map(|task| task.join().expect("it only returns"))
+            .sum();
+        assert_eq!(sum, 499_500);
+    }
+}

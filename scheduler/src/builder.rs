@@ -1,0 +1,296 @@
+//! Every limit and default in one place.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::fiber::stack::{self, Guards};
+use crate::join::{self, JoinHandle};
+use crate::scheduler::{Plan, Scheduler, SpawnError};
+use crate::task::{Backing, Priority};
+
+/// 128 KiB: a panic with its backtrace needs 24, a call into a C library often 64.
+#[cfg(not(any(loom, shuttle)))]
+const STACK_SIZE: usize = 128 * 1024;
+/// The checkers' own code runs on the tasks' stacks.
+#[cfg(any(loom, shuttle))]
+const STACK_SIZE: usize = 1024 * 1024;
+const QUANTUM: Duration = Duration::from_millis(4);
+/// Long enough to catch the answer of a peer on another core, short against a time slice.
+#[cfg(not(any(loom, shuttle)))]
+const IDLE_SPIN: Duration = Duration::from_micros(10);
+#[cfg(any(loom, shuttle))]
+const IDLE_SPIN: Duration = Duration::ZERO;
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
+const WARM_STACKS: usize = 1024;
+const WORKERS_MAX: usize = 1024;
+
+/// What happens to a spawn when the limit on live tasks is reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Admission {
+    /// It fails, with [`SpawnError::is_limit`].
+    #[default]
+    Refuse,
+    /// It waits until a task ends.
+    Wait,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) name: String,
+    pub(crate) workers: usize,
+    pub(crate) stack_size: usize,
+    pub(crate) guards: Guards,
+    pub(crate) warm_stacks: usize,
+    pub(crate) handlers_on_task_stacks: bool,
+    pub(crate) quantum: Duration,
+    pub(crate) max_tasks: usize,
+    pub(crate) admission: Admission,
+    pub(crate) idle_spin: Duration,
+    pub(crate) shutdown_limit: Duration,
+    pub(crate) check_invariants: bool,
+    pub(crate) force_migration: bool,
+}
+
+/// Settings of a [`Scheduler`].
+///
+/// ```
+/// use fiberhost_scheduler::Scheduler;
+/// let scheduler = Scheduler::builder().workers(2).name("engine").build()?;
+/// assert_eq!(scheduler.run(|| 6 * 7), 42);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Builder {
+    settings: Settings,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Builder::new()
+    }
+}
+
+impl Builder {
+    /// All defaults.
+    pub fn new() -> Self {
+        Builder {
+            settings: Settings {
+                name: "fiberhost".into(),
+                workers: default_workers(),
+                stack_size: STACK_SIZE,
+                guards: Guards::Best,
+                warm_stacks: WARM_STACKS,
+                handlers_on_task_stacks: false,
+                quantum: QUANTUM,
+                max_tasks: usize::MAX,
+                admission: Admission::Refuse,
+                idle_spin: if default_workers() == 1 {
+                    Duration::ZERO
+                } else {
+                    IDLE_SPIN
+                },
+                shutdown_limit: SHUTDOWN_LIMIT,
+                check_invariants: false,
+                force_migration: false,
+            },
+        }
+    }
+
+    /// How many tasks may run at once. Default: the processors this process may use, by affinity and cgroup quota.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.settings.workers = workers;
+        self
+    }
+
+    /// The workers' threads are called by this name and a number. Default: `fiberhost`.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.settings.name = name.into();
+        self
+    }
+
+    /// Bytes of stack for a task that does not ask for its own size. Rounded up to pages; at least 32 KiB, which a panic
+    /// with its backtrace needs. Default: 128 KiB.
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.settings.stack_size = bytes;
+        self
+    }
+
+    /// How the guard below each stack is made. Default: without cost in mappings where the kernel can.
+    pub fn guards(mut self, guards: Guards) -> Self {
+        self.settings.guards = guards;
+        self
+    }
+
+    /// How many unused stacks keep their pages; those beyond give them back to the kernel. Default: 1024.
+    pub fn warm_stacks(mut self, stacks: usize) -> Self {
+        self.settings.warm_stacks = stacks;
+        self
+    }
+
+    /// Makes room for a signal frame at the entry of each task's stack, at one more page a task: for processes with signal
+    /// handlers that were installed without `SA_ONSTACK` and cannot be changed. Default: no, with a warning at the start if
+    /// there are such handlers.
+    pub fn handlers_on_task_stacks(mut self, room: bool) -> Self {
+        self.settings.handlers_on_task_stacks = room;
+        self
+    }
+
+    /// The time after which [`check_quantum`](crate::check_quantum) yields. Default: 4 ms.
+    pub fn quantum(mut self, quantum: Duration) -> Self {
+        self.settings.quantum = quantum;
+        self
+    }
+
+    /// The most tasks alive at once. Default: no limit, and no cost for counting.
+    pub fn max_tasks(mut self, tasks: usize) -> Self {
+        self.settings.max_tasks = tasks;
+        self
+    }
+
+    /// What a spawn does at that limit. Default: it fails.
+    pub fn admission(mut self, admission: Admission) -> Self {
+        self.settings.admission = admission;
+        self
+    }
+
+    /// How long a worker looks for work before it sleeps, while another worker is awake. Default: 10 µs, or nothing where
+    /// there is one processor.
+    pub fn idle_spin(mut self, time: Duration) -> Self {
+        self.settings.idle_spin = time;
+        self
+    }
+
+    /// How long dropping the last handle waits for tasks. Default: 10 s.
+    pub fn shutdown_limit(mut self, limit: Duration) -> Self {
+        self.settings.shutdown_limit = limit;
+        self
+    }
+
+    /// Checks the scheduler's invariants at every switch, and aborts the process when one is broken. For tests: it is slow.
+    pub fn check_invariants(mut self, check: bool) -> Self {
+        self.settings.check_invariants = check;
+        self
+    }
+
+    /// Sends every mobile task through the common queue at every suspension, so that it often changes its thread.
+    /// For tests of code that claims to be mobile.
+    pub fn force_migration(mut self, force: bool) -> Self {
+        self.settings.force_migration = force;
+        self
+    }
+
+    /// Starts the workers.
+    ///
+    /// # Errors
+    /// `InvalidInput` if there are no workers or more than 1024, if the stack size is 0 or above 1 GiB, or if the quantum
+    /// or the limit on tasks is 0; `Unsupported` under a user shadow stack; otherwise what the system said when it refused a thread. Nothing is left running then.
+    pub fn build(self) -> io::Result<Scheduler> {
+        let settings = self.settings;
+        stack::check_size(settings.stack_size)?;
+        let wrong = if settings.workers == 0 || settings.workers > WORKERS_MAX {
+            Some(format!(
+                "{} workers: must be between 1 and {WORKERS_MAX}",
+                settings.workers
+            ))
+        } else if settings.quantum.is_zero() {
+            Some("a quantum of 0".to_owned())
+        } else if settings.max_tasks == 0 {
+            Some("a limit of 0 live tasks".to_owned())
+        } else {
+            None
+        };
+        match wrong {
+            Some(text) => Err(io::Error::new(io::ErrorKind::InvalidInput, text)),
+            None => Scheduler::start(settings),
+        }
+    }
+}
+
+/// What this process may use, by its affinity mask and its cgroup's quota.
+fn default_workers() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Settings of one task.
+///
+/// ```
+/// use fiberhost_scheduler::{Priority, Scheduler};
+/// let scheduler = Scheduler::new()?;
+/// let task = scheduler.task().name("checkpoint").priority(Priority::Low).spawn(|| 1 + 1)?;
+/// assert_eq!(task.join()?, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct TaskBuilder {
+    scheduler: Scheduler,
+    plan: Plan,
+}
+
+impl TaskBuilder {
+    /// For a task on the scheduler of the calling task.
+    ///
+    /// # Panics
+    /// Outside a task.
+    #[allow(clippy::new_without_default, reason = "it panics outside a task")]
+    pub fn new() -> Self {
+        TaskBuilder::on(
+            Scheduler::current()
+                .expect("TaskBuilder::new is for tasks; elsewhere use Scheduler::task"),
+        )
+    }
+
+    pub(crate) fn on(scheduler: Scheduler) -> Self {
+        TaskBuilder {
+            scheduler,
+            plan: Plan::new(),
+        }
+    }
+
+    /// A name for reports. Default: none.
+    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.plan.name = Some(name.into());
+        self
+    }
+
+    /// How urgently it wants to run.
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.plan.priority = priority;
+        self
+    }
+
+    /// Bytes of stack; sizes other than the scheduler's default are rounded up to a power of two, at least 32 KiB.
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.plan.stack_size = Some(bytes);
+        self
+    }
+
+    /// What it runs on.
+    pub fn backing(mut self, backing: Backing) -> Self {
+        self.plan.backing = backing;
+        self
+    }
+
+    /// Spawns the task. Once started it stays on its thread.
+    ///
+    /// After the shutdown began the closure is dropped at once and [`JoinHandle::join`] says cancelled.
+    ///
+    /// # Errors
+    /// The limit on live tasks is reached, memory was refused, or the stack size is 0 or above 1 GiB.
+    /// The closure is dropped. (A stack refused by the system later is an error of the join.)
+    pub fn spawn<F, T>(self, closure: F) -> Result<JoinHandle<T>, SpawnError>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        join::handle(self.scheduler.core().spawn(&self.plan, closure))
+    }
+
+    pub(crate) fn into_parts(self) -> (Scheduler, Plan) {
+        (self.scheduler, self.plan)
+    }
+}

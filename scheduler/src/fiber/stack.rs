@@ -1,0 +1,471 @@
+//! Stacks: slabs, guards, colours, and where a stack is between two tasks.
+//!
+//! ```text
+//! slab = one mapping of many slots
+//!
+//! slot:  low                                                             high
+//!        | guard, 64 KiB | stack, grows down ........ <- base | head | colour |
+//! ```
+//!
+//! *Guard*: `MADV_GUARD_INSTALL` where the kernel has it, which costs no mapping; `mprotect` elsewhere, which costs two,
+//! so that the number of stacks is limited by `vm.max_map_count`, and says so. 64 KiB because a C function with a large
+//! frame was seen to jump a one-page guard.
+//! *Colour*: tops are shifted by up to 31 cache lines, so that the hot lines of many stacks do not fight for one set.
+//! *Warm*: a stack goes from a finished task to the next one through its worker's cache, then through the depot;
+//! what lies in the depot beyond its limit gives its pages back to the kernel, all but the top.
+//!
+//! Room for unsafe code: mapping memory.
+
+use std::io;
+use std::ptr::NonNull;
+
+use crate::builder::Settings;
+use crate::primitive::{Mutex, Plain};
+
+use super::Fiber;
+
+/// Smallest stack: a panic that prints its backtrace needs 24 KiB.
+pub(crate) const SIZE_MIN: usize = 32 * 1024;
+/// Largest stack.
+pub(crate) const SIZE_MAX: usize = 1 << 30;
+const PAGE: usize = 4096;
+const GUARD: usize = 64 * 1024;
+const SLAB_MAX: usize = 1 << 30;
+const SLOTS_FIRST: usize = 16;
+const COLOURS: usize = 32;
+const LINE: usize = 64;
+/// Stacks a worker keeps for itself, and how many it trades with the depot at once.
+const CACHE_MAX: usize = 64;
+const TRADE: usize = 32;
+
+const MADV_GUARD_INSTALL: libc::c_int = 102;
+
+/// How the guard below each stack is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Guards {
+    /// `MADV_GUARD_INSTALL` where the kernel has it, `mprotect` elsewhere.
+    #[default]
+    Best,
+    /// `mprotect`, which costs two mappings a stack.
+    Mprotect,
+}
+
+/// A stack's memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Memory {
+    /// Lowest usable address, just above the guard.
+    pub(crate) limit: usize,
+    /// One past the highest address, after colouring.
+    pub(crate) top: usize,
+    /// Bytes for the porch.
+    pub(crate) porch: usize,
+}
+
+/// All stacks of one scheduler.
+pub(crate) struct StackPool {
+    state: Mutex<State>,
+    guards: Guards,
+    warm_max: usize,
+    porch: usize,
+}
+
+struct State {
+    classes: Vec<Class>,
+    guarded_by_mprotect: usize,
+    guard_install_refused: bool,
+}
+
+struct Class {
+    size: usize,
+    depot: List,
+    depot_len: usize,
+    slabs: Vec<Slab>,
+    slots_next: usize,
+    created: usize,
+}
+
+struct Slab {
+    base: NonNull<u8>,
+    bytes: usize,
+    slots: usize,
+    used: usize,
+}
+
+// SAFETY: the addresses are handed out one slot at a time; the fibers in the depot belong to nobody else.
+unsafe impl Send for State {}
+
+/// Fibers linked through their `next`. Owner: whoever has the list.
+pub(crate) struct List {
+    first: Plain<*const Fiber>,
+}
+
+impl List {
+    pub(crate) fn new() -> Self {
+        List {
+            first: Plain::new(std::ptr::null()),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn push(&self, fiber: *const Fiber) {
+        // SAFETY: a fiber's memory lives as long as its pool, and nobody else has this one.
+        unsafe { (*fiber).next.set(self.first.get()) };
+        self.first.set(fiber);
+    }
+
+    #[inline(always)]
+    pub(crate) fn pop(&self) -> Option<*const Fiber> {
+        let fiber = self.first.get();
+        if fiber.is_null() {
+            return None;
+        }
+        // SAFETY: as in `push`.
+        self.first.set(unsafe { (*fiber).next.get() });
+        Some(fiber)
+    }
+}
+
+/// A worker's warm stacks of the default size. Owner: the worker.
+pub(crate) struct Cache {
+    list: List,
+    len: Plain<usize>,
+}
+
+impl Cache {
+    pub(crate) fn new() -> Self {
+        Cache {
+            list: List::new(),
+            len: Plain::new(0),
+        }
+    }
+
+    /// A warm stack of the default size.
+    #[inline(always)]
+    pub(crate) fn get_warm(&self) -> Option<*const Fiber> {
+        let fiber = self.list.pop()?;
+        self.len.set(self.len.get() - 1);
+        Some(fiber)
+    }
+
+    /// A stack of this class, warm if there is one.
+    ///
+    /// # Errors
+    /// The kernel refused memory, or the number of mappings would pass its limit.
+    pub(crate) fn get(&self, pool: &StackPool, class: u32) -> io::Result<*const Fiber> {
+        let warm = if class == 0 { self.get_warm() } else { None };
+        match warm {
+            Some(fiber) => Ok(fiber),
+            None => self.get_slow(pool, class),
+        }
+    }
+
+    #[cold]
+    fn get_slow(&self, pool: &StackPool, class: u32) -> io::Result<*const Fiber> {
+        let wanted = if class == 0 { TRADE } else { 1 };
+        let mut found = None;
+        for _ in 0..wanted {
+            let Some(fiber) = pool.pop(class) else { break };
+            match found {
+                None => found = Some(fiber),
+                Some(_) => self.keep(fiber),
+            }
+        }
+        match found {
+            Some(fiber) => Ok(fiber),
+            None => pool.create(class),
+        }
+    }
+
+    fn keep(&self, fiber: *const Fiber) {
+        self.list.push(fiber);
+        self.len.set(self.len.get() + 1);
+    }
+
+    #[inline(always)]
+    pub(crate) fn put(&self, pool: &StackPool, fiber: *const Fiber, class: u32) {
+        if class == 0 && self.len.get() < CACHE_MAX {
+            self.keep(fiber);
+        } else {
+            self.put_slow(pool, fiber, class);
+        }
+    }
+
+    #[cold]
+    fn put_slow(&self, pool: &StackPool, fiber: *const Fiber, class: u32) {
+        pool.push(class, fiber);
+        if class == 0 {
+            self.give_back(pool, TRADE);
+        }
+    }
+
+    fn give_back(&self, pool: &StackPool, how_many: usize) {
+        for _ in 0..how_many {
+            let Some(fiber) = self.list.pop() else { return };
+            self.len.set(self.len.get() - 1);
+            pool.push(0, fiber);
+        }
+    }
+
+    /// Gives everything back, when the worker ends.
+    pub(crate) fn empty(&self, pool: &StackPool) {
+        self.give_back(pool, usize::MAX);
+    }
+}
+
+impl StackPool {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let state = State {
+            classes: vec![Class::new(settings.stack_size)],
+            guarded_by_mprotect: 0,
+            guard_install_refused: false,
+        };
+        StackPool {
+            state: Mutex::new(state),
+            guards: settings.guards,
+            warm_max: settings.warm_stacks,
+            porch: super::PORCH
+                + if settings.handlers_on_task_stacks {
+                    PAGE
+                } else {
+                    0
+                },
+        }
+    }
+
+    /// The class for stacks of at least this size.
+    ///
+    /// # Errors
+    /// `InvalidInput` if the size is 0 or larger than [`SIZE_MAX`].
+    pub(crate) fn class_for(&self, size: usize) -> io::Result<u32> {
+        let size = check_size(size)?;
+        let mut state = self.state.lock();
+        if let Some(index) = state.classes.iter().position(|class| class.size == size) {
+            return Ok(index as u32);
+        }
+        // Few sizes, so that stacks are reused: powers of two beside the default.
+        let size = size.next_power_of_two();
+        if let Some(index) = state.classes.iter().position(|class| class.size == size) {
+            return Ok(index as u32);
+        }
+        state.classes.push(Class::new(size));
+        Ok((state.classes.len() - 1) as u32)
+    }
+
+    /// The usable size of a class.
+    pub(crate) fn class_size(&self, class: u32) -> usize {
+        self.state.lock().classes[class as usize].size
+    }
+
+    /// How many stacks were ever made, and how many bytes are mapped for them.
+    pub(crate) fn totals(&self) -> (usize, usize) {
+        let state = self.state.lock();
+        let created = state.classes.iter().map(|class| class.created).sum();
+        let mapped = state
+            .classes
+            .iter()
+            .flat_map(|class| &class.slabs)
+            .map(|slab| slab.bytes)
+            .sum();
+        (created, mapped)
+    }
+
+    /// How many stacks are not in the depot.
+    #[cfg(any(loom, shuttle))]
+    pub(crate) fn out(&self) -> usize {
+        let state = self.state.lock();
+        state
+            .classes
+            .iter()
+            .map(|class| class.created - class.depot_len)
+            .sum()
+    }
+
+    fn pop(&self, class: u32) -> Option<*const Fiber> {
+        let mut state = self.state.lock();
+        let class = &mut state.classes[class as usize];
+        let fiber = class.depot.pop()?;
+        class.depot_len -= 1;
+        Some(fiber)
+    }
+
+    fn push(&self, class: u32, fiber: *const Fiber) {
+        let mut state = self.state.lock();
+        let class = &mut state.classes[class as usize];
+        class.depot.push(fiber);
+        class.depot_len += 1;
+        if class.depot_len > self.warm_max {
+            // SAFETY: the fiber is ours while the depot is locked and runs no task.
+            unsafe { cool(&*fiber) };
+        }
+    }
+
+    #[cold]
+    fn create(&self, class: u32) -> io::Result<*const Fiber> {
+        let mut state = self.state.lock();
+        let use_mprotect = self.guards == Guards::Mprotect || state.guard_install_refused;
+        if use_mprotect {
+            check_map_count(state.guarded_by_mprotect)?;
+        }
+        let low = state.classes[class as usize].slot()?;
+        let size = state.classes[class as usize].size;
+        if use_mprotect || !install_guard(low) {
+            state.guard_install_refused = true;
+            if let Err(error) = protect_guard(low) {
+                state.classes[class as usize].unslot();
+                return Err(error);
+            }
+            state.guarded_by_mprotect += 1;
+        }
+        let class_state = &mut state.classes[class as usize];
+        let colour = class_state.created % COLOURS;
+        class_state.created += 1;
+        let memory = Memory {
+            limit: low + GUARD,
+            top: low + GUARD + size - colour * LINE,
+            porch: self.porch,
+        };
+        // SAFETY: the slot is fresh memory of ours, readable and writable from `limit` to `top`.
+        Ok(unsafe { Fiber::create(memory) })
+    }
+}
+
+pub(crate) fn check_size(size: usize) -> io::Result<usize> {
+    if size == 0 || size > SIZE_MAX {
+        let text = format!("a stack of {size} bytes: must be between 1 and {SIZE_MAX}");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    Ok(size.max(SIZE_MIN).next_multiple_of(PAGE))
+}
+
+impl Class {
+    fn new(size: usize) -> Self {
+        let size = size.max(SIZE_MIN).next_multiple_of(PAGE);
+        Class {
+            size,
+            depot: List::new(),
+            depot_len: 0,
+            slabs: Vec::new(),
+            slots_next: SLOTS_FIRST,
+            created: 0,
+        }
+    }
+
+    /// The low address of a slot never used before.
+    fn slot(&mut self) -> io::Result<usize> {
+        let stride = self.size + GUARD;
+        if self.slabs.last().is_none_or(|slab| slab.used == slab.slots) {
+            self.slabs
+                .try_reserve(1)
+                .map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+            let slots = self.slots_next.min((SLAB_MAX / stride).max(1));
+            let slab = Slab::map(slots, stride).or_else(|_| Slab::map(1, stride))?;
+            self.slabs.push(slab);
+            self.slots_next *= 2;
+        }
+        let slab = self.slabs.last_mut().expect("there is one with room now");
+        let low = slab.base.addr().get() + slab.used * stride;
+        slab.used += 1;
+        Ok(low)
+    }
+
+    /// Takes the last `slot` back.
+    fn unslot(&mut self) {
+        self.slabs.last_mut().expect("a slot came from it").used -= 1;
+    }
+}
+
+impl Slab {
+    fn map(slots: usize, stride: usize) -> io::Result<Slab> {
+        let bytes = slots * stride;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: a new mapping anywhere.
+        let base = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                bytes,
+                libc::PROT_READ | libc::PROT_WRITE,
+                flags,
+                -1,
+                0,
+            )
+        };
+        if base == libc::MAP_FAILED {
+            let error = io::Error::last_os_error();
+            return Err(io::Error::new(
+                error.kind(),
+                format!("no memory for {slots} stacks of {stride} bytes: {error}"),
+            ));
+        }
+        // SAFETY: our own mapping. A huge page would make one parked task cost 2 MiB; refusal only costs memory.
+        unsafe { libc::madvise(base, bytes, libc::MADV_NOHUGEPAGE) };
+        let base = NonNull::new(base.cast()).expect("a mapping is not at 0");
+        Ok(Slab {
+            base,
+            bytes,
+            slots,
+            used: 0,
+        })
+    }
+}
+
+impl Drop for Slab {
+    fn drop(&mut self) {
+        // SAFETY: our own mapping; the pool goes only after every task and every worker (see `scheduler.rs`).
+        unsafe { libc::munmap(self.base.as_ptr().cast(), self.bytes) };
+    }
+}
+
+fn install_guard(low: usize) -> bool {
+    // SAFETY: memory of our own slab that nobody uses.
+    unsafe { libc::madvise(low as *mut libc::c_void, GUARD, MADV_GUARD_INSTALL) == 0 }
+}
+
+fn protect_guard(low: usize) -> io::Result<()> {
+    // SAFETY: memory of our own slab that nobody uses.
+    if unsafe { libc::mprotect(low as *mut libc::c_void, GUARD, libc::PROT_NONE) } == 0 {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    Err(io::Error::new(
+        error.kind(),
+        format!("no guard for a stack: {error}; see the sysctl vm.max_map_count"),
+    ))
+}
+
+/// Refuses long before the kernel would refuse a mapping to somebody else in the process.
+fn check_map_count(guards: usize) -> io::Result<()> {
+    let limit = std::fs::read_to_string("/proc/sys/vm/max_map_count")
+        .ok()
+        .and_then(|text| text.trim().parse::<usize>().ok())
+        .unwrap_or(65_530);
+    if guards * 2 < limit / 4 * 3 {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::OutOfMemory,
+        format!(
+            "{guards} stacks with mprotect guards use most of the {limit} mappings allowed: \
+             raise the sysctl vm.max_map_count, or use a kernel with MADV_GUARD_INSTALL (6.13)"
+        ),
+    ))
+}
+
+/// Gives a stack's pages back to the kernel, all but the one or two on which its own frames lie.
+///
+/// # Safety
+/// The fiber runs no task.
+unsafe fn cool(fiber: &Fiber) {
+    let memory = fiber.memory();
+    let keep_from = (memory.top - memory.porch - super::HEAD_MAX) & !(PAGE - 1);
+    if keep_from > memory.limit {
+        // SAFETY: below everything that lives on this stack between two tasks (`HEAD_MAX`), in our own slab.
+        unsafe {
+            libc::madvise(
+                memory.limit as *mut libc::c_void,
+                keep_from - memory.limit,
+                libc::MADV_DONTNEED,
+            );
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Who sleeps, and who wakes them.
+//!
+//! # Protocol
+//!
+//! One word counts the workers that *search* for work and those that *sleep*; a locked list names the sleepers.
+//!
+//! Somebody who makes work that any worker could do:
+//!
+//! 1. P1 publishes it (the count of a private part, the shared deque, the injector);
+//! 2. P2 passes a barrier: the light one if it is the owner of a private part, a full fence otherwise;
+//! 3. P3 reads the word. If somebody sleeps and nobody searches, it takes one sleeper off the list, counts it as
+//!    searching in its place, and calls it.
+//!
+//! A worker that found nothing:
+//!
+//! 1. S1 enters the list and counts as sleeping (no longer as searching), with read-modify-writes;
+//! 2. S2 passes the heavy barrier;
+//! 3. S3 looks once more at all places that P1 writes. Something there: it leaves the list and searches again;
+//! 4. S4 otherwise sleeps until it is called or its next timer is due.
+//!
+//! # Why no work is forgotten
+//!
+//! If P3 reads the word before S1, then by the barriers S3 sees what P1 wrote. If it reads it after S1, it sees a sleeper:
+//! either it calls one, or somebody searches. A searcher ends its search in one of two ways. It finds nothing: it is then
+//! the worker of S1 to S3, later than P1. It finds something: if it was the last searcher it passes the baton, that is,
+//! it does P3 itself before it runs what it found.
+//!
+//! Nobody is called while somebody searches, so a burst of work wakes workers one after the other.
+//!
+//! Rejected: the heavy barrier on the pusher's side. Pushes are frequent, sleeping is rare and expensive anyway.
+#![forbid(unsafe_code)]
+
+use crate::primitive::{AtomicU32, Mutex, Ordering};
+
+const SEARCHING: u32 = 1 << 16;
+const SLEEPING: u32 = 1;
+const SLEEPERS: u32 = SEARCHING - 1;
+
+/// What a worker is when it leaves its sleep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Role {
+    /// Somebody called it because there is work; it counts as a searcher.
+    Searcher,
+    /// It was called for something of its own, or its timer is due.
+    Plain,
+}
+
+pub(crate) struct Idle {
+    word: AtomicU32,
+    sleepers: Mutex<Vec<usize>>,
+    searchers_max: u32,
+}
+
+impl Idle {
+    pub(crate) fn new(workers: usize) -> Self {
+        Idle {
+            word: AtomicU32::new(0),
+            sleepers: Mutex::new(Vec::with_capacity(workers)),
+            searchers_max: (workers as u32 / 2).max(1),
+        }
+    }
+
+    /// P3's read: whether somebody ought to be called.
+    #[inline(always)]
+    pub(crate) fn should_call(&self) -> bool {
+        let word = self.word.load(Ordering::Relaxed);
+        word & SLEEPERS != 0 && word < SEARCHING
+    }
+
+    /// Whether anybody would take work: a reason to share.
+    #[inline(always)]
+    pub(crate) fn wants_work(&self) -> bool {
+        self.word.load(Ordering::Relaxed) != 0
+    }
+
+    /// How many sleep now, for the monitor.
+    pub(crate) fn sleeping(&self) -> usize {
+        (self.word.load(Ordering::SeqCst) & SLEEPERS) as usize
+    }
+
+    /// The rest of P3: the sleeper to call, if there is one and nobody searches.
+    pub(crate) fn choose(&self) -> Option<usize> {
+        if !self.should_call() {
+            return None;
+        }
+        let mut sleepers = self.sleepers.lock();
+        if self.word.load(Ordering::Relaxed) >= SEARCHING {
+            return None;
+        }
+        let chosen = sleepers.pop()?;
+        // AcqRel, with the list locked: it sleeps no longer and searches now.
+        self.word.fetch_add(SEARCHING - SLEEPING, Ordering::AcqRel);
+        Some(chosen)
+    }
+
+    /// Begins to search, unless enough others do.
+    pub(crate) fn start_search(&self) -> bool {
+        let mut word = self.word.load(Ordering::Relaxed);
+        while word / SEARCHING < self.searchers_max {
+            match self.word.compare_exchange(
+                word,
+                word + SEARCHING,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return true,
+                Err(now) => word = now,
+            }
+        }
+        false
+    }
+
+    /// A searcher found something. Returns whether it must pass the baton.
+    #[must_use]
+    pub(crate) fn end_search(&self) -> bool {
+        let before = self.word.fetch_sub(SEARCHING, Ordering::AcqRel);
+        if cfg!(feature = "bug_idle_baton") {
+            return false;
+        }
+        before / SEARCHING == 1 && before & SLEEPERS != 0
+    }
+
+    /// S1.
+    pub(crate) fn enter(&self, who: usize, searching: bool) {
+        let mut sleepers = self.sleepers.lock();
+        sleepers.push(who);
+        let change = if searching {
+            SLEEPING.wrapping_sub(SEARCHING)
+        } else {
+            SLEEPING
+        };
+        // SeqCst: S1 before S3; the heavy barrier in between belongs to the caller.
+        self.word.fetch_add(change, Ordering::SeqCst);
+    }
+
+    /// Leaves the list, after S3 found something or after S4.
+    pub(crate) fn leave(&self, who: usize) -> Role {
+        let mut sleepers = self.sleepers.lock();
+        let Some(at) = sleepers.iter().position(|&sleeper| sleeper == who) else {
+            return Role::Searcher;
+        };
+        sleepers.swap_remove(at);
+        self.word.fetch_sub(SLEEPING, Ordering::AcqRel);
+        Role::Plain
+    }
+}

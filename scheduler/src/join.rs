@@ -1,0 +1,467 @@
+//! The end of a task: its result, who waits for it, and the handles by which others reach it.
+//!
+//! Room for unsafe code: taking a result by its type, and the joiner's address in the life word.
+
+use std::any::Any;
+use std::fmt;
+use std::io;
+use std::marker::PhantomData;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::current::{Thread, any, running};
+use crate::park::{self, Limit};
+use crate::scheduler::SpawnError;
+use crate::suspend::Arm;
+use crate::task::state::{Epoch, Stand};
+use crate::task::{Priority, Task, flag, release};
+use crate::wait::{Interrupt, WaitReason, Wake};
+use crate::worker::{make_runnable, make_runnable_from};
+
+/// Why a task has no result.
+pub struct JoinError(Why);
+
+enum Why {
+    Panic(Box<dyn Any + Send>),
+    Cancelled,
+    Refused(io::Error),
+    Itself,
+    Interrupted(Wake),
+}
+
+impl JoinError {
+    pub(crate) fn panic(payload: Box<dyn Any + Send>) -> Self {
+        JoinError(Why::Panic(payload))
+    }
+
+    pub(crate) fn cancelled() -> Self {
+        JoinError(Why::Cancelled)
+    }
+
+    pub(crate) fn refused(error: io::Error) -> Self {
+        JoinError(Why::Refused(error))
+    }
+
+    pub(crate) fn interrupted(wake: Wake) -> Self {
+        JoinError(Why::Interrupted(wake))
+    }
+
+    /// The task panicked.
+    pub fn is_panic(&self) -> bool {
+        matches!(self.0, Why::Panic(_))
+    }
+
+    /// The task was aborted, or its scheduler was shut down before it started.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self.0, Why::Cancelled)
+    }
+
+    /// The system refused the task's stack or thread; its closure was dropped without having been called.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.0, Why::Refused(_))
+    }
+
+    /// A task tried to join itself.
+    pub fn is_deadlock(&self) -> bool {
+        matches!(self.0, Why::Itself)
+    }
+
+    /// The wait for the task was alerted or cancelled; the task itself goes on.
+    pub fn is_interrupted(&self) -> bool {
+        matches!(self.0, Why::Interrupted(_))
+    }
+
+    /// What the task panicked with.
+    ///
+    /// # Panics
+    /// If it did not panic.
+    pub fn into_panic(self) -> Box<dyn Any + Send> {
+        match self.0 {
+            Why::Panic(payload) => payload,
+            _ => panic!("the task did not panic: {self}"),
+        }
+    }
+
+    /// Goes on with the task's panic in the caller, or panics with what went wrong.
+    pub(crate) fn resume(self) -> ! {
+        match self.0 {
+            Why::Panic(payload) => resume_unwind(payload),
+            _ => panic!("{self}"),
+        }
+    }
+}
+
+impl fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "JoinError({self})")
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Why::Panic(payload) => {
+                let text = payload.downcast_ref::<&str>().copied();
+                let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+                write!(
+                    f,
+                    "the task panicked: {}",
+                    text.unwrap_or("(a value that is no text)")
+                )
+            }
+            Why::Cancelled => f.write_str("the task was cancelled"),
+            Why::Refused(error) => write!(f, "the task could not start: {error}"),
+            Why::Itself => f.write_str("a task cannot join itself"),
+            Why::Interrupted(wake) => write!(f, "the wait for the task was interrupted ({wake:?})"),
+        }
+    }
+}
+
+impl std::error::Error for JoinError {}
+
+/// The end of a task that never ran, wherever it was given up.
+pub(crate) fn complete(task: &'static Task) {
+    complete_from(crate::current::thread(), task);
+}
+
+/// The end of a task, on a worker's stack.
+#[inline(always)]
+pub(crate) fn complete_from(here: Option<&'static Thread>, task: &'static Task) {
+    let end = task.life.end();
+    if end.joiner != 0 {
+        wake_joiner(here, end.joiner);
+    }
+    if end.many {
+        return complete_many(task);
+    }
+    if end.last {
+        task.recycle();
+    }
+}
+
+#[inline(always)]
+fn wake_joiner(here: Option<&'static Thread>, joiner: usize) {
+    // SAFETY: only addresses of records stand in the life word.
+    let joiner = unsafe { Task::at(joiner) };
+    joiner.wait.end_joined();
+    make_runnable_from(here, joiner);
+}
+
+#[cold]
+fn complete_many(task: &'static Task) {
+    loop {
+        let joiner = task.joiners.lock().claim_first();
+        let Some(joiner) = joiner else { break };
+        make_runnable(joiner);
+    }
+    release(task);
+}
+
+/// Waits for the end of a task.
+///
+/// One joiner without a time limit stands in the life word itself; others, and those with a limit, in the list.
+#[inline(always)]
+pub(crate) fn wait_for_end(
+    task: &'static Task,
+    reason: WaitReason,
+    limit: Limit,
+    allow: Interrupt,
+) -> Wake {
+    if task.life.is_done() {
+        return Wake::Signalled;
+    }
+    let publish = |me: &'static Task, arm: Arm| {
+        if !arm.is_exclusive() {
+            return stand_in_list(task, me, arm);
+        }
+        let epoch = arm.arm(me);
+        match task.life.stand(me.address()) {
+            Stand::There => Some(epoch),
+            Stand::Done => give_up(me, epoch),
+            Stand::Taken => stand_armed_in_list(task, me, epoch),
+        }
+    };
+    let waited = park::wait_listed(reason, limit, allow, publish, |me| step_back(task, me));
+    if task.life.is_done() {
+        return Wake::Signalled;
+    }
+    debug_assert!(
+        waited.wake != Wake::Signalled,
+        "only the end of the task signals"
+    );
+    waited.wake
+}
+
+#[cold]
+fn stand_in_list(task: &'static Task, me: &'static Task, arm: Arm) -> Option<Epoch> {
+    let mut list = task.joiners.lock();
+    if !task.life.announce_list() && !cfg!(feature = "bug_join_announce") {
+        return None;
+    }
+    let epoch = arm.arm(me);
+    list.push(&me.node, me, epoch, 0);
+    Some(epoch)
+}
+
+#[cold]
+fn stand_armed_in_list(task: &'static Task, me: &'static Task, epoch: Epoch) -> Option<Epoch> {
+    let mut list = task.joiners.lock();
+    if !task.life.announce_list() {
+        return give_up(me, epoch);
+    }
+    list.push(&me.node, me, epoch, 0);
+    Some(epoch)
+}
+
+/// The task is done: the wait that was armed and stands nowhere is taken back.
+#[cold]
+fn give_up(me: &'static Task, epoch: Epoch) -> Option<Epoch> {
+    let mine = me.wait.disarm(epoch);
+    assert!(
+        mine,
+        "an exclusive wait that stands nowhere is its task's alone"
+    );
+    None
+}
+
+#[cold]
+fn step_back(task: &'static Task, me: &'static Task) -> bool {
+    task.life.step_back(me.address()) || task.joiners.lock().remove(&me.node)
+}
+
+/// A task, by which others reach it: to look at it, wake it, stop it, wait for it. Cloning it is cheap.
+///
+/// It keeps the task's record, not the task: a task goes on when all its references are gone.
+pub struct TaskRef {
+    task: &'static Task,
+}
+
+impl TaskRef {
+    /// Takes a reference of its own. The caller has one, or the task is the caller.
+    pub(crate) fn keep(task: &'static Task) -> TaskRef {
+        task.life.keep();
+        TaskRef { task }
+    }
+
+    /// The task's record, kept as long as this reference.
+    pub(crate) fn record(&self) -> &'static Task {
+        self.task
+    }
+
+    /// The task's number, unique in the process.
+    pub fn id(&self) -> u64 {
+        self.task.id.get()
+    }
+
+    /// The task's name, if it was given one.
+    pub fn name(&self) -> Option<Arc<str>> {
+        self.task.name()
+    }
+
+    /// The priority by which it is queued.
+    pub fn priority(&self) -> Priority {
+        self.task.priority()
+    }
+
+    /// Changes the priority; it counts from the next time the task is queued.
+    pub fn set_priority(&self, priority: Priority) {
+        self.task.set_priority(priority);
+    }
+
+    /// What it waits for, as far as can be told from outside.
+    pub fn wait_reason(&self) -> WaitReason {
+        self.task.reason()
+    }
+
+    /// Whether it has ended.
+    pub fn is_finished(&self) -> bool {
+        self.task.life.is_done()
+    }
+
+    /// Gives it the permit of [`park`](crate::park).
+    pub fn unpark(&self) {
+        park::unpark(self.task);
+    }
+
+    /// Ends one wait of the task with [`Wake::Alerted`]: the one that is on, or the next one that can be alerted.
+    pub fn alert(&self) {
+        self.task
+            .interrupt(flag::ALERT, Interrupt::Alert, Wake::Alerted);
+    }
+
+    /// Asks the task to end: its waits, from now on, return [`Wake::Aborted`] where they can say so.
+    /// Waits that cannot (`Mutex::lock`) go on.
+    pub fn cancel(&self) {
+        self.task
+            .interrupt(flag::CANCEL, Interrupt::Abort, Wake::Aborted);
+    }
+
+    /// Ends the task: its wait, or the next one, unwinds it, and [`JoinHandle::join`] says cancelled.
+    ///
+    /// Destructors run, on the task's own thread. Code that catches the unwinding is unwound again at its next wait.
+    /// A task that does not wait is not interrupted; one that has not started ends at its first wait.
+    /// A scope's wait for its children is not cut short.
+    pub fn abort(&self) {
+        self.task
+            .interrupt(flag::ABORT, Interrupt::Unwind, Wake::Aborted);
+    }
+
+    /// Waits for the end of the task. Several may do so.
+    ///
+    /// # Errors
+    /// [`JoinError::is_deadlock`] if the task is the caller; [`JoinError::is_interrupted`] if the wait was alerted or
+    /// cancelled.
+    pub fn wait(&self) -> Result<(), JoinError> {
+        self.wait_limited(Limit::Never).map(drop)
+    }
+
+    /// The same with a time limit. `false`: the limit passed.
+    ///
+    /// # Errors
+    /// As for [`wait`](TaskRef::wait).
+    pub fn wait_for(&self, limit: Duration) -> Result<bool, JoinError> {
+        self.wait_limited(Limit::After(limit))
+    }
+
+    fn wait_limited(&self, limit: Limit) -> Result<bool, JoinError> {
+        if std::ptr::eq(self.task, any()) {
+            return Err(JoinError(Why::Itself));
+        }
+        match park::check(wait_for_end(
+            self.task,
+            WaitReason::Join,
+            limit,
+            Interrupt::Alert,
+        )) {
+            Wake::Signalled => Ok(true),
+            Wake::TimedOut => Ok(false),
+            wake => Err(JoinError(Why::Interrupted(wake))),
+        }
+    }
+}
+
+impl Clone for TaskRef {
+    fn clone(&self) -> Self {
+        TaskRef::keep(self.task)
+    }
+}
+
+impl Drop for TaskRef {
+    fn drop(&mut self) {
+        release(self.task);
+    }
+}
+
+impl PartialEq for TaskRef {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.task, other.task)
+    }
+}
+
+impl Eq for TaskRef {}
+
+impl fmt::Debug for TaskRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskRef")
+            .field("id", &self.id())
+            .field("name", &self.name())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The calling task. On a plain thread, a reference by which others can [unpark](TaskRef::unpark) that thread.
+pub fn current() -> TaskRef {
+    TaskRef::keep(any())
+}
+
+/// The calling task, if the caller is one.
+pub fn try_current() -> Option<TaskRef> {
+    running().map(|(_, task)| TaskRef::keep(task))
+}
+
+/// The number of the worker that runs the calling task, from 0; a mobile task may get another answer after every wait.
+/// `None` on a thread that is no worker.
+#[inline]
+pub fn current_worker() -> Option<usize> {
+    running().map(|(thread, _)| thread.index)
+}
+
+/// The right to a task's result. Dropping it lets the task go on alone.
+pub struct JoinHandle<T> {
+    task: TaskRef,
+    result: PhantomData<fn() -> T>,
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("JoinHandle").field(&self.task).finish()
+    }
+}
+
+/// A handle for a task that was spawned with a closure that returns `T`: it takes over the spawner's reference.
+#[inline(always)]
+pub(crate) fn handle<T>(
+    spawned: Result<&'static Task, SpawnError>,
+) -> Result<JoinHandle<T>, SpawnError> {
+    spawned.map(|task| JoinHandle {
+        task: TaskRef { task },
+        result: PhantomData,
+    })
+}
+
+impl<T> JoinHandle<T> {
+    /// Waits for the task and takes its result. From a task it parks, from a plain thread it blocks.
+    ///
+    /// # Errors
+    /// The task panicked, was aborted or could not start; the task is the caller; or the caller's wait was alerted or
+    /// cancelled, and then the task goes on without a handle.
+    #[inline]
+    pub fn join(self) -> Result<T, JoinError> {
+        match self.wait_to_take(Limit::Never) {
+            Ok(_) => self.take(),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The same with a time limit.
+    ///
+    /// # Errors
+    /// The handle itself, if the limit passed first. Inside, as for [`join`](JoinHandle::join).
+    pub fn join_for(self, limit: Duration) -> Result<Result<T, JoinError>, JoinHandle<T>> {
+        match self.wait_to_take(Limit::After(limit)) {
+            Ok(true) => Ok(self.take()),
+            Ok(false) => Err(self),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    #[inline(always)]
+    fn wait_to_take(&self, limit: Limit) -> Result<bool, JoinError> {
+        if self.task.task.life.is_done() {
+            return Ok(true);
+        }
+        self.task.wait_limited(limit)
+    }
+
+    #[inline(always)]
+    fn take(self) -> Result<T, JoinError> {
+        // SAFETY: the handle was made for a closure that returns `T`, the task is done, and the handle goes with this call.
+        unsafe { self.task.task.payload.take::<T>() }
+    }
+
+    /// Whether the task has ended.
+    pub fn is_finished(&self) -> bool {
+        self.task.is_finished()
+    }
+
+    /// The task.
+    pub fn task(&self) -> &TaskRef {
+        &self.task
+    }
+
+    /// Ends the task: see [`TaskRef::abort`].
+    pub fn abort(&self) {
+        self.task.abort();
+    }
+}

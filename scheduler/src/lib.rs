@@ -1,0 +1,165 @@
+//! A user-mode task scheduler: many tasks with stacks of their own on a few threads.
+//!
+//! A *task* is a closure that may stop wherever it stands, any number of calls deep, and go on later.
+//! Its thread runs other tasks meanwhile. Nothing has to be `async`, and no code between the task's first function and
+//! the one that waits has to know.
+//!
+//! ```
+//! use fiberhost_scheduler::sync::channel;
+//! use fiberhost_scheduler::{run, scope};
+//!
+//! let sum = run(|| {
+//!     let (sender, receiver) = channel::bounded(4);
+//!     scope(|scope| {
+//!         scope.spawn(|| {
+//!             // The sender goes with this task, and with the sender the channel ends.
+//!             let sender = sender;
+//!             for number in 1..=100_u64 {
+//!                 // Parks while the channel is full.
+//!                 sender.send(number).expect("the receiver is there");
+//!             }
+//!         });
+//!         // Parks while the channel is empty.
+//!         receiver.iter().map(|number| number * number).sum::<u64>()
+//!     })
+//! });
+//! assert_eq!(sum, 338_350);
+//! ```
+//!
+//! [`run`] starts a scheduler with all defaults for one closure; [`Scheduler::builder`] starts one to keep.
+//! [`spawn`], [`scope`] and [`TaskBuilder`] make tasks; a task waits with what is in [`sync`], with [`park`] and [`sleep`],
+//! or by joining another. Everything in [`sync`] also works between tasks and plain threads.
+//!
+//! # Words
+//!
+//! | our word | meaning | SQLOS | Go | JDK |
+//! |---|---|---|---|---|
+//! | scheduler | the whole: workers, queues, limits | node | sched | scheduler |
+//! | slot | the right to run tasks, with the queues of what may move | scheduler | P | |
+//! | worker | an OS thread that holds a slot | scheduler's owner | M with P | carrier |
+//! | task | unit of work with identity, state, priority | task | g | virtual thread |
+//! | fiber | the stack on which a started task runs | worker (fiber mode) | g's stack | continuation |
+//! | park, wake | stop until told; the telling | wait, signal | gopark, goready | park, unpark |
+//! | wait reason | why it stopped | wait type | waitReason | thread state |
+//! | bound, mobile | whether a started task stays on its thread or may change it | | | |
+//! | native section | code the scheduler cannot see into, from leave to enter (still to come) | preemptive mode | syscall | pinned |
+//! | stay, own | counts that keep a task on its OS thread; own also keeps the thread for it | | LockOSThread | pin |
+//! | quantum | time after which a polite task yields | quantum | slice | |
+//!
+//! # The life of a task
+//!
+//! ```text
+//! built -> queued -> picked up by a worker -> runs on a fiber -> gives the thread back, with a word that says why
+//!            ^                                                         |
+//!            |                                                         v
+//!            +--- woken <--- parked <--------------------------- settled by the worker ---> done
+//!            |                                                         |
+//!            +------------------------- yielded -----------------------+
+//! ```
+//!
+//! A task that has not started stands in a queue of the slot where it was spawned (in the common queue, if a plain thread
+//! spawned it) and may be taken by any worker.
+//! The worker that starts it gives it a stack. What a task waits for is arranged after the switch, by the worker on its own
+//! stack (*settled*): so nobody can wake a task whose registers are not saved yet, and no lock is held across a switch.
+//! Every wait ends in exactly one way: signalled, timed out, alerted or aborted ([`Wake`]).
+//!
+//! # What `spawn` claims
+//!
+//! The compiler checks that a task's closure is `Send`: until the task starts, any worker may take it.
+//! It does not check what lies on the task's stack later: guards of locks, `Rc`s, references into thread-locals.
+//! So a started task stays on the thread where it started (it is *bound*), unless its creator vouched for it with the
+//! unsafe [`TaskBuilder::spawn_mobile`].
+//!
+//! What remains is that other tasks run on the same thread while one waits.
+//! The claim is: **`spawn` is sound for code whose thread-local scopes do not assume that stacks end in order.**
+//! A library makes that assumption if it keeps a pointer to something on the stack in a thread-local for the length of a
+//! call, and restores the one before at the end. With such a scope open a task must not wait.
+//!
+//! # Limits
+//!
+//! - *Cooperative.* Code that never waits or yields holds its worker; so does a system call that blocks.
+//!   Others may take what stands in that worker's slot, but the tasks bound to its thread wait.
+//!   Long computations call [`check_quantum`].
+//! - *Bound tasks are not spread again.* Work spreads as tasks that have not started. A few tasks that live long may all have
+//!   started on one worker: prefer a task for each item to a task for each stage.
+//! - *Stacks have a fixed size*, 128 KiB by default. An overflow hits the guard below the stack and ends the process by
+//!   SIGSEGV, without a report that names the task.
+//! - *Locks of the thread.* A guard of a lock of std or parking_lot that is held across a wait blocks the worker of whoever
+//!   wants that lock, and if that is the holder's own thread, for ever. Use the locks in [`sync`].
+//! - *Scoped pointers in thread-locals*: see above.
+//! - *State of the thread.* `errno`, the floating-point modes and the signal mask belong to the thread, not to the task:
+//!   other tasks may have changed them after a wait.
+//! - *Unwinding.* [`TaskRef::abort`], [`timeout`] and the shutdown end a task by unwinding: with `panic = "abort"` they end
+//!   the process. Code that catches every unwinding is unwound again at its next wait.
+//! - *Signals.* A handler that may run on a worker's thread needs `SA_ONSTACK`: the entry of each stack is smaller than a
+//!   signal's frame. A start warns of others; [`Builder::handlers_on_task_stacks`] makes room for them.
+//! - *Processes.* A forked child may only call exec. A library that contains this crate must not be unloaded.
+//! - *Shadow stacks* would see every switch as an attack: where the process has them no scheduler starts.
+//! - *Memory.* The records of ended tasks are used again, and not given back to the system.
+//! - *Systems.* Linux only, and x86-64 is what is tested.
+//!
+//! # How it is built
+//!
+//! The modules in reading order; all but [`sync`] and [`native`] are private, and what is public of them is named here.
+//!
+//! 1. `primitive`: the one door to atomics, locks, cells, clock and threads, so that checkers can replace them;
+//!    in it the asymmetric barrier, the owner-biased lock and the place where a thread sleeps.
+//! 2. `wait`: why a task waits, and what ended the wait.
+//! 3. `task`: the record of a task; its two shared words (`task::state`), its closure and result (`task::payload`),
+//!    and where records come from (`task::pool`).
+//! 4. `fiber`: a stack that runs one task after the other; the jump (`fiber::switch`), the memory (`fiber::stack`),
+//!    tasks on OS threads of their own (`fiber::thread`).
+//! 5. `current`: the one thread-local, which says which worker this thread is and so which task runs.
+//! 6. `suspend`, `park` and `freeze`: how a task gives its thread back, stops until it is told, and is interrupted.
+//! 7. `queue`, `steal`, `timer` and `slot`: where runnable tasks and deadlines stand.
+//! 8. `idle` and `worker`: who sleeps and who wakes them; the loop.
+//! 9. `join`, `join_set`, `scope`, `cancel`, `local`, `mobile` and [`native`]: what tasks are to each other, what they keep
+//!    for themselves, and what keeps them on their thread.
+//! 10. [`sync`]: what tasks and threads wait for together.
+//! 11. `monitor`, `stats` and `check`: who looks on from outside.
+//! 12. `environment`, `scheduler` and `builder`: what the process must be like; the whole, its start and end; every default.
+
+pub(crate) mod builder;
+pub(crate) mod cancel;
+pub(crate) mod check;
+pub(crate) mod current;
+pub(crate) mod environment;
+pub(crate) mod fiber;
+pub(crate) mod freeze;
+pub(crate) mod idle;
+pub(crate) mod join;
+pub(crate) mod join_set;
+pub(crate) mod local;
+pub(crate) mod mobile;
+#[cfg(any(loom, shuttle))]
+#[doc(hidden)]
+pub mod model;
+pub(crate) mod monitor;
+pub mod native;
+pub(crate) mod park;
+pub(crate) mod primitive;
+pub(crate) mod queue;
+pub(crate) mod scheduler;
+pub(crate) mod scope;
+pub(crate) mod slot;
+pub(crate) mod stats;
+pub(crate) mod steal;
+pub(crate) mod suspend;
+pub mod sync;
+pub(crate) mod task;
+pub(crate) mod timer;
+pub(crate) mod wait;
+pub(crate) mod worker;
+
+pub use builder::{Admission, Builder, TaskBuilder};
+pub use cancel::CancelToken;
+pub use fiber::stack::Guards;
+pub use join::{JoinError, JoinHandle, TaskRef, current, current_worker, try_current};
+pub use join_set::JoinSet;
+pub use local::{AccessError, LocalKey};
+pub use park::{Elapsed, check_quantum, park, park_for, sleep, timeout, yield_now};
+pub use scheduler::{Scheduler, ShutdownError, SpawnError};
+pub use scope::{Scope, ScopedJoinHandle, run, scope, spawn};
+pub use stats::Stats;
+pub use task::{Backing, Priority};
+pub use wait::{WaitReason, Wake};

@@ -1,0 +1,595 @@
+//! How a task stops until it is told: the wait that every primitive uses, `park`, `yield_now`, `sleep`, and time limits.
+//!
+//! Room for unsafe code: the one door off a stack.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
+
+use crate::current::{self, FAIR_EVERY, Thread};
+use crate::fiber::{self, YIELD};
+use crate::freeze;
+use crate::join::JoinError;
+use crate::primitive::{Instant, Ordering};
+use crate::scheduler::Core;
+use crate::suspend::{AT_ONCE, Arm, FOREVER, Listed, Wait};
+use crate::task::payload::contain;
+use crate::task::state::{Ended, Epoch};
+use crate::task::{Task, flag};
+use crate::wait::{Interrupt, WaitReason, Wake};
+
+/// When a wait gives up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Limit {
+    Never,
+    After(Duration),
+}
+
+/// How a wait ended, and whose it was: the task's, or the record of the thread that had to block instead.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waited {
+    pub(crate) wake: Wake,
+    pub(crate) who: &'static Task,
+}
+
+impl Waited {
+    #[inline(always)]
+    fn new(who: &'static Task, ended: Ended) -> Self {
+        Waited {
+            wake: ended.wake,
+            who,
+        }
+    }
+
+    #[inline(always)]
+    fn at_once(who: &'static Task) -> Self {
+        Waited {
+            wake: Wake::Signalled,
+            who,
+        }
+    }
+}
+
+/// Waits until `publish` finds that what is waited for has happened, or until the wait it armed is ended.
+///
+/// `publish` runs on the worker's stack (for a plain thread: on its own). It looks under its lock; `None` means that it has
+/// happened, otherwise it arms the task's wait, makes it findable, and returns its epoch.
+/// It must neither panic nor call anything of the user's.
+#[inline(always)]
+pub(crate) fn wait<P>(reason: WaitReason, limit: Limit, allow: Interrupt, publish: P) -> Waited
+where
+    P: Fn(&'static Task, Interrupt) -> Option<Epoch>,
+{
+    let Some((thread, task)) = current::running() else {
+        return wait_plainly(reason, limit, allow, &publish);
+    };
+    if must_block(task) {
+        return wait_plainly(reason, limit, allow, &publish);
+    }
+    let limit = match limit {
+        // What nothing may interrupt, no enclosing `timeout` ends: a scope's children borrow from this stack.
+        Limit::Never if allow == Interrupt::Never || task.deadline.get() == FOREVER => FOREVER,
+        limit => deadline(thread.core(), task, limit),
+    };
+    if task.flags.load(Ordering::Relaxed) != 0
+        && let Some(ended) = interrupted(task, allow)
+    {
+        return Waited::new(task, ended);
+    }
+    task.set_reason(reason);
+    let wait = Wait::new(&publish, limit, allow);
+    // SAFETY: `running` says that we are on this task's stack and this thread runs it; the wait stays until we return.
+    unsafe { fiber::suspend(thread, task, wait.word()) };
+    task.set_reason(WaitReason::None);
+    if wait.immediate.get() {
+        return Waited::at_once(task);
+    }
+    let ended = task.ended();
+    if limit != FOREVER || ended.wake != Wake::Signalled {
+        after(task, ended, limit);
+    }
+    Waited::new(task, ended)
+}
+
+/// As [`wait`], for what signals find in a list: without a time limit such a wait costs a signal no locked instruction of
+/// its own (`freeze.rs`).
+///
+/// `publish` arms by what it is given. `take_back` takes the wait out of the list again, under its lock, and says whether it
+/// was there; it is called for every wait that ended otherwise than by a signal, by an interrupter or by the waiter.
+#[inline(always)]
+pub(crate) fn wait_listed<P, W>(
+    reason: WaitReason,
+    limit: Limit,
+    allow: Interrupt,
+    publish: P,
+    take_back: W,
+) -> Waited
+where
+    P: Fn(&'static Task, Arm) -> Option<Epoch>,
+    W: Fn(&'static Task) -> bool,
+{
+    match current::running() {
+        Some((thread, task))
+            if matches!(limit, Limit::Never)
+                && task.deadline.get() == FOREVER
+                && !must_block(task) =>
+        {
+            if task.flags.load(Ordering::Relaxed) != 0
+                && let Some(ended) = interrupted(task, allow)
+            {
+                return Waited::new(task, ended);
+            }
+            task.set_reason(reason);
+            let wait = Listed::new(&publish, &take_back, allow);
+            // SAFETY: `running` says that we are on this task's stack and this thread runs it; the wait stays until we
+            // return, and `pass` keeps us here while an interrupter is at it.
+            unsafe { fiber::suspend(thread, task, wait.word()) };
+            task.set_reason(WaitReason::None);
+            if wait.immediate.get() {
+                return Waited::at_once(task);
+            }
+            freeze::pass(task);
+            let ended = task.ended();
+            if ended.wake != Wake::Signalled {
+                after(task, ended, FOREVER);
+            }
+            Waited::new(task, ended)
+        }
+        _ => wait_contended(reason, limit, allow, publish, take_back),
+    }
+}
+
+#[cold]
+fn wait_contended<P, W>(
+    reason: WaitReason,
+    limit: Limit,
+    allow: Interrupt,
+    publish: P,
+    take_back: W,
+) -> Waited
+where
+    P: Fn(&'static Task, Arm) -> Option<Epoch>,
+    W: Fn(&'static Task) -> bool,
+{
+    let waited = wait(reason, limit, allow, |task, allow| {
+        publish(task, Arm::contended(allow))
+    });
+    if waited.wake != Wake::Signalled {
+        take_back(waited.who);
+    }
+    waited
+}
+
+/// Whether the task must not give its thread away now, and blocks it instead.
+///
+/// While it is panicking: suspending would carry the thread's panic count away. While it owns its thread: nobody else may
+/// run there.
+#[inline(always)]
+fn must_block(task: &Task) -> bool {
+    std::thread::panicking() || task.owns_its_thread()
+}
+
+/// The earlier of the wait's own limit and the enclosing `timeout`'s.
+#[cold]
+fn deadline(core: &Core, task: &Task, limit: Limit) -> u64 {
+    let own = match limit {
+        Limit::Never => FOREVER,
+        Limit::After(Duration::ZERO) => return AT_ONCE,
+        Limit::After(limit) => core.after(limit),
+    };
+    own.min(task.deadline.get())
+}
+
+/// Flags raised before the wait began.
+#[cold]
+fn interrupted(task: &'static Task, allow: Interrupt) -> Option<Ended> {
+    let flags = task.flags.load(Ordering::Acquire);
+    let aborted = Some(Ended {
+        wake: Wake::Aborted,
+        token: 0,
+    });
+    if flags & flag::ABORT != 0 && flags & flag::UNWINDING == 0 && allow != Interrupt::Never {
+        return aborted;
+    }
+    match allow {
+        Interrupt::Never | Interrupt::Unwind => None,
+        _ if flags & flag::CANCELS != 0 => aborted,
+        Interrupt::Alert if flags & flag::ALERT != 0 => {
+            task.flags.fetch_and(!flag::ALERT, Ordering::AcqRel);
+            Some(Ended {
+                wake: Wake::Alerted,
+                token: 0,
+            })
+        }
+        _ => None,
+    }
+}
+
+/// What is left to do when a wait had a limit or ended otherwise than by a signal.
+#[cold]
+fn after(task: &'static Task, ended: Ended, limit: u64) {
+    if limit != FOREVER
+        && limit != AT_ONCE
+        && ended.wake != Wake::TimedOut
+        && let Some(thread) = current::thread()
+    {
+        thread.slot().note_dead_timer();
+    }
+    if ended.wake == Wake::Alerted {
+        task.flags.fetch_and(!flag::ALERT, Ordering::AcqRel);
+    }
+}
+
+/// To be called by a primitive after it has undone what it published: unwinds if the wait's end asks for it.
+#[inline(always)]
+pub(crate) fn check(wake: Wake) -> Wake {
+    if wake != Wake::Signalled {
+        raise(wake);
+    }
+    wake
+}
+
+/// What an unwinding task carries: no panic, so no message is printed.
+struct Aborted;
+struct Elapsing;
+
+#[cold]
+fn raise(wake: Wake) {
+    let Some((thread, task)) = current::running() else {
+        return;
+    };
+    if std::thread::panicking() {
+        return;
+    }
+    let flags = task.flags.load(Ordering::Acquire);
+    if wake == Wake::Aborted && flags & flag::ABORT != 0 && flags & flag::UNWINDING == 0 {
+        resume_unwind(Box::new(Aborted));
+    }
+    if wake == Wake::TimedOut && task.deadline.get() <= thread.core().now() {
+        resume_unwind(Box::new(Elapsing));
+    }
+}
+
+/// Whether an unwinding is an abort's, not a panic.
+pub(crate) fn is_abort(panic: &(dyn Any + Send)) -> bool {
+    panic.is::<Aborted>()
+}
+
+/// What a task's closure ended by when it did not return.
+pub(crate) fn ended_by(panic: Box<dyn Any + Send>) -> JoinError {
+    if panic.is::<Aborted>() {
+        JoinError::cancelled()
+    } else {
+        JoinError::panic(panic)
+    }
+}
+
+/// The last thing on a task's stack: a result that nobody can take any more goes, and its locals.
+///
+/// The destructors are the user's and may wait, which they could not do on a worker's stack.
+#[inline(always)]
+pub(crate) fn finish(task: &'static Task) {
+    if task.payload.has_result_to_drop() && task.life.is_forgotten() {
+        finish_result(task);
+    }
+    if task.has_extra() {
+        finish_extra(task);
+    }
+}
+
+#[cold]
+fn finish_result(task: &'static Task) {
+    // An abort does not unwind destructors half-way.
+    task.raise(flag::UNWINDING);
+    task.payload.discard();
+}
+
+#[cold]
+fn finish_extra(task: &'static Task) {
+    task.raise(flag::UNWINDING);
+    // No borrow is held while a destructor runs: it may use, and make, other values.
+    while let Some(value) = task.extra_mut().locals.pop() {
+        // One that panics has printed its message, and does not keep the others from going.
+        contain(|| drop(value));
+    }
+}
+
+/// The same wait on a thread that is no task, or that may not suspend now: the thread sleeps in the kernel.
+#[cold]
+fn wait_plainly<P>(reason: WaitReason, limit: Limit, allow: Interrupt, publish: &P) -> Waited
+where
+    P: Fn(&'static Task, Interrupt) -> Option<Epoch>,
+{
+    let me = current::plain();
+    // In a model a plain thread stands in for a task without a stack: it settles, and can be interrupted, like one.
+    let stands_in = cfg!(any(loom, shuttle));
+    let allow = if stands_in { allow } else { Interrupt::Never };
+    me.set_reason(reason);
+    let waited = match publish(me, allow) {
+        None => Waited::at_once(me),
+        Some(epoch) if stands_in && me.missed_interrupt(epoch) => Waited::new(me, me.ended()),
+        Some(epoch) => Waited::new(me, sleep_plainly(me, epoch, limit)),
+    };
+    if stands_in && waited.wake == Wake::Alerted {
+        me.lower(flag::ALERT);
+    }
+    me.set_reason(WaitReason::None);
+    waited
+}
+
+fn sleep_plainly(me: &'static Task, epoch: Epoch, limit: Limit) -> Ended {
+    sleep_until_called(me, limit, || me.wait.claim(epoch, Wake::TimedOut, 0));
+    me.ended()
+}
+
+/// Sleeps in the kernel until called, or until the limit has passed and `give_up` makes sure that nobody will call.
+/// Returns whether it was called.
+///
+/// Whoever ends such a sleep calls exactly once, and that call is always waited for, also when the end is visible before:
+/// until then the record is still in that one's hands, linked among those to be called or about to be called.
+fn sleep_until_called(me: &'static Task, limit: Limit, give_up: impl Fn() -> bool) -> bool {
+    let mut until = match limit {
+        Limit::Never => None,
+        Limit::After(limit) => Instant::now().checked_add(limit),
+    };
+    while !me.sleeper.sleep(until) {
+        if give_up() {
+            return false;
+        }
+        until = None;
+    }
+    true
+}
+
+/// Gives the processor to the other runnable tasks and goes on afterwards.
+///
+/// Returns at once if there are none. On a thread that is no task it is [`std::thread::yield_now`].
+///
+/// # Unwinding
+/// A task that was [aborted](crate::TaskRef::abort) is unwound here.
+#[inline]
+pub fn yield_now() {
+    let Some((thread, task)) = current::running() else {
+        return yield_thread();
+    };
+    // In the ring with no neighbour: probably alone.
+    if task.is_next_to_itself() && thread.nothing_else(task) {
+        return after_yield(task);
+    }
+    if must_block(task) {
+        return;
+    }
+    // SAFETY: `running` says that we are on this task's stack and this thread runs it.
+    unsafe { fiber::suspend(thread, task, YIELD) };
+    after_yield(task);
+}
+
+#[cold]
+fn yield_thread() {
+    std::thread::yield_now();
+}
+
+#[inline(always)]
+fn after_yield(task: &Task) {
+    if task.flags.load(Ordering::Relaxed) & flag::ABORT != 0 {
+        raise(Wake::Aborted);
+    }
+}
+
+/// Yields if the task's quantum is over. Costs a load and a comparison otherwise: for long computations.
+/// Returns whether it yielded.
+#[inline]
+pub fn check_quantum() -> bool {
+    let Some(thread) = current::thread() else {
+        return false;
+    };
+    if !thread.slice_is_over() {
+        return false;
+    }
+    thread.end_slice();
+    yield_now();
+    true
+}
+
+/// For the fairness pick a slice that was used up counts as so many resumes.
+const PICKS_A_SLICE: u64 = 8;
+
+impl Thread {
+    /// Whether the monitor has found the running task's quantum to be over.
+    #[inline(always)]
+    pub(crate) fn slice_is_over(&self) -> bool {
+        self.slice_over.load(Ordering::Relaxed) == self.switches()
+    }
+
+    /// The task gives up the rest of its slice, which it has used up: the next one counts anew, and before that the
+    /// worker looks for timers, calls and injected tasks, even if nobody else stands in its queues.
+    fn end_slice(&self) {
+        // Relaxed: the monitor may set it again for the same resume, which only means one more yield.
+        self.slice_over.store(0, Ordering::Relaxed);
+        self.lone_yields.set(FAIR_EVERY);
+        // Beside others that use up their slices too, the fairness pick would be so many slices away. Timers do not wait for it.
+        let fair_at = self.fair_at.get().saturating_sub(PICKS_A_SLICE);
+        self.fair_at.set(fair_at);
+        self.fire_timers();
+        self.look_soon();
+    }
+}
+
+/// Parks for a time. Ends early when the task is alerted or aborted, and says so; its normal end is [`Wake::TimedOut`].
+///
+/// On a thread that is no task it is [`std::thread::sleep`].
+pub fn sleep(time: Duration) -> Wake {
+    if current::running().is_none() {
+        std::thread::sleep(time);
+        return Wake::TimedOut;
+    }
+    if time.is_zero() {
+        yield_now();
+        return Wake::TimedOut;
+    }
+    let ended = wait(
+        WaitReason::Sleep,
+        Limit::After(time),
+        Interrupt::Alert,
+        |task, allow| Some(task.wait.arm(allow)),
+    );
+    if ended.wake != Wake::TimedOut || current::any().deadline.get() != FOREVER {
+        return check(ended.wake);
+    }
+    ended.wake
+}
+
+const EMPTY: u32 = 0;
+const PERMIT: u32 = 1;
+const WAITING: u32 = 2;
+const BLOCKED: u32 = 3;
+
+/// Parks until [`TaskRef::unpark`](crate::TaskRef::unpark) is called for this task, as in [`std::thread::park`].
+///
+/// A permit given before makes it return at once; permits do not add up. Also for plain threads, through their
+/// [`TaskRef`](crate::TaskRef). It does not wake spuriously.
+pub fn park() -> Wake {
+    park_limited(Limit::Never)
+}
+
+/// The same with a time limit.
+pub fn park_for(limit: Duration) -> Wake {
+    park_limited(Limit::After(limit))
+}
+
+/// The permit is one word: *empty*, *permit*, *waiting* with an armed wait whose target is the word, or *blocked* with
+/// the thread asleep in the kernel.
+///
+/// Unpark before: the exchange to *waiting* finds the permit. During: it finds *waiting* and claims the wait.
+/// After: *permit* stays for the next park.
+fn park_limited(limit: Limit) -> Wake {
+    let me = current::any();
+    if me.permit.load(Ordering::Relaxed) == PERMIT && me.flags.load(Ordering::Relaxed) == 0 {
+        // Acquire: what the one who gave it did before is visible.
+        me.permit.swap(EMPTY, Ordering::Acquire);
+        return Wake::Signalled;
+    }
+    if current::running().is_some() && must_block(me) {
+        return park_blocking(me, limit);
+    }
+    loop {
+        let waited = wait(WaitReason::Park, limit, Interrupt::Alert, |task, allow| {
+            let permit = &task.permit;
+            task.target
+                .store(std::ptr::from_ref(permit).addr(), Ordering::Relaxed);
+            let epoch = task.wait.arm(allow);
+            let before = if cfg!(feature = "bug_park_store") {
+                let before = permit.load(Ordering::Acquire);
+                permit.store(WAITING, Ordering::Release);
+                before
+            } else {
+                permit.swap(WAITING, Ordering::AcqRel)
+            };
+            if before == PERMIT {
+                if task.wait.disarm(epoch) {
+                    // Acquire: one more permit given meanwhile is used up with this one, and what was done before is seen.
+                    permit.swap(EMPTY, Ordering::Acquire);
+                    return None;
+                }
+                // Somebody else ended the wait: the permit is not used up.
+                permit.store(PERMIT, Ordering::Release);
+            }
+            Some(epoch)
+        });
+        // A waker that is late must not take another wait for this one.
+        me.target.store(0, Ordering::Relaxed);
+        if waited.wake != Wake::Signalled {
+            let _ = me
+                .permit
+                .compare_exchange(WAITING, EMPTY, Ordering::AcqRel, Ordering::Relaxed);
+        } else if me.permit.swap(EMPTY, Ordering::Acquire) == WAITING
+            && !cfg!(feature = "bug_park_late")
+        {
+            // No permit was given: somebody was late with one that an earlier park has used.
+            continue;
+        }
+        return check(waited.wake);
+    }
+}
+
+/// A task that is panicking blocks its thread instead. Its wait word stays out of it: nobody is to queue the task.
+#[cold]
+fn park_blocking(me: &'static Task, limit: Limit) -> Wake {
+    let swap = |from, to| {
+        let swapped = me
+            .permit
+            .compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed);
+        swapped.is_ok()
+    };
+    if swap(EMPTY, BLOCKED) && !sleep_until_called(me, limit, || swap(BLOCKED, EMPTY)) {
+        return Wake::TimedOut;
+    }
+    // Acquire: what the one who gave it did before is visible.
+    me.permit.swap(EMPTY, Ordering::Acquire);
+    Wake::Signalled
+}
+
+/// Gives the permit, and wakes the one who waits for it.
+pub(crate) fn unpark(task: &'static Task) {
+    match task.permit.swap(PERMIT, Ordering::AcqRel) {
+        WAITING => {}
+        BLOCKED => return task.sleeper.call(),
+        _ => return,
+    }
+    let target = std::ptr::from_ref(&task.permit).addr();
+    if task.wait.claim_if(Wake::Signalled, || {
+        task.target.load(Ordering::Relaxed) == target
+    }) {
+        crate::worker::make_runnable(task);
+    }
+}
+
+/// The time limit of [`timeout`] passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elapsed(());
+
+impl Elapsed {
+    pub(crate) fn new() -> Self {
+        Elapsed(())
+    }
+}
+
+impl std::fmt::Display for Elapsed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the time limit passed")
+    }
+}
+
+impl std::error::Error for Elapsed {}
+
+/// Runs `work` in the calling task with a time limit on all its waits together.
+///
+/// When the limit passes, the wait that is on, or the next one, unwinds `work` up to here; its destructors run.
+/// Code that does not wait is not interrupted, and what it returns is returned even if it is late.
+/// Limits nest: the earliest counts. A scope's wait for its children is not cut short.
+///
+/// # Errors
+/// [`Elapsed`] if the limit passed and `work` was unwound.
+///
+/// # Panics
+/// If `work` panics, and outside a task.
+pub fn timeout<T>(limit: Duration, work: impl FnOnce() -> T) -> Result<T, Elapsed> {
+    let (thread, task) = current::running().expect("timeout is for tasks");
+    let outer = task.deadline.get();
+    let mine = thread.core().after(limit).min(outer);
+    task.deadline.set(mine);
+    let result = catch_unwind(AssertUnwindSafe(work));
+    task.deadline.set(outer);
+    match result {
+        Ok(value) => Ok(value),
+        Err(panic) if panic.is::<Elapsing>() => {
+            let over = current::thread().is_some_and(|thread| outer <= thread.core().now());
+            if over {
+                resume_unwind(panic)
+            } else {
+                Err(Elapsed(()))
+            }
+        }
+        Err(panic) => resume_unwind(panic),
+    }
+}

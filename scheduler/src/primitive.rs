@@ -1,0 +1,75 @@
+//! One door to atomics, locks, cells and threads, so that checkers can replace them.
+//!
+//! In a build this is std and parking_lot; under `--cfg loom` and `--cfg shuttle` it is the model checker's.
+//! Nothing else in this crate names std's atomics or parking_lot.
+//!
+//! Room for unsafe code: [`Plain`], [`SpinLock`], [`biased`], the futex calls in [`sleeper`] and the barrier in [`barrier`].
+
+pub(crate) mod barrier;
+pub(crate) mod biased;
+pub(crate) mod clock;
+mod plain;
+pub(crate) mod sleeper;
+mod spin;
+
+pub(crate) use clock::Instant;
+pub(crate) use plain::Plain;
+pub(crate) use spin::SpinLock;
+
+#[cfg(not(any(loom, shuttle)))]
+mod world {
+    pub(crate) use std::sync::atomic::{
+        AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+    };
+    pub(crate) use std::thread;
+    pub(crate) use std::thread_local;
+    pub(crate) type Mutex<T> = parking_lot::Mutex<T>;
+}
+
+#[cfg(loom)]
+mod world {
+    pub(crate) use loom::sync::atomic::{
+        AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+    };
+    pub(crate) use loom::thread;
+    pub(crate) use loom::thread_local;
+
+    /// loom's mutex with parking_lot's signature.
+    #[derive(Debug)]
+    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+    impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Mutex(loom::sync::Mutex::new(value))
+        }
+        pub(crate) fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
+            self.0
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+        }
+    }
+}
+
+#[cfg(shuttle)]
+mod world {
+    pub(crate) use shuttle::sync::atomic::{
+        AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+    };
+    pub(crate) use shuttle::thread;
+    pub(crate) use shuttle::thread_local;
+
+    /// Shuttle's mutex with parking_lot's signature.
+    #[derive(Debug)]
+    pub(crate) struct Mutex<T>(shuttle::sync::Mutex<T>);
+    impl<T> Mutex<T> {
+        pub(crate) const fn new(value: T) -> Self {
+            Mutex(shuttle::sync::Mutex::new(value))
+        }
+        pub(crate) fn lock(&self) -> shuttle::sync::MutexGuard<'_, T> {
+            self.0
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+        }
+    }
+}
+
+pub(crate) use world::*;

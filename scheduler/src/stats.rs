@@ -1,0 +1,74 @@
+//! Figures of a scheduler, read without stopping anything.
+#![forbid(unsafe_code)]
+
+use crate::primitive::{AtomicU64, Ordering, barrier};
+use crate::scheduler::Core;
+
+/// What [`Scheduler::stats`](crate::Scheduler::stats) answers. Each figure is exact for some moment during the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// How often a worker resumed a task.
+    pub switches: u64,
+    /// Tasks spawned.
+    pub spawned: u64,
+    /// Tasks ended, run or not.
+    pub ended: u64,
+    /// Tasks that an idle worker found elsewhere than in its own queues.
+    pub steals: u64,
+    /// Workers that sleep.
+    pub idle_workers: usize,
+    /// Stacks made so far; they are reused and not unmapped before the scheduler goes.
+    pub stacks: usize,
+    /// Bytes of address space mapped for stacks.
+    pub stack_bytes_mapped: usize,
+    /// How long a worker looks for work before it sleeps, while another is awake.
+    pub idle_spin: std::time::Duration,
+    /// Which switch is used: `jump` or `corosensei`.
+    pub switch: &'static str,
+    /// How the frequent side of a barrier pair is paid: `membarrier` (nothing) or `fence`.
+    pub barrier: &'static str,
+}
+
+impl Stats {
+    pub(crate) fn of(core: &Core) -> Stats {
+        let sum = |of: fn(&crate::current::Thread) -> &AtomicU64| -> u64 {
+            core.threads
+                .iter()
+                .map(|thread| of(thread).load(Ordering::Relaxed))
+                .sum()
+        };
+        let (stacks, stack_bytes_mapped) = core.stacks.totals();
+        let (spawned_outside, ended_outside) = core.outside();
+        let ended = sum(|thread| &thread.ended) + ended_outside;
+        Stats {
+            switches: core
+                .threads
+                .iter()
+                .map(crate::current::Thread::switches)
+                .sum(),
+            spawned: sum(|thread| &thread.spawned) + spawned_outside,
+            ended,
+            steals: sum(|thread| &thread.steals),
+            idle_workers: core.idle.sleeping(),
+            stacks,
+            stack_bytes_mapped,
+            idle_spin: core.idle_spin,
+            switch: if cfg!(fiberhost_jump) {
+                "jump"
+            } else {
+                "corosensei"
+            },
+            barrier: if barrier::is_asymmetric() {
+                "membarrier"
+            } else {
+                "fence"
+            },
+        }
+    }
+
+    /// Tasks spawned and not ended.
+    pub fn live(&self) -> u64 {
+        self.spawned.saturating_sub(self.ended)
+    }
+}

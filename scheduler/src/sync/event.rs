@@ -1,0 +1,170 @@
+//! Events: one task or thread tells others that something has happened.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::park::{self, Limit};
+use crate::primitive::SpinLock;
+use crate::suspend::Arm;
+use crate::sync::wait_list::WaitList;
+use crate::task::Task;
+use crate::wait::{Interrupt, WaitReason, Wake};
+use crate::worker::make_runnable;
+
+struct State {
+    set: bool,
+    waiters: WaitList,
+}
+
+/// An event that lets one waiter through for each [`set`](AutoResetEvent::set), the longest waiting first.
+///
+/// Sets do not add up: an event that is set stays set until one waiter takes it.
+pub struct AutoResetEvent {
+    state: SpinLock<State>,
+}
+
+impl AutoResetEvent {
+    /// A new event, set or not.
+    pub fn new(set: bool) -> Self {
+        AutoResetEvent {
+            state: SpinLock::new(State {
+                set,
+                waiters: WaitList::new(),
+            }),
+        }
+    }
+
+    /// Lets the longest waiting one through, or the next that comes.
+    #[inline]
+    pub fn set(&self) {
+        let mut state = self.state.lock();
+        let woken = state.waiters.claim_first();
+        if woken.is_none() {
+            state.set = true;
+        }
+        drop(state);
+        if let Some(task) = woken {
+            make_runnable(task);
+        }
+    }
+
+    /// Takes back a set that nobody has used. Returns whether there was one.
+    pub fn reset(&self) -> bool {
+        std::mem::replace(&mut self.state.lock().set, false)
+    }
+
+    /// Waits for a set and takes it. Ends early if the task is alerted or cancelled, and says so.
+    #[inline]
+    pub fn wait(&self) -> Wake {
+        self.wait_limited(Limit::Never)
+    }
+
+    /// The same with a time limit.
+    #[inline]
+    pub fn wait_for(&self, limit: Duration) -> Wake {
+        self.wait_limited(Limit::After(limit))
+    }
+
+    #[inline(always)]
+    fn wait_limited(&self, limit: Limit) -> Wake {
+        let publish = |task: &'static Task, arm: Arm| {
+            let mut state = self.state.lock();
+            if state.set {
+                state.set = false;
+                return None;
+            }
+            let epoch = arm.arm(task);
+            state.waiters.push(&task.node, task, epoch, 0);
+            Some(epoch)
+        };
+        let waited = park::wait_listed(
+            WaitReason::Event,
+            limit,
+            Interrupt::Alert,
+            publish,
+            |task| self.state.lock().waiters.remove(&task.node),
+        );
+        park::check(waited.wake)
+    }
+}
+
+impl fmt::Debug for AutoResetEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AutoResetEvent").finish_non_exhaustive()
+    }
+}
+
+/// An event that, while it is set, lets everybody through.
+pub struct ManualResetEvent {
+    state: SpinLock<State>,
+}
+
+impl ManualResetEvent {
+    /// A new event, set or not.
+    pub fn new(set: bool) -> Self {
+        ManualResetEvent {
+            state: SpinLock::new(State {
+                set,
+                waiters: WaitList::new(),
+            }),
+        }
+    }
+
+    /// Lets everybody through, those that wait and those that come until [`reset`](ManualResetEvent::reset).
+    pub fn set(&self) {
+        let mut state = self.state.lock();
+        state.set = true;
+        let woken = state.waiters.claim_all();
+        drop(state);
+        woken.for_each(make_runnable);
+    }
+
+    /// From now on waiters wait. Returns whether it was set.
+    pub fn reset(&self) -> bool {
+        std::mem::replace(&mut self.state.lock().set, false)
+    }
+
+    /// Whether it is set at this moment.
+    pub fn is_set(&self) -> bool {
+        self.state.lock().set
+    }
+
+    /// Waits until it is set. Ends early if the task is alerted or cancelled, and says so.
+    pub fn wait(&self) -> Wake {
+        self.wait_limited(Limit::Never)
+    }
+
+    /// The same with a time limit.
+    pub fn wait_for(&self, limit: Duration) -> Wake {
+        self.wait_limited(Limit::After(limit))
+    }
+
+    fn wait_limited(&self, limit: Limit) -> Wake {
+        let publish = |task: &'static Task, arm: Arm| {
+            let mut state = self.state.lock();
+            if state.set {
+                return None;
+            }
+            let epoch = arm.arm(task);
+            state.waiters.push(&task.node, task, epoch, 0);
+            Some(epoch)
+        };
+        let waited = park::wait_listed(
+            WaitReason::Event,
+            limit,
+            Interrupt::Alert,
+            publish,
+            |task| self.state.lock().waiters.remove(&task.node),
+        );
+        park::check(waited.wake)
+    }
+}
+
+impl fmt::Debug for ManualResetEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ManualResetEvent")
+            .field("set", &self.is_set())
+            .finish()
+    }
+}

@@ -1,0 +1,196 @@
+//! Something that is done once, by the first who comes; the others wait for it.
+//!
+//! # The word
+//!
+//! | word | meaning |
+//! |---|---|
+//! | 0 | nobody has begun |
+//! | 1 | *poisoned*: the one who did it was unwound |
+//! | 2 | *complete* |
+//! | number << 2 and 3 | the task of that number does it now |
+//!
+//! The end is stored under the list's lock, and a waiter's publish looks at the word under that lock: an end before the
+//! publish is seen by it, one after it finds the waiter in the list. Waiters look at the word again when they wake.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+
+use crate::park::{self, Limit};
+use crate::primitive::{AtomicU64, Ordering, SpinLock};
+use crate::suspend::Arm;
+use crate::sync::raw_mutex::caller;
+use crate::sync::wait_list::WaitList;
+use crate::task::Task;
+use crate::wait::{Interrupt, WaitReason};
+use crate::worker::make_runnable;
+
+const INCOMPLETE: u64 = 0;
+const POISONED: u64 = 1;
+const COMPLETE: u64 = 2;
+const RUNNING: u64 = 3;
+const RUNNER_SHIFT: u32 = 2;
+
+fn is_running(word: u64) -> bool {
+    word & RUNNING == RUNNING
+}
+
+/// Runs one initialiser, once, as [`std::sync::Once`].
+///
+/// If an initialiser panics, or its task is aborted in it, the `Once` is poisoned, as std's: from then on
+/// [`call_once`](Once::call_once) panics, and [`call_once_force`](Once::call_once_force) tries again.
+/// Who comes while the initialiser runs waits; only an [abort](crate::TaskRef::abort) ends that otherwise, by unwinding.
+///
+/// ```
+/// use fiberhost_scheduler::sync::Once;
+/// static START: Once = Once::new();
+/// let mut calls = 0;
+/// START.call_once(|| calls += 1);
+/// START.call_once(|| calls += 1);
+/// assert!(START.is_completed());
+/// assert_eq!(calls, 1);
+/// ```
+pub struct Once {
+    word: AtomicU64,
+    waiters: SpinLock<WaitList>,
+}
+
+/// What the initialiser of [`Once::call_once_force`] is told.
+#[derive(Debug)]
+pub struct OnceState {
+    poisoned: bool,
+}
+
+impl OnceState {
+    /// Whether an earlier initialiser was unwound.
+    pub fn is_poisoned(&self) -> bool {
+        self.poisoned
+    }
+}
+
+impl Once {
+    crate::sync::const_in_a_build! {
+        /// One that nobody has run.
+        pub const fn new() -> Self {
+            Once {
+                word: AtomicU64::new(INCOMPLETE),
+                waiters: SpinLock::new(WaitList::new()),
+            }
+        }
+    }
+
+    /// Runs the initialiser if none has run, or waits for the one that runs. Afterwards it has run.
+    ///
+    /// # Panics
+    /// If an earlier initialiser was unwound, or if it is called from the initialiser itself.
+    #[inline]
+    pub fn call_once(&self, initialise: impl FnOnce()) {
+        if !self.is_completed() {
+            self.call(false, |_| initialise());
+        }
+    }
+
+    /// The same, also if an earlier initialiser was unwound.
+    ///
+    /// # Panics
+    /// If it is called from the initialiser itself.
+    #[inline]
+    pub fn call_once_force(&self, initialise: impl FnOnce(&OnceState)) {
+        if !self.is_completed() {
+            self.call(true, initialise);
+        }
+    }
+
+    /// Whether an initialiser has run to its end; what it did is visible then.
+    #[inline]
+    pub fn is_completed(&self) -> bool {
+        // Acquire: pairs with the release in `end`.
+        self.word.load(Ordering::Acquire) == COMPLETE
+    }
+
+    #[cold]
+    fn call(&self, force: bool, initialise: impl FnOnce(&OnceState)) {
+        let me = caller() << RUNNER_SHIFT | RUNNING;
+        loop {
+            let word = self.word.load(Ordering::Acquire);
+            match word {
+                COMPLETE => return,
+                POISONED if !force => panic!("an initialiser was unwound earlier"),
+                INCOMPLETE | POISONED => {
+                    // Acquire: what an unwound initialiser did is visible to the next.
+                    let begun =
+                        self.word
+                            .compare_exchange(word, me, Ordering::Acquire, Ordering::Relaxed);
+                    if begun.is_ok() {
+                        let mut run = Run {
+                            once: self,
+                            end: POISONED,
+                        };
+                        initialise(&OnceState {
+                            poisoned: word == POISONED,
+                        });
+                        run.end = COMPLETE;
+                        return;
+                    }
+                }
+                _ => {
+                    assert!(word != me, "an initialiser waits for itself");
+                    self.wait();
+                }
+            }
+        }
+    }
+
+    /// Waits until nobody runs an initialiser; who comes after that may find another one running.
+    fn wait(&self) {
+        let publish = |task: &'static Task, arm: Arm| {
+            let mut waiters = self.waiters.lock();
+            if !is_running(self.word.load(Ordering::Relaxed)) {
+                return None;
+            }
+            let epoch = arm.arm(task);
+            waiters.push(&task.node, task, epoch, 0);
+            Some(epoch)
+        };
+        let (limit, allow) = (Limit::Never, Interrupt::Unwind);
+        let waited = park::wait_listed(WaitReason::Once, limit, allow, publish, |task| {
+            self.waiters.lock().remove(&task.node)
+        });
+        // What else ends a wait of this kind unwinds the task.
+        park::check(waited.wake);
+    }
+
+    fn end(&self, end: u64) {
+        let mut waiters = self.waiters.lock();
+        // Release: pairs with the acquire of all who see the end.
+        self.word.store(end, Ordering::Release);
+        let woken = waiters.claim_all();
+        drop(waiters);
+        woken.for_each(make_runnable);
+    }
+}
+
+/// An initialiser that runs: its end, however it comes.
+struct Run<'a> {
+    once: &'a Once,
+    end: u64,
+}
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        self.once.end(self.end);
+    }
+}
+
+impl Default for Once {
+    fn default() -> Self {
+        Once::new()
+    }
+}
+
+impl fmt::Debug for Once {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Once")
+            .field("completed", &self.is_completed())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,503 @@
+//! A task: the unit of work, with its identity, priority, mobility and the words by which others reach it.
+//!
+//! Records live as long as the process ([`pool`]): a late timer, a stale list entry or a wake that lost its race
+//! may look at a record whose task is long over, and finds a wait word with another epoch.
+//! So every part of the scheduler passes `&'static Task` around, and who may *act* on it is decided by the words.
+
+pub(crate) mod payload;
+pub(crate) mod pool;
+pub(crate) mod state;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::current::Thread;
+use crate::fiber::Fiber;
+use crate::freeze::break_exclusive;
+use crate::primitive::sleeper::Sleeper;
+use crate::primitive::{AtomicU8, AtomicU32, AtomicUsize, Ordering, Plain, SpinLock};
+use crate::scheduler::Core;
+use crate::sync::wait_list::{WaitList, WaitNode};
+use crate::wait::{Interrupt, WaitReason, Wake};
+use payload::Payload;
+use state::{Ended, Epoch, Life, WaitWord, settle_barrier};
+
+/// How urgently a task wants to run. A low one still runs: the fairness pick takes it in turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Priority {
+    /// When nothing else is runnable, and at the fairness pick.
+    Low = 0,
+    /// The default.
+    #[default]
+    Normal = 1,
+    /// Before the others.
+    High = 2,
+}
+
+impl Priority {
+    pub(crate) fn from_bits(bits: u8) -> Priority {
+        match bits {
+            0 => Priority::Low,
+            1 => Priority::Normal,
+            _ => Priority::High,
+        }
+    }
+}
+
+/// What a task runs on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Backing {
+    /// A stack of its own on the worker's thread: a switch costs nanoseconds.
+    #[default]
+    Fiber,
+    /// An OS thread of its own, which runs only while a worker lends it its slot: for code whose stack cannot be switched.
+    Thread,
+}
+
+/// Raised for the task; it or the settle looks at them.
+pub(crate) mod flag {
+    /// `alert` was called and no wait has taken it yet.
+    pub(crate) const ALERT: u32 = 1;
+    /// `cancel`: waits that can say so return [`Wake::Aborted`](crate::Wake::Aborted).
+    pub(crate) const CANCEL: u32 = 2;
+    /// `abort`: every wait unwinds.
+    pub(crate) const ABORT: u32 = 4;
+    /// The unwinding is under way; destructors may wait, and are not unwound a second time.
+    pub(crate) const UNWINDING: u32 = 8;
+    /// A token was cancelled inside whose `run_until_cancelled` the task is: as `CANCEL`, until it leaves.
+    pub(crate) const TOKEN: u32 = 16;
+    /// An interrupter works on the task's wait: `freeze.rs`.
+    pub(crate) const FROZEN: u32 = 32;
+    /// All that make waits return [`Wake::Aborted`](crate::Wake::Aborted) where they can say so.
+    pub(crate) const CANCELS: u32 = CANCEL | ABORT | TOKEN;
+}
+
+/// Bits of `Task::unusual`. Written before the task is queued, and by `set_priority`.
+pub(crate) mod unusual {
+    /// Its creator vouched that it may change threads.
+    pub(crate) const MOBILE: u8 = 1;
+    /// It runs on an OS thread of its own.
+    pub(crate) const ON_THREAD: u8 = 2;
+    /// Its priority is not, or was not always, normal.
+    pub(crate) const PRIORITY: u8 = 4;
+}
+
+/// The two counts that keep a started task on its OS thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// It must not move; others may run on its thread.
+    Stay,
+    /// The thread belongs to it alone.
+    Own,
+}
+
+const HOLD_MAX: u32 = 0xffff;
+
+impl Hold {
+    const fn shift(self) -> u32 {
+        match self {
+            Hold::Stay => 0,
+            Hold::Own => 16,
+        }
+    }
+}
+
+/// What the record's memory is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    /// Nothing: it lies in the pool.
+    Free,
+    /// A task whose closure has not been called.
+    Fresh,
+    /// A started task.
+    Started,
+    /// A plain thread that waits for something of ours.
+    PlainThread,
+}
+
+/// The record. Each field says who may touch it.
+///
+/// The order is that of use: what a switch touches, what a short life touches, what only waits touch.
+/// A task that is spawned, runs and is joined without waiting stays in the first lines of its record.
+#[repr(C, align(128))]
+pub(crate) struct Task {
+    // A switch.
+    /// Saved stack pointer while it does not run; 0 before it first runs. Owner: whoever runs or claimed it.
+    pub(crate) sp: Plain<usize>,
+    /// Queue links. Owner: the queue it stands in.
+    pub(crate) next: Plain<Option<&'static Task>>,
+    pub(crate) prev: Plain<Option<&'static Task>>,
+    /// Its stack. Owner: the worker that runs it.
+    pub(crate) fiber: Plain<*const Fiber>,
+    pub(crate) wait: WaitWord,
+    pub(crate) flags: AtomicU32,
+    /// What makes it unlike most tasks, one bit each (`unusual`): none set is the short way through the loop.
+    unusual: AtomicU8,
+    priority: AtomicU8,
+    kind: AtomicU8,
+    /// Whether it stands in its thread's ring. Owner: that thread.
+    pub(crate) in_ring: Plain<bool>,
+    /// What keeps it on its thread: *stay* in the lower half, *own* in the upper one. Owner: the task.
+    held: Plain<u32>,
+    reason: AtomicU8,
+    /// The thread it started on, or moved to. Owner: the worker that runs it.
+    pub(crate) home: Plain<Option<&'static Thread>>,
+
+    // A life.
+    pub(crate) life: Life,
+    /// The scheduler it belongs to; valid while the task is not done.
+    pub(crate) core: Plain<*const Core>,
+    pub(crate) id: Plain<u64>,
+    /// Name and task-locals: rare, so on the heap. Owner: the task; the name is only written before it is queued.
+    pub(crate) extra: Plain<*mut Extra>,
+    pub(crate) stack_class: Plain<u32>,
+    /// The permit of `park`: see `park.rs`.
+    pub(crate) permit: AtomicU32,
+    pub(crate) payload: Payload,
+
+    // Waits.
+    /// The address of what it waits for, stored before the wait is armed (the arming releases it).
+    pub(crate) target: AtomicUsize,
+    /// Time limit of the innermost `timeout`, in nanoseconds of the scheduler's clock; `u64::MAX` for none, as between two
+    /// lives. Owner: the task.
+    pub(crate) deadline: Plain<u64>,
+    /// Where a plain thread sleeps; tasks do not use it.
+    pub(crate) sleeper: Sleeper,
+    /// Its place in the wait list of what it waits for. Owner: that list's lock.
+    pub(crate) node: WaitNode,
+    /// The address of an exclusive wait, stored before it is armed: see `suspend::withdraw`.
+    pub(crate) wait_at: AtomicUsize,
+    /// Held by whoever freezes the task.
+    pub(crate) freezer: SpinLock<()>,
+    /// Joiners beyond the first.
+    pub(crate) joiners: SpinLock<WaitList>,
+}
+
+/// What few tasks have.
+#[derive(Default)]
+pub(crate) struct Extra {
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) locals: crate::local::Locals,
+    /// The tokens inside whose `run_until_cancelled` the task is, outermost first.
+    pub(crate) tokens: Vec<Arc<crate::cancel::Node>>,
+    pub(crate) thread: Option<Arc<crate::fiber::thread::Baton>>,
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task")
+            .field("kind", &self.kind())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Task {
+    pub(crate) fn new() -> Task {
+        Task {
+            sp: Plain::new(0),
+            next: Plain::new(None),
+            prev: Plain::new(None),
+            fiber: Plain::new(std::ptr::null()),
+            wait: WaitWord::new(),
+            flags: AtomicU32::new(0),
+            unusual: AtomicU8::new(0),
+            priority: AtomicU8::new(Priority::Normal as u8),
+            kind: AtomicU8::new(Kind::Free as u8),
+            in_ring: Plain::new(false),
+            held: Plain::new(0),
+            home: Plain::new(None),
+            life: Life::new(),
+            permit: AtomicU32::new(0),
+            sleeper: Sleeper::new(),
+            reason: AtomicU8::new(0),
+            target: AtomicUsize::new(0),
+            deadline: Plain::new(u64::MAX),
+            node: WaitNode::new(),
+            wait_at: AtomicUsize::new(0),
+            freezer: SpinLock::new(()),
+            joiners: SpinLock::new(WaitList::new()),
+            core: Plain::new(std::ptr::null()),
+            id: Plain::new(0),
+            stack_class: Plain::new(0),
+            extra: Plain::new(std::ptr::null_mut()),
+            payload: Payload::new(),
+        }
+    }
+
+    /// The record at this address.
+    ///
+    /// # Safety
+    /// The address came from [`address`](Task::address) of any record, live or not.
+    #[inline(always)]
+    pub(crate) unsafe fn at(address: usize) -> &'static Task {
+        // SAFETY: records are never freed; the address is one of theirs.
+        unsafe { &*(address as *const Task) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    #[inline(always)]
+    pub(crate) fn priority(&self) -> Priority {
+        // Relaxed: a hint for the next queueing.
+        Priority::from_bits(self.priority.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_priority(&self, priority: Priority) {
+        self.priority.store(priority as u8, Ordering::Relaxed);
+        // It stays set: a task that has changed its priority is looked up for ever, which is only slower.
+        self.unusual.fetch_or(unusual::PRIORITY, Ordering::Relaxed);
+    }
+
+    /// What a new task is. Only before it is queued.
+    #[inline(always)]
+    pub(crate) fn set_up(&self, priority: Priority, mobile: bool, backing: Backing) {
+        self.priority.store(priority as u8, Ordering::Relaxed);
+        let mut bits = 0;
+        if priority != Priority::Normal {
+            bits |= unusual::PRIORITY;
+        }
+        // A thread of its own is all that a bound task asks for, and that goes wherever the task goes.
+        if mobile || backing == Backing::Thread {
+            bits |= unusual::MOBILE;
+        }
+        if backing == Backing::Thread {
+            bits |= unusual::ON_THREAD;
+        }
+        self.unusual.store(bits, Ordering::Relaxed);
+    }
+
+    /// Whether it is a bound task of normal priority on a fiber, like most.
+    #[inline(always)]
+    pub(crate) fn is_usual(&self) -> bool {
+        self.unusual.load(Ordering::Relaxed) == 0
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_mobile(&self) -> bool {
+        self.unusual.load(Ordering::Relaxed) & unusual::MOBILE != 0
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_on_thread(&self) -> bool {
+        self.unusual.load(Ordering::Relaxed) & unusual::ON_THREAD != 0
+    }
+
+    #[inline(always)]
+    pub(crate) fn kind(&self) -> Kind {
+        match self.kind.load(Ordering::Relaxed) {
+            0 => Kind::Free,
+            1 => Kind::Fresh,
+            2 => Kind::Started,
+            _ => Kind::PlainThread,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_kind(&self, kind: Kind) {
+        // Relaxed: read for statistics, and by the record's owner.
+        self.kind.store(kind as u8, Ordering::Relaxed);
+    }
+
+    pub(crate) fn reason(&self) -> WaitReason {
+        WaitReason::from_bits(self.reason.load(Ordering::Relaxed))
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_reason(&self, reason: WaitReason) {
+        // Relaxed: read for statistics only.
+        self.reason.store(reason as u8, Ordering::Relaxed);
+    }
+
+    /// Whether its queue link leads back to it: so it is in a ring of one. Owner only, like the link.
+    #[inline(always)]
+    pub(crate) fn is_next_to_itself(&self) -> bool {
+        self.next.get().is_some_and(|next| std::ptr::eq(next, self))
+    }
+
+    /// No count holds a new task. Only before it is queued.
+    #[inline(always)]
+    pub(crate) fn release_holds(&self) {
+        self.held.set(0);
+    }
+
+    /// Raises one of the two counts. Only the task itself.
+    ///
+    /// # Panics
+    /// At 65,535 of one kind.
+    pub(crate) fn raise_hold(&self, hold: Hold) {
+        let held = self.held.get();
+        let count = (held >> hold.shift()) & HOLD_MAX;
+        assert!(count < HOLD_MAX, "too many {hold:?} guards in one task");
+        self.held.set(held + (1 << hold.shift()));
+    }
+
+    /// Lowers it again. Only the task itself.
+    pub(crate) fn lower_hold(&self, hold: Hold) {
+        let held = self.held.get();
+        debug_assert!(
+            (held >> hold.shift()) & HOLD_MAX > 0,
+            "a count is lowered once for each time it was raised"
+        );
+        self.held.set(held - (1 << hold.shift()));
+    }
+
+    /// Whether nobody else may run on its thread.
+    #[inline(always)]
+    pub(crate) fn owns_its_thread(&self) -> bool {
+        self.held.get() > HOLD_MAX
+    }
+
+    /// Whether the next resume may be on another thread.
+    #[inline(always)]
+    pub(crate) fn may_move(&self) -> bool {
+        self.is_mobile() && self.held.get() == 0
+    }
+
+    pub(crate) fn name(&self) -> Option<Arc<str>> {
+        // SAFETY: the name is written before the task is queued and dropped with the last reference, which the caller has.
+        let extra = unsafe { self.extra.get().as_ref() };
+        extra.and_then(|extra| extra.name.clone())
+    }
+
+    /// The rare parts, made on first use. Only the task itself calls this once it was queued.
+    #[allow(
+        clippy::mut_from_ref,
+        reason = "the record's owner is alone here; see the field's doc"
+    )]
+    pub(crate) fn extra_mut(&self) -> &mut Extra {
+        if self.extra.get().is_null() {
+            self.extra.set(Box::into_raw(Box::default()));
+        }
+        // SAFETY: just made or made earlier, freed only when the record is recycled; the caller is the owner.
+        unsafe { &mut *self.extra.get() }
+    }
+
+    pub(crate) fn has_extra(&self) -> bool {
+        !self.extra.get().is_null()
+    }
+
+    pub(crate) fn drop_extra(&self) {
+        let extra = self.extra.replace_null();
+        if !extra.is_null() {
+            // SAFETY: it came from `Box::into_raw` and the cell no longer has it.
+            drop(unsafe { Box::from_raw(extra) });
+        }
+    }
+
+    /// Ends this very wait, if it is still on, and makes the task runnable.
+    pub(crate) fn wake(&'static self, epoch: Epoch, wake: Wake, token: u16) -> bool {
+        let claimed = self.wait.claim(epoch, wake, token);
+        if claimed {
+            crate::worker::make_runnable(self);
+        }
+        claimed
+    }
+
+    /// How the wait that just ended did so.
+    #[inline(always)]
+    pub(crate) fn ended(&self) -> Ended {
+        self.wait.ended()
+    }
+
+    /// Raises a flag and breaks the wait that is on, if it allows that.
+    ///
+    /// Before the wait: its settle reads the flag after arming. During: the claim here. The barrier pair excludes that
+    /// both miss. After: the flag stays for the next wait.
+    pub(crate) fn interrupt(&'static self, flag: u32, by: Interrupt, wake: Wake) {
+        self.raise(flag);
+        crate::primitive::barrier::heavy();
+        self.break_wait(flag, by, wake);
+    }
+
+    /// The first part of [`interrupt`](Task::interrupt).
+    pub(crate) fn raise(&self, flag: u32) {
+        // AcqRel: what the interrupter did before is visible to the task when it sees the flag.
+        self.flags.fetch_or(flag, Ordering::AcqRel);
+    }
+
+    /// Takes a flag back. Only the task itself.
+    pub(crate) fn lower(&self, flag: u32) {
+        self.flags.fetch_and(!flag, Ordering::AcqRel);
+    }
+
+    /// The last part of [`interrupt`](Task::interrupt), behind the barrier. A task that has taken the flag already, and
+    /// waits for something else now, is left alone.
+    pub(crate) fn break_wait(&'static self, flag: u32, by: Interrupt, wake: Wake) {
+        let strength = || {
+            let flags = self.flags.load(Ordering::Acquire);
+            match by {
+                _ if flags & flag == 0 => Interrupt::Never,
+                // It would not be unwound, so a wait that cannot say how it ended goes on.
+                Interrupt::Unwind if flags & flag::UNWINDING != 0 => Interrupt::Abort,
+                by => by,
+            }
+        };
+        // A wait that begins only now finds the flag itself.
+        if self.wait.interrupt(wake, strength) || break_exclusive(self, wake, None, strength) {
+            crate::worker::make_runnable(self);
+        }
+    }
+
+    /// The settle's last step: a flag raised before the wait was armed found no wait to break.
+    /// Returns whether it claimed the wait; then the settle's caller owns the task again.
+    #[inline(always)]
+    pub(crate) fn missed_interrupt(&'static self, epoch: Epoch) -> bool {
+        settle_barrier();
+        !cfg!(feature = "bug_interrupt_look")
+            && self.flags.load(Ordering::Acquire) != 0
+            && self.take_missed_interrupt(epoch)
+    }
+
+    #[cold]
+    fn take_missed_interrupt(&'static self, epoch: Epoch) -> bool {
+        let flags = self.flags.load(Ordering::Acquire);
+        let unwind = flags & flag::ABORT != 0 && flags & flag::UNWINDING == 0;
+        let take = |by, wake| {
+            self.wait.interrupt_epoch(epoch, by, wake)
+                || break_exclusive(self, wake, Some(epoch), || by)
+        };
+        (unwind && take(Interrupt::Unwind, Wake::Aborted))
+            || (flags & flag::CANCELS != 0 && take(Interrupt::Abort, Wake::Aborted))
+            || (flags & flag::ALERT != 0 && take(Interrupt::Alert, Wake::Alerted))
+    }
+}
+
+impl<T> Plain<*mut T> {
+    fn replace_null(&self) -> *mut T {
+        let value = self.get();
+        self.set(std::ptr::null_mut());
+        value
+    }
+}
+
+const _: () = assert!(std::mem::align_of::<Task>() == 1 << state::TASK_ALIGN_SHIFT);
+
+/// Gives a reference back; with the last one the record goes to the pool.
+#[inline(always)]
+pub(crate) fn release(task: &'static Task) {
+    if task.life.release() {
+        task.recycle();
+    }
+}
+
+impl Task {
+    /// The end of the record's use: what is left of the payload is dropped. The caller had the last reference.
+    #[inline(always)]
+    pub(crate) fn recycle(&'static self) {
+        self.payload.discard();
+        if self.has_extra() {
+            self.drop_extra();
+        }
+        self.set_kind(Kind::Free);
+        match crate::current::thread() {
+            Some(thread) => thread.magazine.put(self),
+            None => pool::put(self),
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The closure of a task before it runs, and its result afterwards, in the record itself where they fit.
+//!
+//! Room for unsafe code: the types are erased here, and only here.
+//!
+//! | content | who put it there | who takes it |
+//! |---|---|---|
+//! | nothing | | |
+//! | closure | `fill`, before the task is queued | `run` on the task's own stack, or `discard` |
+//! | result | `run`, or `fail` for a task that never ran | `take` by the joiner, or `discard` with the last reference |
+//!
+//! A *plain* result is one whose drop does nothing. Any other may wait in its destructor, so that of a task that nobody can
+//! join any more is dropped on the task's own stack (`park::finish`).
+
+use std::any::Any;
+use std::mem::{MaybeUninit, align_of, size_of};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::join::JoinError;
+use crate::primitive::Plain;
+
+const WORDS: usize = 12;
+type Buffer = [u64; WORDS];
+
+/// What the type-erased functions of one task are.
+pub(crate) struct Vtable {
+    run: unsafe fn(&Payload),
+    drop_closure: unsafe fn(&Payload),
+    fail: unsafe fn(&Payload, JoinError),
+    drop_result: unsafe fn(&Payload),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Content {
+    Nothing,
+    Closure,
+    Result,
+    PlainResult,
+}
+
+/// See the module docs. Owner: whoever the table names for the content.
+#[repr(C)]
+pub(crate) struct Payload {
+    vtable: Plain<Option<&'static Vtable>>,
+    content: Plain<Content>,
+    buffer: Plain<MaybeUninit<Buffer>>,
+}
+
+impl Payload {
+    pub(crate) fn new() -> Self {
+        Payload {
+            vtable: Plain::new(None),
+            content: Plain::new(Content::Nothing),
+            buffer: Plain::new(MaybeUninit::uninit()),
+        }
+    }
+
+    /// Puts the closure in. The record is the caller's alone.
+    #[inline(always)]
+    pub(crate) fn fill<F, T>(&self, closure: F)
+    where
+        F: FnOnce() -> T,
+    {
+        debug_assert!(
+            self.content.get() == Content::Nothing,
+            "a payload is filled once"
+        );
+        self.vtable.set(Some(const { &vtable::<F, T>() }));
+        self.put(closure);
+        self.content.set(Content::Closure);
+    }
+
+    /// Calls the closure and keeps its result or its panic. On the task's own stack.
+    #[inline(always)]
+    pub(crate) fn run(&self) {
+        debug_assert!(self.content.get() == Content::Closure, "a task runs once");
+        // SAFETY: the vtable was made for what `fill` put in, and it is still there.
+        unsafe { (self.vtable().run)(self) }
+    }
+
+    /// Drops the closure without calling it and puts an error in the result's place.
+    pub(crate) fn fail(&self, error: JoinError) {
+        debug_assert!(
+            self.content.get() == Content::Closure,
+            "only a task that never ran fails"
+        );
+        let vtable = self.vtable();
+        self.content.set(Content::Nothing);
+        // SAFETY: the closure is there; `content` no longer says so, so it is dropped once even if that panics.
+        let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { (vtable.drop_closure)(self) }));
+        let error = match dropped {
+            Ok(()) => error,
+            Err(payload) => JoinError::panic(payload),
+        };
+        // SAFETY: nothing is in the buffer, and the vtable knows the result's type.
+        unsafe { (vtable.fail)(self, error) };
+        self.content.set(Content::Result);
+    }
+
+    /// Takes the result.
+    ///
+    /// # Safety
+    /// `T` is the type that the closure returned, and the task is done.
+    #[inline(always)]
+    pub(crate) unsafe fn take<T>(&self) -> Result<T, JoinError> {
+        assert!(
+            matches!(self.content.get(), Content::Result | Content::PlainResult),
+            "a result is taken once"
+        );
+        self.content.set(Content::Nothing);
+        // SAFETY: the caller names the type, and the result is there.
+        unsafe { self.get::<Result<T, JoinError>>() }
+    }
+
+    /// Whether there is a result whose drop does something.
+    #[inline(always)]
+    pub(crate) fn has_result_to_drop(&self) -> bool {
+        self.content.get() == Content::Result
+    }
+
+    /// Drops whatever is left. The record is the caller's alone.
+    #[inline(always)]
+    pub(crate) fn discard(&self) {
+        let content = self.content.get();
+        if content != Content::Nothing {
+            self.discard_content(content);
+        }
+    }
+
+    #[cold]
+    fn discard_content(&self, content: Content) {
+        self.content.set(Content::Nothing);
+        let vtable = self.vtable();
+        contain(|| match content {
+            Content::Nothing | Content::PlainResult => {}
+            // SAFETY: `content` said it is there, and no longer does.
+            Content::Closure => unsafe { (vtable.drop_closure)(self) },
+            // SAFETY: as above.
+            Content::Result => unsafe { (vtable.drop_result)(self) },
+        });
+    }
+
+    fn vtable(&self) -> &'static Vtable {
+        self.vtable
+            .get()
+            .expect("a filled payload has its functions")
+    }
+
+    /// Writes a value into the buffer, or a box of it.
+    #[inline(always)]
+    fn put<V>(&self, value: V) {
+        if fits::<V>() {
+            // SAFETY: it fits, the buffer is aligned for it, and holds nothing that would need dropping.
+            unsafe { self.at::<V>().write(value) }
+        } else {
+            // SAFETY: a box fits everywhere.
+            unsafe { self.at::<Box<V>>().write(Box::new(value)) }
+        }
+    }
+
+    /// Reads the value back out.
+    ///
+    /// # Safety
+    /// The last `put` was of a `V`, and it was not read since.
+    #[inline(always)]
+    unsafe fn get<V>(&self) -> V {
+        if fits::<V>() {
+            // SAFETY: the caller's promise.
+            unsafe { self.at::<V>().read() }
+        } else {
+            // SAFETY: the caller's promise; `put` boxed it.
+            unsafe { *self.at::<Box<V>>().read() }
+        }
+    }
+
+    #[inline(always)]
+    fn at<V>(&self) -> *mut V {
+        self.buffer.as_ptr().cast()
+    }
+}
+
+/// Calls destructors of the user's where a panic has nobody to go to: it has printed its message, and its value is dropped.
+/// If that panics as well, what it panics with is leaked: this must end somewhere.
+pub(crate) fn contain(destructors: impl FnOnce()) {
+    let Err(panic) = catch_unwind(AssertUnwindSafe(destructors)) else {
+        return;
+    };
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        std::mem::forget(again);
+    }
+}
+
+const fn fits<V>() -> bool {
+    size_of::<V>() <= size_of::<Buffer>() && align_of::<V>() <= align_of::<Buffer>()
+}
+
+const fn vtable<F: FnOnce() -> T, T>() -> Vtable {
+    Vtable {
+        run: run::<F, T>,
+        // SAFETY (of the calls): `Payload` calls each only for the content it is for.
+        drop_closure: |payload| drop(unsafe { payload.get::<F>() }),
+        fail: |payload, error| payload.put::<Result<T, JoinError>>(Err(error)),
+        drop_result: |payload| drop(unsafe { payload.get::<Result<T, JoinError>>() }),
+    }
+}
+
+/// # Safety
+/// The payload holds an `F`.
+unsafe fn run<F: FnOnce() -> T, T>(payload: &Payload) {
+    // SAFETY: the caller's promise.
+    let closure = unsafe { payload.get::<F>() };
+    payload.content.set(Content::Nothing);
+    let result = match catch_unwind(AssertUnwindSafe(closure)) {
+        Ok(value) => Ok(value),
+        Err(panic) => Err(to_error(panic)),
+    };
+    let plain = !std::mem::needs_drop::<T>() && result.is_ok();
+    payload.put(result);
+    payload.content.set(if plain {
+        Content::PlainResult
+    } else {
+        Content::Result
+    });
+}
+
+#[cold]
+fn to_error(panic: Box<dyn Any + Send>) -> JoinError {
+    crate::park::ended_by(panic)
+}

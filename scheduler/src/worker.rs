@@ -1,0 +1,723 @@
+//! The worker's loop: next, run, settle; and the one door into the queues.
+//!
+//! # The loop
+//!
+//! 1. *next*: calls first (the inbox, a shutdown), then every 61st pick the fairness pick, then the task just woken,
+//!    the thread's bound tasks and the slot's own, by priority; then what is shared, injected or stolen; then sleep.
+//! 2. *run*: a task that never ran gets its stack; the thread becomes the task's until it gives it back with a word.
+//! 3. *settle*: by that word the task is queued again, parked, or done. This is the one place where a task stops running.
+//!
+//! # Waking
+//!
+//! Whoever ended a wait makes its task runnable: at home if that is here, in the home thread's inbox if it is bound
+//! elsewhere, in the injector if it may move and the waker is no worker of its scheduler.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::current::{self, FAIR_EVERY, Thread};
+use crate::fiber::{self, DONE, YIELD};
+use crate::idle::Role;
+use crate::join;
+use crate::primitive::{Instant, Ordering, barrier};
+use crate::scheduler::{Core, Phase};
+use crate::slot::{Slot, WOKEN_MAX};
+use crate::suspend::{Settled, settle_word};
+use crate::task::{Kind, Task};
+use crate::wait::Wake;
+
+/// A panic on a worker's own stack is a bug of ours that nobody could recover from.
+struct AbortIfPanic;
+
+impl Drop for AbortIfPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("fiberhost: a worker panicked outside a task; aborting");
+            std::process::abort();
+        }
+    }
+}
+
+/// A worker's life.
+pub(crate) fn run(thread: &'static Thread) {
+    let guard = AbortIfPanic;
+    current::set_thread(thread);
+    #[cfg(fiberhost_jump)]
+    thread.frame.set(fiber::switch::here());
+    thread.begin();
+    if thread.core().checks {
+        thread.work::<true>()
+    } else {
+        thread.work::<false>()
+    }
+    thread.magazine.empty();
+    thread.stacks.empty(&thread.core().stacks);
+    current::set_thread(std::ptr::null());
+    drop(guard);
+}
+
+impl Thread {
+    fn work<const CHECKED: bool>(&'static self) {
+        let mut next = self.next();
+        while let Some(mut task) = next {
+            if task.sp.get() == 0 && !self.start(task) {
+                next = self.next();
+                continue;
+            }
+            let mut word = self.run_task::<CHECKED>(task);
+            // The short way: a task of the ring yields, and as far as this thread knows only the ring wants it.
+            while word == YIELD && task.in_ring.get() && !self.must_look() {
+                task = self.bound.step_from(task);
+                word = self.resume::<CHECKED>(task, fiber::resume_fiber);
+            }
+            self.task.set(None);
+            next = match self.settle(task, word) {
+                // What it waited for was there already: it goes on, unless the fairness pick is due.
+                Settled::Again if self.switches() < self.fair_at.get() => Some(task),
+                Settled::Again => {
+                    self.requeue(task);
+                    self.next()
+                }
+                Settled::Parked => self.next(),
+            };
+        }
+    }
+
+    /// Step 2. Returns the task's word. The caller clears `task` before it calls anything that asks who runs.
+    #[inline(always)]
+    fn run_task<const CHECKED: bool>(&'static self, task: &'static Task) -> fiber::Word {
+        if !task.is_usual() && task.is_mobile() {
+            self.adopt(task);
+        }
+        self.resume::<CHECKED>(task, fiber::resume)
+    }
+
+    /// Lends the thread to a task, by a switch of one kind or of any.
+    #[inline(always)]
+    fn resume<const CHECKED: bool>(
+        &'static self,
+        task: &'static Task,
+        switch: impl Fn(&Thread, &'static Task) -> fiber::Word,
+    ) -> fiber::Word {
+        if CHECKED {
+            self.core().checker.begin_run(self, task);
+        }
+        self.task.set(Some(task));
+        // Relaxed, and no read-modify-write: one writer.
+        self.left
+            .store(self.left.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+        let word = switch(self, task);
+        if CHECKED {
+            self.core().checker.end_run(self, task);
+        }
+        word
+    }
+
+    /// A mobile task's home is where it runs.
+    #[inline(always)]
+    fn adopt(&'static self, task: &'static Task) {
+        let is_home = cfg!(feature = "bug_adopt") && task.home.get().is_some();
+        if !is_home && !task.home.get().is_some_and(|home| std::ptr::eq(home, self)) {
+            self.make_home(task);
+        }
+    }
+
+    /// The first part of step 2 for a task that never ran: its stack. `false`: it ended without running.
+    #[inline(always)]
+    fn start(&'static self, task: &'static Task) -> bool {
+        // Started, then the look: a shutdown sets its phase, then looks who has started. One of the two sees the other.
+        task.set_kind(Kind::Started);
+        barrier::light();
+        let usual = task.is_usual() && task.stack_class.get() == 0;
+        if self.core().phase() == Phase::Running
+            && usual
+            && let Some(fiber) = self.stacks.get_warm()
+        {
+            fiber::bind(task, fiber);
+            self.bound_live.set(self.bound_live.get() + 1);
+            self.make_home(task);
+            return true;
+        }
+        self.start_unusual(task)
+    }
+
+    #[cold]
+    fn start_unusual(&'static self, task: &'static Task) -> bool {
+        let core = self.core();
+        if core.phase() != Phase::Running && !cfg!(feature = "bug_start_look") {
+            task.set_kind(Kind::Fresh);
+            core.cancel_fresh(task);
+            return false;
+        }
+        let bound = if task.is_on_thread() {
+            fiber::thread::bind(task, core.thread_stack_size(task))
+        } else {
+            let fiber = self.stacks.get(&core.stacks, task.stack_class.get());
+            fiber.map(|fiber| fiber::bind(task, fiber))
+        };
+        if let Err(error) = bound {
+            task.payload.fail(join::JoinError::refused(error));
+            self.end(task);
+            return false;
+        }
+        if !task.is_mobile() {
+            self.bound_live.set(self.bound_live.get() + 1);
+        }
+        self.make_home(task);
+        true
+    }
+
+    /// From now on the task lives on this thread, and its frames lead to this worker's.
+    #[inline(always)]
+    fn make_home(&'static self, task: &'static Task) {
+        task.home.set(Some(self));
+        fiber::link(self, task);
+    }
+
+    /// Step 3.
+    #[inline(always)]
+    fn settle(&'static self, task: &'static Task, word: fiber::Word) -> Settled {
+        match word {
+            YIELD => {
+                self.requeue(task);
+                Settled::Parked
+            }
+            DONE => {
+                self.retire(task);
+                Settled::Parked
+            }
+            wait => {
+                self.bound.leave(task);
+                // SAFETY: any other word is the address of a wait on the task's stack.
+                unsafe { settle_word(wait, self, task) }
+            }
+        }
+    }
+
+    /// A task that yielded goes to the end of its queue.
+    #[inline(always)]
+    fn requeue(&self, task: &'static Task) {
+        if !task.is_usual() {
+            self.requeue_unusual(task);
+        } else if !task.in_ring.get() {
+            self.bound.push(task, None);
+        }
+    }
+
+    fn requeue_unusual(&self, task: &'static Task) {
+        // Its priority may have been changed while it stood in the ring.
+        self.bound.leave(task);
+        if task.may_move() {
+            self.requeue_mobile(task)
+        } else {
+            self.bound.push(task, None)
+        }
+    }
+
+    /// Whether anything outside the ring may want this thread: a call, or what `look_soon` stands for.
+    #[inline(always)]
+    fn must_look(&self) -> bool {
+        self.sleeper.is_called() || self.left.load(Ordering::Relaxed) <= 0
+    }
+
+    fn requeue_mobile(&self, task: &'static Task) {
+        let core = self.core();
+        if core.force_migration {
+            core.injector.push(task);
+            barrier::heavy();
+        } else {
+            self.slot().push_ready(task);
+        }
+        self.offer();
+    }
+
+    /// A task whose closure has ended: its stack goes to the next one, its joiner is told.
+    #[inline(always)]
+    fn retire(&'static self, task: &'static Task) {
+        self.bound.leave(task);
+        if !task.is_on_thread() {
+            let fiber = fiber::unbind(task);
+            self.stacks
+                .put(&self.core().stacks, fiber, task.stack_class.get());
+        }
+        if !task.is_mobile() {
+            self.bound_live.set(self.bound_live.get() - 1);
+        }
+        self.end(task);
+    }
+
+    /// The end of a task, run or not.
+    #[inline(always)]
+    fn end(&'static self, task: &'static Task) {
+        let core = self.core();
+        join::complete_from(Some(self), task);
+        Thread::count(&self.ended);
+        if core.has_limit() {
+            core.leave_admission();
+        }
+        // The count, then the look: a shutdown sets its phase, then reads the counts. One of the two sees the other.
+        barrier::light();
+        if core.phase() != Phase::Running {
+            core.note_end();
+        }
+    }
+
+    /// Step 1.
+    #[inline(always)]
+    fn next(&'static self) -> Option<&'static Task> {
+        if self.sleeper.is_called() && self.attend() {
+            return None;
+        }
+        if self.switches() >= self.fair_at.get()
+            && let Some(task) = self.fair_pick()
+        {
+            return Some(task);
+        }
+        if let Some(task) = self.woken.get()
+            && let Some(task) = self.pick_woken(task)
+        {
+            return Some(task);
+        }
+        let waiting = self.slot().waiting();
+        if waiting == 0
+            && let Some(task) = self.bound.pop()
+        {
+            self.woken_uses.set(0);
+            if self.bound.only_usual() {
+                // Nothing but the ring: no need to come here before the next fairness pick.
+                self.set_left(FAIR_EVERY);
+            }
+            return Some(task);
+        }
+        if waiting != 0
+            && self.bound.is_empty()
+            && let Some(task) = self.pop_slot()
+        {
+            return Some(task);
+        }
+        self.next_of_both()
+    }
+
+    #[inline(always)]
+    fn pop_slot(&self) -> Option<&'static Task> {
+        self.woken_uses.set(0);
+        let task = self.slot().pop()?;
+        if self.core().idle.wants_work() {
+            self.offer();
+        }
+        Some(task)
+    }
+
+    /// The bound task just woken, unless it had its turns or something more urgent waits.
+    #[inline(always)]
+    fn pick_woken(&self, task: &'static Task) -> Option<&'static Task> {
+        self.woken.set(None);
+        let uses = self.woken_uses.get();
+        if uses < WOKEN_MAX && !self.bound.has_above(task.priority()) {
+            self.woken_uses.set(uses + 1);
+            return Some(task);
+        }
+        self.woken_uses.set(0);
+        self.bound.push(task, None);
+        None
+    }
+
+    /// By priority between the thread's queue and the slot's; started ones first; taking turns where they are equal.
+    #[cold]
+    fn next_of_both(&'static self) -> Option<&'static Task> {
+        if let Some(task) = self.next_local() {
+            return Some(task);
+        }
+        self.find_work()
+    }
+
+    fn next_local(&self) -> Option<&'static Task> {
+        let slot = self.slot();
+        if slot.waiting() > 0 {
+            let turn = self.left.load(Ordering::Relaxed) % 2 == 0;
+            if let Some(task) = slot.pop_unless(self.bound.highest(), turn) {
+                if self.core().idle.wants_work() {
+                    self.offer();
+                }
+                return Some(task);
+            }
+        }
+        self.bound.pop()
+    }
+
+    /// What the usual order would let wait: due timers, then in turn the injector, the oldest fresh task, low priorities.
+    #[cold]
+    fn fair_pick(&'static self) -> Option<&'static Task> {
+        self.fair_at.set(self.switches() + FAIR_EVERY as u64);
+        self.fire_timers();
+        if self.core().idle.wants_work() {
+            self.offer();
+        }
+        let first = self.fair_class.get();
+        for turn in 0..5 {
+            let class = (first + turn) % 5;
+            let task = match class {
+                0 => self.core().injector.pop_fair(),
+                1 => self.slot().pop_fresh_fair(),
+                2 => self.bound.pop_kept_waiting(),
+                3 => self.slot().pop_ready_fair(),
+                _ => self.slot().pop_shared(),
+            };
+            if task.is_some() {
+                self.fair_class.set(class + 1);
+                return task;
+            }
+        }
+        None
+    }
+
+    /// Takes a call: the inbox, and whether to stop. `true`: stop.
+    #[cold]
+    fn attend(&self) -> bool {
+        self.sleeper.take();
+        self.inbox.drain(|task| self.bound.push(task, None));
+        self.should_stop()
+    }
+
+    fn should_stop(&self) -> bool {
+        self.core().phase() == Phase::Stopping && self.core().live() == 0
+    }
+
+    pub(crate) fn fire_timers(&self) {
+        let slot = self.slot();
+        if slot.next_timer().is_none() {
+            return;
+        }
+        let now = self.core().now();
+        while let Some(timer) = slot.pop_timer(now) {
+            timer.task.wake(timer.epoch, Wake::TimedOut, 0);
+        }
+    }
+
+    /// Whether the running task is the only one that wants this thread: then a yield need not leave its stack.
+    #[cold]
+    pub(crate) fn nothing_else(&self, task: &'static Task) -> bool {
+        self.bound.is_empty_but_for(task)
+            && self.woken.get().is_none()
+            && self.slot().waiting() == 0
+            && !self.looks_now()
+    }
+
+    /// A yield of the only task must still let calls, timers and the injector in now and then.
+    fn looks_now(&self) -> bool {
+        let yields = self.lone_yields.get() + 1;
+        self.lone_yields.set(yields);
+        if yields < FAIR_EVERY && !self.sleeper.is_called() {
+            return false;
+        }
+        self.lone_yields.set(0);
+        self.fair_at.set(0);
+        self.look_soon();
+        true
+    }
+
+    /// Makes the private part's tasks available if somebody is idle (step P of the idle protocol).
+    pub(crate) fn offer(&self) {
+        let core = self.core();
+        barrier::light();
+        if !core.idle.wants_work() {
+            return;
+        }
+        if self.slot().waiting() > 0 {
+            self.slot().share();
+            // The shared deque was written since the barrier.
+            barrier::light();
+        }
+        if self.slot().has_shared() || !core.injector.is_empty() {
+            core.call_one();
+        }
+    }
+}
+
+/// Looking elsewhere, and sleeping.
+impl Thread {
+    #[cold]
+    fn find_work(&'static self) -> Option<&'static Task> {
+        loop {
+            if let Some(found) = self.look_around() {
+                return found;
+            }
+            if let Some(found) = self.search() {
+                return found;
+            }
+        }
+    }
+
+    /// What came in meanwhile. `Some(None)`: stop.
+    fn look_around(&'static self) -> Option<Option<&'static Task>> {
+        if self.sleeper.is_called() && self.attend() {
+            return Some(None);
+        }
+        self.fire_timers();
+        if let Some(task) = self.woken.get() {
+            self.woken.set(None);
+            return Some(Some(task));
+        }
+        if let Some(task) = self.next_local() {
+            return Some(Some(task));
+        }
+        if let Some(task) = self.slot().pop_shared() {
+            return Some(Some(task));
+        }
+        self.core().injector.pop().map(Some)
+    }
+
+    /// Searches for a while, then sleeps. `None`: something came to this thread, look around again.
+    fn search(&'static self) -> Option<Option<&'static Task>> {
+        let core = self.core();
+        let time = self.spin_time();
+        let mut searching = core.slots.len() > 1 && core.idle.start_search();
+        if searching {
+            if let Some(task) = self.search_for(time) {
+                return Some(Some(self.found(task)));
+            }
+        } else {
+            self.spin_for_calls(time);
+        }
+        loop {
+            if self.sleeper.is_called() || self.timer_is_due() {
+                if searching && core.idle.end_search() {
+                    core.call_one();
+                }
+                return None;
+            }
+            core.idle.enter(self.index, searching);
+            barrier::heavy();
+            let role = if self.sees_work() {
+                core.idle.leave(self.index)
+            } else {
+                self.sleep();
+                core.idle.leave(self.index)
+            };
+            if role == Role::Plain && (self.sleeper.is_called() || self.timer_is_due()) {
+                return None;
+            }
+            searching = role == Role::Searcher || core.idle.start_search();
+            if !searching {
+                // It is for those who search.
+                pause();
+                return None;
+            }
+            if let Some(task) = self.steal_once(true) {
+                return Some(Some(self.found(task)));
+            }
+            if self.sees_local() {
+                if core.idle.end_search() {
+                    core.call_one();
+                }
+                return None;
+            }
+            // What was seen is gone, or in the hands of somebody who is in the middle of its work.
+            pause();
+        }
+    }
+
+    /// How long to look for work before sleeping: only a worker that is awake could make some soon.
+    ///
+    /// With nobody else awake the next call comes from a plain thread, and a thread that has just spun is scheduled later
+    /// by the kernel than one that has slept: measured, a wake took four times as long.
+    fn spin_time(&self) -> Duration {
+        let core = self.core();
+        if core.idle.sleeping() + 1 < core.threads.len() {
+            core.idle_spin
+        } else {
+            Duration::ZERO
+        }
+    }
+
+    /// The end of a successful search: the last searcher passes the baton.
+    fn found(&self, task: &'static Task) -> &'static Task {
+        Thread::count(&self.steals);
+        let core = self.core();
+        if core.idle.end_search() {
+            core.call_one();
+        }
+        task
+    }
+
+    fn search_for(&'static self, time: Duration) -> Option<&'static Task> {
+        let began = Instant::now();
+        loop {
+            if let Some(task) = self.steal_once(false) {
+                return Some(task);
+            }
+            if self.sleeper.is_called() || began.elapsed() >= time {
+                return self.steal_once(true);
+            }
+            pause();
+        }
+    }
+
+    fn spin_for_calls(&self, time: Duration) {
+        let began = Instant::now();
+        while began.elapsed() < time && !self.sleeper.is_called() && self.core().injector.is_empty()
+        {
+            pause();
+        }
+    }
+
+    /// One round over the injector and the other slots, from a random one on.
+    /// `by_force`: also what an owner keeps private.
+    fn steal_once(&'static self, by_force: bool) -> Option<&'static Task> {
+        let core = self.core();
+        if let Some(task) = core.injector.pop() {
+            return Some(task);
+        }
+        let slots = &core.slots;
+        let start = self.random() as usize % slots.len();
+        for step in 0..slots.len() {
+            let index = (start + step) % slots.len();
+            if index == self.index {
+                continue;
+            }
+            if let Some(task) = self.slot().steal_from(&slots[index]) {
+                return Some(task);
+            }
+            if by_force && let Some(task) = self.take_from(&slots[index]) {
+                return Some(task);
+            }
+        }
+        self.slot().pop_shared()
+    }
+
+    /// Past an owner that does not come to share: half of what it keeps private.
+    fn take_from(&self, other: &Slot) -> Option<&'static Task> {
+        if other.waiting() == 0 || cfg!(feature = "bug_steal_force") {
+            return None;
+        }
+        let mut first = None;
+        other.take_half(|task| {
+            if first.is_none() {
+                first = Some(task);
+            } else if task.sp.get() == 0 {
+                self.slot().push_fresh(task);
+            } else {
+                self.slot().push_ready(task);
+            }
+        })?;
+        first
+    }
+
+    /// S3 of the idle protocol.
+    fn sees_work(&self) -> bool {
+        let core = self.core();
+        self.sees_local()
+            || core
+                .slots
+                .iter()
+                .any(|slot| slot.waiting() > 0 || slot.has_shared())
+    }
+
+    fn sees_local(&self) -> bool {
+        self.sleeper.is_called()
+            || self.timer_is_due()
+            || !self.core().injector.is_empty()
+            || self.slot().waiting() > 0
+    }
+
+    fn timer_is_due(&self) -> bool {
+        self.slot()
+            .next_timer()
+            .is_some_and(|at| at <= self.core().now())
+    }
+
+    /// S4.
+    fn sleep(&self) {
+        let core = self.core();
+        let until = self.slot().next_timer().map(|at| core.instant(at));
+        let called = self.sleeper.sleep(until);
+        core.monitor.wake_if_asleep();
+        // The loop takes calls; this one was taken by waking up. A call to search is not kept: kept, it would end the search,
+        // and the baton would go from one sleeper to the other for ever.
+        if called && (!self.inbox.is_empty() || self.should_stop()) {
+            self.sleeper.call();
+        }
+    }
+}
+
+#[inline(always)]
+fn pause() {
+    #[cfg(not(any(loom, shuttle)))]
+    std::hint::spin_loop();
+    #[cfg(any(loom, shuttle))]
+    crate::primitive::thread::yield_now();
+}
+
+/// The door into the queues for a task whose wait the caller has ended.
+#[inline(always)]
+pub(crate) fn make_runnable(task: &'static Task) {
+    make_runnable_from(current::thread(), task);
+}
+
+/// The same, for a caller who knows which worker this thread is.
+#[inline(always)]
+pub(crate) fn make_runnable_from(here: Option<&'static Thread>, task: &'static Task) {
+    match here {
+        Some(thread) if thread.belongs_to(task.core.get()) && task.kind() != Kind::PlainThread => {
+            thread.wake_here(task)
+        }
+        _ => wake_remote(task),
+    }
+}
+
+impl Thread {
+    #[inline(always)]
+    fn wake_here(&self, task: &'static Task) {
+        if task.may_move() {
+            return self.wake_mobile(task);
+        }
+        if task.home.get().is_some_and(|home| std::ptr::eq(home, self)) {
+            if let Some(before) = self.woken.get() {
+                self.bound.push(before, self.task.get());
+            }
+            self.woken.set(Some(task));
+            self.look_soon();
+        } else {
+            wake_at_home(task);
+        }
+    }
+
+    fn wake_mobile(&self, task: &'static Task) {
+        let core = self.core();
+        if core.force_migration {
+            core.injector.push(task);
+        } else {
+            self.slot().push_woken(task);
+            self.look_soon();
+        }
+        if core.slots.len() > 1 {
+            self.offer();
+        }
+    }
+}
+
+fn wake_at_home(task: &'static Task) {
+    let home = task.home.get().expect("a started task has a home");
+    home.inbox.push(task);
+    home.sleeper.call();
+}
+
+/// From a thread that is no worker of the task's scheduler.
+#[cold]
+fn wake_remote(task: &'static Task) {
+    if task.kind() == Kind::PlainThread {
+        return task.sleeper.call();
+    }
+    // The task is ours until it is queued, so its scheduler is alive; the reference keeps it so until we are done with it,
+    // though the task may have run to its end and the scheduler been shut down by then.
+    // SAFETY: the pointer came from an `Arc` that is alive (above).
+    let core: Arc<Core> = unsafe {
+        Arc::increment_strong_count(task.core.get());
+        Arc::from_raw(task.core.get())
+    };
+    if task.may_move() {
+        core.inject(task);
+    } else {
+        wake_at_home(task);
+    }
+}

@@ -1,0 +1,71 @@
+//! Waits that signals end without a locked instruction, against interruptions.
+
+use std::sync::Arc;
+
+use fiberhost_scheduler::Wake;
+use fiberhost_scheduler::model::{List, Plain, Waiter};
+
+use super::explore::{Bounds, explore, thread};
+
+/// A signal and an alert come before, during or after the wait: one ends it, the other the next one, and whoever takes the
+/// wait back is done with the waiter's stack when the waiter goes on.
+#[test]
+fn a_signal_and_an_alert_end_one_wait_each() {
+    explore(Bounds::protocol(500), || {
+        let me = Waiter::here();
+        let list = Arc::new(List::new());
+        let alerter = {
+            let handle = me.handle();
+            thread::spawn(move || handle.alert())
+        };
+        let signaller = {
+            let list = list.clone();
+            thread::spawn(move || list.signal())
+        };
+        // What lies on the waiter's stack: it is used again, for something else, as soon as the wait is over.
+        let stack = Arc::new(Plain::new(0));
+        let wait = || {
+            let touched = stack.clone();
+            let ended = me.wait_listed(&list, move || assert_eq!(touched.get(), 0));
+            stack.set(1);
+            stack.set(0);
+            ended
+        };
+        let (first, second) = (wait(), wait());
+        assert!(
+            matches!(
+                (first, second),
+                (Wake::Signalled, Wake::Alerted) | (Wake::Alerted, Wake::Signalled)
+            ),
+            "{first:?}, {second:?}"
+        );
+        alerter.join().unwrap();
+        signaller.join().unwrap();
+        assert!(!list.reset(), "nothing is left over");
+    });
+}
+
+/// Two signals and two waiters, one of which is alerted: no signal is lost.
+#[test]
+fn a_signal_passes_by_a_waiter_that_was_alerted() {
+    explore(Bounds::protocol(100), || {
+        let list = Arc::new(List::new());
+        let other = {
+            let list = list.clone();
+            thread::spawn(move || Waiter::here().wait_listed(&list, || {}))
+        };
+        let me = Waiter::here();
+        let alerter = {
+            let handle = me.handle();
+            thread::spawn(move || handle.alert())
+        };
+        list.signal();
+        let mine = me.wait_listed(&list, || {});
+        if mine == Wake::Signalled {
+            // The other one still waits.
+            list.signal();
+        }
+        assert_eq!(other.join().unwrap(), Wake::Signalled);
+        alerter.join().unwrap();
+    });
+}

@@ -1,0 +1,127 @@
+//! The end of a task against those who wait for it, and the references to its record.
+
+use std::time::Duration;
+
+use fiberhost_scheduler::model::{Plain, Record, records_in_use};
+use fiberhost_scheduler::{Wake, park_for};
+use std::sync::Arc;
+
+use super::explore::{Bounds, explore, thread};
+
+/// The end comes before, during or after the wait for it begins; what the task did is visible.
+#[test]
+fn a_joiner_sees_the_end() {
+    explore(Bounds::protocol(20), || {
+        let task = Record::spawned();
+        let done = Arc::new(Plain::new(false));
+        let handle = task.handle();
+        let worker = {
+            let done = done.clone();
+            thread::spawn(move || {
+                done.set(true);
+                task.complete();
+            })
+        };
+        handle.wait().unwrap();
+        assert!(handle.is_finished() && done.get());
+        drop(handle);
+        worker.join().unwrap();
+        assert_eq!(records_in_use(), 0, "the record went back once");
+    });
+}
+
+/// Several wait, and all are woken.
+#[test]
+fn several_joiners_see_the_end() {
+    explore(Bounds::protocol(500).preemptions(2), || {
+        let task = Record::spawned();
+        let handle = task.handle();
+        let other = {
+            let handle = handle.clone();
+            thread::spawn(move || handle.wait().unwrap())
+        };
+        let worker = thread::spawn(move || task.complete());
+        handle.wait().unwrap();
+        drop(handle);
+        other.join().unwrap();
+        worker.join().unwrap();
+        assert_eq!(records_in_use(), 0);
+    });
+}
+
+/// A joiner gives up while the task ends: it is not woken later, and another joiner is woken.
+#[test]
+fn a_joiner_that_gives_up_is_left_alone() {
+    explore(Bounds::protocol(200).preemptions(2), || {
+        let task = Record::spawned();
+        let handle = task.handle();
+        let patient = {
+            let handle = handle.clone();
+            thread::spawn(move || handle.wait().unwrap())
+        };
+        let worker = thread::spawn(move || task.complete());
+        let seen = handle.wait_for(Duration::ZERO).unwrap();
+        assert!(!seen || handle.is_finished());
+        drop(handle);
+        assert_eq!(
+            park_for(Duration::ZERO),
+            Wake::TimedOut,
+            "this wait is another one"
+        );
+        patient.join().unwrap();
+        worker.join().unwrap();
+        assert_eq!(records_in_use(), 0);
+    });
+}
+
+/// The record of a task that somebody gave up waiting for becomes another task's, for which it waits: that is another wait.
+#[test]
+fn the_end_of_one_task_is_not_taken_for_the_next_ones() {
+    explore(Bounds::protocol(200), || {
+        let first = Record::spawned();
+        let handle = first.handle();
+        let worker = thread::spawn(move || first.complete());
+        while !handle.wait_for(Duration::ZERO).unwrap() {
+            if handle.is_finished() {
+                break;
+            }
+            thread::yield_now();
+        }
+        drop(handle);
+        let second = Record::spawned();
+        let handle = second.handle();
+        let other = thread::spawn(move || {
+            second.complete();
+        });
+        handle.wait().unwrap();
+        assert!(handle.is_finished(), "the second one has ended");
+        drop(handle);
+        worker.join().unwrap();
+        other.join().unwrap();
+        assert_eq!(records_in_use(), 0);
+    });
+}
+
+/// References are taken and given back by several threads while the task ends; the last one recycles, alone.
+#[test]
+fn the_last_reference_recycles_the_record() {
+    explore(Bounds::protocol(50), || {
+        let task = Record::spawned();
+        let handle = task.handle();
+        let id = handle.id();
+        let others = [(); 2].map(|()| {
+            let handle = handle.clone();
+            thread::spawn(move || assert_eq!(handle.clone().id(), id))
+        });
+        task.complete();
+        drop(handle);
+        // Perhaps the same record, if it was recycled: then nobody looks at it any more.
+        let next = Record::spawned();
+        for thread in others {
+            thread.join().unwrap();
+        }
+        drop(next.handle());
+        next.complete();
+        assert_eq!(records_in_use(), 0);
+    });
+}

@@ -1,0 +1,47 @@
+//! A user-mode task scheduler that is embedded in a process, and the place of the host that will stand on it.
+//!
+//! [`scheduler`] is the crate `fiberhost-scheduler`: tasks with stacks of their own on a few threads.
+//! Its front page has the life of a task, the claim of its safe `spawn`, and its limits.
+//! It knows nothing of a managed runtime.
+//!
+//! This crate is for the other half: the host side of the CLR hosting interfaces (`IHostTaskManager` and its siblings), as a
+//! translation onto the scheduler that makes no scheduling decision of its own.
+//! **That half is not there yet**: today this crate hands the scheduler through, and nothing else.
+//!
+//! ```
+//! use fiberhost::scheduler::{Scheduler, Wake, park_for};
+//! use std::time::Duration;
+//!
+//! let scheduler = Scheduler::builder().workers(2).name("engine").build()?;
+//! let task = scheduler.task().name("checkpoint").spawn(|| park_for(Duration::from_secs(60)))?;
+//! // From any thread: ends the wait of the task, or its next one.
+//! task.task().unpark();
+//! assert_eq!(task.join()?, Wake::Signalled);
+//! scheduler.shutdown(Duration::from_secs(10))?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Words
+//!
+//! One word for one thing, here and in the scheduler, with what others call it.
+//!
+//! | our word | meaning | SQLOS | Go | JDK | hosting API |
+//! |---|---|---|---|---|---|
+//! | scheduler | the whole: workers, queues, limits | node | sched | scheduler | behind `IHostTaskManager` |
+//! | slot | the right to run tasks, with the queues of what may move | scheduler | P | | |
+//! | worker | an OS thread that holds a slot | scheduler's owner | M with P | carrier | the thread given to `SwitchIn` |
+//! | task | unit of work with identity, state, priority | task | g | virtual thread | `IHostTask` |
+//! | fiber | the stack on which a started task runs | worker (fiber mode) | g's stack | continuation | not visible |
+//! | park, wake | stop until told; the telling | wait, signal | gopark, goready | park, unpark | wait objects, `Alert` |
+//! | wait reason | why it stopped | wait type | waitReason | thread state | |
+//! | native section | code the scheduler cannot see into, from leave to enter | preemptive mode | syscall | pinned | `LeaveRuntime` … `EnterRuntime` |
+//! | stay, own | counts that keep a task on its OS thread; own also keeps the thread for it | | LockOSThread | pin | thread affinity |
+//! | quantum | time after which a polite task yields | quantum | slice | | `SwitchToTask` |
+#![forbid(unsafe_code)]
+
+pub use fiberhost_scheduler as scheduler;
+
+/// The programs in the README, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;

@@ -1,0 +1,111 @@
+//! A scheduler without work costs nothing: no processor time and, a second after the last task, no system call.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use common::{LONG, Watchdog, eventually, until_waits};
+use fiberhost::scheduler::{Scheduler, WaitReason, park, sleep};
+
+/// The figures of other tests' threads must not be among them.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// What the kernel has counted for one thread.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Counted {
+    cpu_ns: u64,
+    switches: u64,
+}
+
+/// The threads of the scheduler of this name, and its monitor.
+fn threads(name: &str) -> BTreeMap<String, Counted> {
+    let mut found = BTreeMap::new();
+    for thread in std::fs::read_dir("/proc/self/task").unwrap().flatten() {
+        let read = |file| std::fs::read_to_string(thread.path().join(file)).unwrap_or_default();
+        let comm = read("comm").trim().to_owned();
+        if !comm.starts_with(name) && !comm.starts_with("fiberhost-monit") {
+            continue;
+        }
+        let schedstat = read("schedstat");
+        let cpu_ns = schedstat.split(' ').next().unwrap().parse().unwrap_or(0);
+        let status = read("status");
+        let switches = status
+            .lines()
+            .filter(|line| line.contains("ctxt_switches"))
+            .filter_map(|line| line.split_whitespace().last()?.parse::<u64>().ok())
+            .sum();
+        let id = thread.file_name().to_string_lossy().into_owned();
+        found.insert(format!("{comm} {id}"), Counted { cpu_ns, switches });
+    }
+    found
+}
+
+/// No thread of the scheduler runs for this long.
+#[track_caller]
+fn nothing_happens(name: &str, workers: usize, time: Duration) {
+    let before = threads(name);
+    assert_eq!(before.len(), workers + 1, "{before:?}");
+    std::thread::sleep(time);
+    assert_eq!(threads(name), before);
+}
+
+const GRACE: Duration = Duration::from_millis(1300);
+
+#[test]
+fn an_idle_scheduler_makes_no_system_call() {
+    let _alone = ALONE.lock().unwrap_or_else(|error| error.into_inner());
+    let _watchdog = Watchdog::new("scheduling_idle".into());
+    for workers in [1, 4] {
+        let scheduler = Scheduler::builder().workers(workers).name("quiet");
+        let scheduler = scheduler.build().unwrap();
+        // Never used.
+        std::thread::sleep(GRACE);
+        nothing_happens("quiet", workers, Duration::from_millis(300));
+        // After work, with tasks that stay parked, and one whose time comes much later.
+        let tasks: Vec<_> = (0..100).map(|_| scheduler.spawn(park)).collect();
+        let late = scheduler.spawn(|| sleep(100 * LONG));
+        for task in &tasks {
+            until_waits(task.task(), WaitReason::Park);
+        }
+        until_waits(late.task(), WaitReason::Sleep);
+        std::thread::sleep(GRACE);
+        nothing_happens("quiet", workers, Duration::from_millis(300));
+        tasks.iter().for_each(|task| task.task().unpark());
+        late.abort();
+        for task in tasks {
+            task.join().unwrap();
+        }
+        assert!(late.join().unwrap_err().is_cancelled());
+        scheduler.shutdown(LONG).unwrap();
+        assert_eq!(threads("quiet").len(), 0);
+    }
+}
+
+#[test]
+fn idle_workers_sleep_soon() {
+    let _alone = ALONE.lock().unwrap_or_else(|error| error.into_inner());
+    let scheduler = Scheduler::builder()
+        .workers(4)
+        .name("drowsy")
+        .build()
+        .unwrap();
+    for _ in 0..5 {
+        let tasks: Vec<_> = (0..50).map(|_| scheduler.spawn(|| ())).collect();
+        for task in tasks {
+            task.join().unwrap();
+        }
+        eventually("all sleep", || scheduler.stats().idle_workers == 4);
+        let time = || -> u64 { threads("drowsy").values().map(|thread| thread.cpu_ns).sum() };
+        let before = time();
+        std::thread::sleep(Duration::from_millis(100));
+        // Only the monitor looks around, fifty times a second.
+        let used = Duration::from_nanos(time() - before);
+        assert!(
+            used < Duration::from_millis(5),
+            "{used:?} of processor time"
+        );
+    }
+    scheduler.shutdown(LONG).unwrap();
+}
