@@ -6,7 +6,7 @@
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 
 use std::arch::asm;
-use std::arch::x86_64::_rdtsc;
+use std::arch::x86_64::{_mm_clflush, _rdtsc};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
@@ -60,46 +60,55 @@ struct Shared {
     done: Word,
     /// What the frequent side has loaded.
     seen: Word,
-    /// Written by the one side, so that the other's store to it takes long.
-    lines: [Word; 2],
+    /// In no cache when a trial begins, so that the frequent side's store to it takes long.
+    far: Word,
 }
 
-/// The matter at hand: stores to `mine`, passes the barrier, and answers what it loads from `theirs`.
+/// The rare side's part: stores to `mine`, passes the barrier, and answers what it loads from `theirs`.
 ///
-/// The instructions are spelled out, so that they follow each other in every build. Before them comes a store to a line
-/// that the other side has written: behind it the store to `mine` waits in the store buffer, which is what is to be tried.
-fn store_and_load(barrier: Barrier, side: Side, line: &Word, mine: &Word, theirs: &Word) -> u64 {
-    let (line, mine, theirs) = (line.0.as_ptr(), mine.0.as_ptr(), theirs.0.as_ptr());
+/// Here as on the frequent side the instructions are spelled out, so that they follow each other in every build.
+fn rare_side(barrier: Barrier, mine: &Word, theirs: &Word) -> u64 {
+    let (mine, theirs) = (mine.0.as_ptr(), theirs.0.as_ptr());
     let seen: u64;
-    if barrier.is_fence(side) {
-        // SAFETY: stores to and loads from words that outlive this; others change them only as whole aligned words.
-        unsafe {
-            asm!(
-                "mov qword ptr [{line}], 2",
-                "mov qword ptr [{mine}], 1",
-                "mfence",
-                "mov {seen}, [{theirs}]",
-                line = in(reg) line, mine = in(reg) mine, theirs = in(reg) theirs, seen = out(reg) seen,
-            );
-        }
-    } else if barrier == Barrier::Asymmetric && side == Side::Rare {
-        // SAFETY: as above.
-        unsafe { asm!("mov qword ptr [{mine}], 1", mine = in(reg) mine) };
-        assert!(membarrier(PRIVATE_EXPEDITED), "it was registered");
-        // SAFETY: as above.
-        unsafe { asm!("mov {seen}, [{theirs}]", theirs = in(reg) theirs, seen = out(reg) seen) };
-    } else {
-        // SAFETY: as above.
-        unsafe {
-            asm!(
-                "mov qword ptr [{line}], 2",
-                "mov qword ptr [{mine}], 1",
-                "mov {seen}, [{theirs}]",
-                line = in(reg) line, mine = in(reg) mine, theirs = in(reg) theirs, seen = out(reg) seen,
-            );
+    // SAFETY: stores to and loads from words that outlive this; others change them only as whole aligned words.
+    unsafe {
+        if barrier.is_fence(Side::Rare) {
+            asm!("mov qword ptr [{mine}], 1", "mfence", "mov {seen}, [{theirs}]",
+                mine = in(reg) mine, theirs = in(reg) theirs, seen = out(reg) seen);
+        } else if barrier == Barrier::Asymmetric {
+            asm!("mov qword ptr [{mine}], 1", mine = in(reg) mine);
+            assert!(membarrier(PRIVATE_EXPEDITED), "it was registered");
+            asm!("mov {seen}, [{theirs}]", theirs = in(reg) theirs, seen = out(reg) seen);
+        } else {
+            asm!("mov qword ptr [{mine}], 1", "mov {seen}, [{theirs}]",
+                mine = in(reg) mine, theirs = in(reg) theirs, seen = out(reg) seen);
         }
     }
     seen
+}
+
+/// The frequent side's part, the same but for a store to `far` before it: while that line comes from memory, the store
+/// to `mine` waits behind it in the store buffer, and the load overtakes it. This is what is to be tried.
+fn frequent_side(barrier: Barrier, far: &Word, mine: &Word, theirs: &Word) -> u64 {
+    let (far, mine, theirs) = (far.0.as_ptr(), mine.0.as_ptr(), theirs.0.as_ptr());
+    let seen: u64;
+    // SAFETY: as above.
+    unsafe {
+        if barrier.is_fence(Side::Frequent) {
+            asm!("mov qword ptr [{far}], 2", "mov qword ptr [{mine}], 1", "mfence", "mov {seen}, [{theirs}]",
+                far = in(reg) far, mine = in(reg) mine, theirs = in(reg) theirs, seen = out(reg) seen);
+        } else {
+            asm!("mov qword ptr [{far}], 2", "mov qword ptr [{mine}], 1", "mov {seen}, [{theirs}]",
+                far = in(reg) far, mine = in(reg) mine, theirs = in(reg) theirs, seen = out(reg) seen);
+        }
+    }
+    seen
+}
+
+/// Puts the word's line out of every cache.
+fn flush(word: &Word) {
+    // SAFETY: every x86-64 processor has the instruction, and it changes no value.
+    unsafe { _mm_clflush(word.0.as_ptr().cast()) }
 }
 
 fn wait_for(word: &Word, value: u64) {
@@ -164,16 +173,16 @@ fn two_processors() -> Option<[usize; 2]> {
 /// In how many trials both sides missed the other's store.
 fn missed(barrier: Barrier, processors: [usize; 2]) -> u64 {
     let shared = Shared::default();
-    let [x_line, y_line] = &shared.lines;
     thread::scope(|scope| {
         scope.spawn(|| {
             stay_on(processors[0]);
             let mut state = 0x9e37_79b9_7f4a_7c15;
             for trial in 1..=TRIALS {
                 wait_for(&shared.go, trial);
+                // Fetches the line, so that the load that counts is quick.
+                std::hint::black_box(shared.x.0.load(Ordering::Relaxed));
                 meet(shared.at.0.load(Ordering::Relaxed), &mut state);
-                let seen = store_and_load(barrier, Side::Frequent, y_line, &shared.y, &shared.x);
-                x_line.0.store(trial, Ordering::Relaxed);
+                let seen = frequent_side(barrier, &shared.far, &shared.y, &shared.x);
                 shared.seen.0.store(seen, Ordering::Relaxed);
                 shared.done.0.store(trial, Ordering::Release);
             }
@@ -183,7 +192,7 @@ fn missed(barrier: Barrier, processors: [usize; 2]) -> u64 {
             let mut state = 0xd1b5_4a32_d192_ed03;
             let mut missed = 0;
             for trial in 1..=TRIALS {
-                y_line.0.store(trial, Ordering::Relaxed);
+                flush(&shared.far);
                 shared.x.0.store(0, Ordering::Relaxed);
                 shared.y.0.store(0, Ordering::Relaxed);
                 // Time enough for the other side to see this.
@@ -191,7 +200,7 @@ fn missed(barrier: Barrier, processors: [usize; 2]) -> u64 {
                 shared.at.0.store(at, Ordering::Relaxed);
                 shared.go.0.store(trial, Ordering::Release);
                 meet(at, &mut state);
-                let seen = store_and_load(barrier, Side::Rare, x_line, &shared.x, &shared.y);
+                let seen = rare_side(barrier, &shared.x, &shared.y);
                 wait_for(&shared.done, trial);
                 let both = seen == 0 && shared.seen.0.load(Ordering::Relaxed) == 0;
                 missed += u64::from(both);

@@ -88,6 +88,21 @@ fn a_join_with_a_limit_gives_the_handle_back() {
 }
 
 #[test]
+fn a_joined_task_is_no_longer_live() {
+    let scheduler = Scheduler::builder()
+        .workers(2)
+        .max_tasks(1)
+        .build()
+        .unwrap();
+    for number in 0..2_000 {
+        let task = scheduler.task().spawn(move || number);
+        let task = task.expect("the place of the one before is free");
+        assert_eq!(task.join().unwrap(), number);
+        assert_eq!(scheduler.stats().live(), 0);
+    }
+}
+
+#[test]
 fn several_wait_for_one_task() {
     at_workers(|scheduler| {
         let event = Arc::new(ManualResetEvent::new(false));
@@ -97,11 +112,14 @@ fn several_wait_for_one_task() {
             1
         });
         let woken = Arc::new(AtomicUsize::new(0));
+        let gave_up = Arc::new(AtomicUsize::new(0));
         let waiter = |early: bool| {
             let (task, woken) = (task.task().clone(), Arc::clone(&woken));
+            let gave_up = Arc::clone(&gave_up);
             move || {
                 if early {
                     assert!(!task.wait_for(SHORT).unwrap());
+                    gave_up.fetch_add(1, Ordering::SeqCst);
                 } else {
                     task.wait().unwrap();
                     assert!(task.is_finished());
@@ -117,7 +135,9 @@ fn several_wait_for_one_task() {
             for number in 0..4 {
                 threads.spawn(waiter(number % 2 == 0));
             }
-            std::thread::sleep(2 * SHORT);
+            eventually("those with a time limit give up", || {
+                gave_up.load(Ordering::SeqCst) == 6
+            });
             assert_eq!(woken.load(Ordering::SeqCst), 0);
             event.set();
         });

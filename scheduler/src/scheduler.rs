@@ -466,12 +466,17 @@ impl Core {
     #[cold]
     fn refuse(&self, task: &'static Task) {
         task.payload.fail(join::JoinError::cancelled());
-        join::complete(task);
+        self.end_outside(task);
+        self.note_end();
+    }
+
+    /// Counted, and its place free, before a joiner knows.
+    fn end_outside(&self, task: &'static Task) {
         self.ended_outside.fetch_add(1, Ordering::AcqRel);
         if self.has_limit() {
             self.leave_admission();
         }
-        self.note_end();
+        join::complete(task);
     }
 }
 
@@ -798,11 +803,7 @@ impl Core {
                 return;
             };
             task.payload.fail(join::JoinError::cancelled());
-            join::complete(task);
-            self.ended_outside.fetch_add(1, Ordering::AcqRel);
-            if self.has_limit() {
-                self.leave_admission();
-            }
+            self.end_outside(task);
         }
     }
 

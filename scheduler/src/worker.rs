@@ -246,15 +246,15 @@ impl Thread {
         self.end(task);
     }
 
-    /// The end of a task, run or not.
+    /// The end of a task, run or not: it is counted and its place is free before a joiner knows.
     #[inline(always)]
     fn end(&'static self, task: &'static Task) {
         let core = self.core();
-        join::complete_from(Some(self), task);
         Thread::count(&self.ended);
         if core.has_limit() {
             core.leave_admission();
         }
+        join::complete_from(Some(self), task);
         // The count, then the look: a shutdown sets its phase, then reads the counts. One of the two sees the other.
         barrier::light();
         if core.phase() != Phase::Running {

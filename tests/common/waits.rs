@@ -131,7 +131,8 @@ pub(crate) const SILENT: [Waiting; 10] = [
         behind(
             |held| once.call_once(|| held.keep(())),
             || {
-                once.call_once(|| ());
+                // Forced, because the shutdown may unwind the one inside first, which poisons the cell.
+                once.call_once_force(|_| ());
                 Ended::Silent
             },
         )
