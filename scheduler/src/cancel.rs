@@ -153,7 +153,7 @@ impl CancelToken {
     /// # Panics
     /// If `work` panics, and outside a task.
     pub fn run_until_cancelled<T>(&self, work: impl FnOnce() -> T) -> T {
-        let (_, task) = current::running().expect("run_until_cancelled is for tasks");
+        let (_, task) = current::within().expect("run_until_cancelled is for tasks");
         let _inside = self.enter(task);
         work()
     }

@@ -152,16 +152,10 @@ pub(crate) fn unbind(task: &'static Task) -> *const Fiber {
 /// Runs a task until it gives the thread back. The caller is a worker, on its own stack, and has the task.
 #[inline(always)]
 pub(crate) fn resume(thread: &Thread, task: &'static Task) -> Word {
-    if !task.is_usual() && task.is_on_thread() {
-        return thread::resume(thread, task);
-    }
-    resume_fiber(thread, task)
-}
-
-/// The same for a task that is known to run on a fiber.
-#[inline(always)]
-pub(crate) fn resume_fiber(thread: &Thread, task: &'static Task) -> Word {
-    debug_assert!(!task.is_on_thread(), "a task of the ring runs on a fiber");
+    debug_assert!(
+        !task.is_on_thread(),
+        "a task with a thread of its own is not resumed"
+    );
     #[cfg(fiberhost_jump)]
     {
         // SAFETY: the task is ours, so nobody else runs on its stack, and its `sp` is where that stack was left;
@@ -181,10 +175,10 @@ pub(crate) fn resume_fiber(thread: &Thread, task: &'static Task) -> Word {
 /// Lets profilers walk from the task's frames to those of the worker that runs it. At the start and after a move.
 #[inline(always)]
 pub(crate) fn link(thread: &Thread, task: &'static Task) {
+    // SAFETY: the root lies in the task's own stack, above everything that runs there.
     #[cfg(fiberhost_jump)]
-    if !task.is_on_thread() {
-        // SAFETY: the root lies in the task's own stack, above everything that runs there.
-        unsafe { (*(*task.fiber.get()).root).frame = thread.frame.get() };
+    unsafe {
+        (*(*task.fiber.get()).root).frame = thread.frame.get();
     }
     #[cfg(not(fiberhost_jump))]
     let _ = (thread, task);
@@ -199,9 +193,6 @@ pub(crate) fn link(thread: &Thread, task: &'static Task) {
 /// If `word` is an address, what it points to stays until the settle is over.
 #[inline(always)]
 pub(crate) unsafe fn suspend(thread: &Thread, task: &'static Task, word: Word) {
-    if !task.is_usual() && task.is_on_thread() {
-        return thread::suspend(task, word);
-    }
     #[cfg(fiberhost_jump)]
     // SAFETY: the worker left its own stack in `resume`, at `thread.sp`; ours is saved in the task, which the settle
     // owns until somebody claims it.

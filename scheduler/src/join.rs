@@ -10,7 +10,7 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::current::{Thread, any, running};
+use crate::current::{Thread, any, within};
 use crate::park::{self, Limit};
 use crate::scheduler::SpawnError;
 use crate::suspend::Arm;
@@ -377,14 +377,14 @@ pub fn current() -> TaskRef {
 
 /// The calling task, if the caller is one.
 pub fn try_current() -> Option<TaskRef> {
-    running().map(|(_, task)| TaskRef::keep(task))
+    within().map(|(_, task)| TaskRef::keep(task))
 }
 
 /// The number of the worker that runs the calling task, from 0; a mobile task may get another answer after every wait.
 /// `None` on a thread that is no worker.
 #[inline]
 pub fn current_worker() -> Option<usize> {
-    running().map(|(thread, _)| thread.index)
+    within().map(|(thread, _)| thread.index)
 }
 
 /// The right to a task's result. Dropping it lets the task go on alone.

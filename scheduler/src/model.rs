@@ -266,12 +266,15 @@ impl Idle {
 
     /// Step S1.
     pub fn enter(&self, who: usize, searching: bool) {
-        self.0.enter(who, searching);
+        assert!(
+            self.0.enter(who, searching),
+            "nobody claims a slot in these models"
+        );
     }
 
     /// Leaves the list. `true`: it was called to search.
     pub fn leave(&self, who: usize) -> bool {
-        self.0.leave(who) == Role::Searcher
+        self.0.leave(who, || true) == Some(Role::Searcher)
     }
 
     /// How many sleep.
@@ -368,7 +371,7 @@ impl Default for Timers {
 impl Timers {
     /// None.
     pub fn new() -> Self {
-        Timers(Slot::new())
+        Timers(Slot::new(0))
     }
 
     /// Whose wait it is and when it gives up. Owner only.

@@ -10,9 +10,11 @@ use crate::current::{self, FAIR_EVERY, Thread};
 use crate::fiber::{self, YIELD};
 use crate::freeze;
 use crate::join::JoinError;
+use crate::native;
+use crate::pinned;
 use crate::primitive::{Instant, Ordering};
 use crate::scheduler::Core;
-use crate::suspend::{AT_ONCE, Arm, FOREVER, Listed, Wait};
+use crate::suspend::{AT_ONCE, Arm, FOREVER, Listed, Settled, Wait, settle_word};
 use crate::task::payload::contain;
 use crate::task::state::{Ended, Epoch};
 use crate::task::{Task, flag};
@@ -63,9 +65,15 @@ where
     let Some((thread, task)) = current::running() else {
         return wait_plainly(reason, limit, allow, &publish);
     };
-    if must_block(task) {
-        return wait_plainly(reason, limit, allow, &publish);
+    if std::thread::panicking() {
+        return native::unseen(|| wait_plainly(reason, limit, allow, &publish));
     }
+    let owns = task.owns_its_thread();
+    let allow = if owns {
+        pinned::allowed(task, allow)
+    } else {
+        allow
+    };
     let limit = match limit {
         // What nothing may interrupt, no enclosing `timeout` ends: a scope's children borrow from this stack.
         Limit::Never if allow == Interrupt::Never || task.deadline.get() == FOREVER => FOREVER,
@@ -78,8 +86,13 @@ where
     }
     task.set_reason(reason);
     let wait = Wait::new(&publish, limit, allow);
-    // SAFETY: `running` says that we are on this task's stack and this thread runs it; the wait stays until we return.
-    unsafe { fiber::suspend(thread, task, wait.word()) };
+    if owns {
+        // SAFETY: as below.
+        unsafe { settle_here(thread, task, wait.word()) };
+    } else {
+        // SAFETY: `running` says that we are on this task's stack and this thread runs it; the wait stays until we return.
+        unsafe { fiber::suspend(thread, task, wait.word()) };
+    }
     task.set_reason(WaitReason::None);
     if wait.immediate.get() {
         return Waited::at_once(task);
@@ -89,6 +102,19 @@ where
         after(task, ended, limit);
     }
     Waited::new(task, ended)
+}
+
+/// A wait of a task that does not leave its thread: settled here, and slept through with the thread (`pinned.rs`).
+///
+/// # Safety
+/// `word` is the address of a wait on this stack, which is that of `task`; `task` runs on `thread`, which is the caller's.
+#[cold]
+unsafe fn settle_here(thread: &'static Thread, task: &'static Task, word: fiber::Word) {
+    thread.bound.leave(task);
+    // SAFETY: the caller's promise; the task runs on only when it was woken.
+    if unsafe { settle_word(word, thread, task) } == Settled::Parked {
+        thread.sleep_with(task);
+    }
 }
 
 /// As [`wait`], for what signals find in a list: without a time limit such a wait costs a signal no locked instruction of
@@ -160,10 +186,10 @@ where
     waited
 }
 
-/// Whether the task must not give its thread away now, and blocks it instead.
+/// Whether the task must not give its thread away now.
 ///
-/// While it is panicking: suspending would carry the thread's panic count away. While it owns its thread: nobody else may
-/// run there.
+/// While it is panicking: suspending would carry the thread's panic count away, so it blocks. While it owns its thread:
+/// nobody else may run there.
 #[inline(always)]
 fn must_block(task: &Task) -> bool {
     std::thread::panicking() || task.owns_its_thread()
@@ -242,7 +268,7 @@ fn raise(wake: Wake) {
         return;
     }
     let flags = task.flags.load(Ordering::Acquire);
-    if wake == Wake::Aborted && flags & flag::ABORT != 0 && flags & flag::UNWINDING == 0 {
+    if wake == Wake::Aborted && flags & flag::ABORT != 0 && pinned::may_unwind(task, flags) {
         resume_unwind(Box::new(Aborted));
     }
     if wake == Wake::TimedOut && task.deadline.get() <= thread.core().now() {
@@ -357,10 +383,20 @@ pub fn yield_now() {
         return after_yield(task);
     }
     if must_block(task) {
-        return;
+        return yield_in_place(thread, task);
     }
     // SAFETY: `running` says that we are on this task's stack and this thread runs it.
     unsafe { fiber::suspend(thread, task, YIELD) };
+    after_yield(task);
+}
+
+/// While it is panicking a task goes on at once; while it owns its thread, when nobody needs the slot.
+#[cold]
+fn yield_in_place(thread: &'static Thread, task: &Task) {
+    if std::thread::panicking() {
+        return;
+    }
+    thread.yield_pinned();
     after_yield(task);
 }
 
@@ -469,8 +505,12 @@ fn park_limited(limit: Limit) -> Wake {
         me.permit.swap(EMPTY, Ordering::Acquire);
         return Wake::Signalled;
     }
-    if current::running().is_some() && must_block(me) {
+    if current::running().is_none() && current::within().is_some() {
+        // In a native section: its thread is a stranger's, but the permit is the task's.
         return park_blocking(me, limit);
+    }
+    if std::thread::panicking() && current::running().is_some() {
+        return native::unseen(|| park_blocking(me, limit));
     }
     loop {
         let waited = wait(WaitReason::Park, limit, Interrupt::Alert, |task, allow| {
@@ -574,7 +614,7 @@ impl std::error::Error for Elapsed {}
 /// # Panics
 /// If `work` panics, and outside a task.
 pub fn timeout<T>(limit: Duration, work: impl FnOnce() -> T) -> Result<T, Elapsed> {
-    let (thread, task) = current::running().expect("timeout is for tasks");
+    let (thread, task) = current::within().expect("timeout is for tasks");
     let outer = task.deadline.get();
     let mine = thread.core().after(limit).min(outer);
     task.deadline.set(mine);
@@ -583,7 +623,7 @@ pub fn timeout<T>(limit: Duration, work: impl FnOnce() -> T) -> Result<T, Elapse
     match result {
         Ok(value) => Ok(value),
         Err(panic) if panic.is::<Elapsing>() => {
-            let over = current::thread().is_some_and(|thread| outer <= thread.core().now());
+            let over = current::within().is_some_and(|(thread, _)| outer <= thread.core().now());
             if over {
                 resume_unwind(panic)
             } else {

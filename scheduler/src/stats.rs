@@ -18,6 +18,10 @@ pub struct Stats {
     pub steals: u64,
     /// Workers that sleep.
     pub idle_workers: usize,
+    /// OS threads that run tasks, sleep with them, or stand by.
+    pub threads: usize,
+    /// Slots that were taken from threads which were in native sections for too long.
+    pub handovers: u64,
     /// Stacks made so far; they are reused and not unmapped before the scheduler goes.
     pub stacks: usize,
     /// Bytes of address space mapped for stacks.
@@ -51,6 +55,8 @@ impl Stats {
             ended,
             steals: sum(|thread| &thread.steals),
             idle_workers: core.idle.sleeping(),
+            threads: core.thread_count(),
+            handovers: core.handovers.load(Ordering::Relaxed),
             stacks,
             stack_bytes_mapped,
             idle_spin: core.idle_spin,

@@ -52,7 +52,8 @@ pub enum Backing {
     /// A stack of its own on the worker's thread: a switch costs nanoseconds.
     #[default]
     Fiber,
-    /// An OS thread of its own, which runs only while a worker lends it its slot: for code whose stack cannot be switched.
+    /// An OS thread of its own, which takes part in the same slots, queues and waits and runs only while it has a slot: for
+    /// code whose stack cannot be switched.
     Thread,
 }
 
@@ -84,22 +85,25 @@ pub(crate) mod unusual {
     pub(crate) const PRIORITY: u8 = 4;
 }
 
-/// The two counts that keep a started task on its OS thread.
+/// The counts that keep a started task on its OS thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hold {
     /// It must not move; others may run on its thread.
     Stay,
     /// The thread belongs to it alone.
     Own,
+    /// The same, since native frames lie on its stack: nothing may unwind it either.
+    Callback,
 }
 
-const HOLD_MAX: u32 = 0xffff;
+const HOLD_MAX: u64 = 0xffff;
 
 impl Hold {
     const fn shift(self) -> u32 {
         match self {
             Hold::Stay => 0,
             Hold::Own => 16,
+            Hold::Callback => 32,
         }
     }
 }
@@ -140,8 +144,8 @@ pub(crate) struct Task {
     kind: AtomicU8,
     /// Whether it stands in its thread's ring. Owner: that thread.
     pub(crate) in_ring: Plain<bool>,
-    /// What keeps it on its thread: *stay* in the lower half, *own* in the upper one. Owner: the task.
-    held: Plain<u32>,
+    /// What keeps it on its thread: three counts of 16 bits (`Hold`). Owner: the task.
+    held: Plain<u64>,
     reason: AtomicU8,
     /// The thread it started on, or moved to. Owner: the worker that runs it.
     pub(crate) home: Plain<Option<&'static Thread>>,
@@ -183,7 +187,6 @@ pub(crate) struct Extra {
     pub(crate) locals: crate::local::Locals,
     /// The tokens inside whose `run_until_cancelled` the task is, outermost first.
     pub(crate) tokens: Vec<Arc<crate::cancel::Node>>,
-    pub(crate) thread: Option<Arc<crate::fiber::thread::Baton>>,
 }
 
 impl fmt::Debug for Task {
@@ -207,7 +210,7 @@ impl Task {
             priority: AtomicU8::new(Priority::Normal as u8),
             kind: AtomicU8::new(Kind::Free as u8),
             in_ring: Plain::new(false),
-            held: Plain::new(0),
+            held: Plain::new(0_u64),
             home: Plain::new(None),
             life: Life::new(),
             permit: AtomicU32::new(0),
@@ -262,8 +265,7 @@ impl Task {
         if priority != Priority::Normal {
             bits |= unusual::PRIORITY;
         }
-        // A thread of its own is all that a bound task asks for, and that goes wherever the task goes.
-        if mobile || backing == Backing::Thread {
+        if mobile {
             bits |= unusual::MOBILE;
         }
         if backing == Backing::Thread {
@@ -353,6 +355,17 @@ impl Task {
         self.held.get() > HOLD_MAX
     }
 
+    /// Whether native frames lie on its stack.
+    #[inline(always)]
+    pub(crate) fn has_native_frames(&self) -> bool {
+        self.held.get() >> Hold::Callback.shift() != 0
+    }
+
+    /// Whether anything holds it. Only the task itself.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.get() != 0
+    }
+
     /// Whether the next resume may be on another thread.
     #[inline(always)]
     pub(crate) fn may_move(&self) -> bool {
@@ -383,7 +396,7 @@ impl Task {
     }
 
     pub(crate) fn drop_extra(&self) {
-        let extra = self.extra.replace_null();
+        let extra = self.extra.replace(std::ptr::null_mut());
         if !extra.is_null() {
             // SAFETY: it came from `Box::into_raw` and the cell no longer has it.
             drop(unsafe { Box::from_raw(extra) });
@@ -465,14 +478,6 @@ impl Task {
         (unwind && take(Interrupt::Unwind, Wake::Aborted))
             || (flags & flag::CANCELS != 0 && take(Interrupt::Abort, Wake::Aborted))
             || (flags & flag::ALERT != 0 && take(Interrupt::Alert, Wake::Alerted))
-    }
-}
-
-impl<T> Plain<*mut T> {
-    fn replace_null(&self) -> *mut T {
-        let value = self.get();
-        self.set(std::ptr::null_mut());
-        value
     }
 }
 
