@@ -275,8 +275,8 @@ impl Slot {
         self.own(|private| private.timers.arm(timer));
     }
 
-    pub(crate) fn note_dead_timer(&self) {
-        self.own(|private| private.timers.note_dead());
+    pub(crate) fn cancel_timer(&self, task: &Task) {
+        self.own(|private| private.timers.cancel(task));
     }
 
     pub(crate) fn next_timer(&self) -> Option<u64> {
