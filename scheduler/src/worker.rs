@@ -26,6 +26,12 @@ use crate::suspend::{Settled, settle_word};
 use crate::task::{Kind, Task};
 use crate::wait::Wake;
 
+/// After so many spins in vain a worker sleeps at once, and tries again more and more rarely (at most so rarely),
+/// and so many times longer: longer than the kernel takes to wake a thread.
+const SPINS_IN_VAIN: u32 = 4;
+const TRY_AGAIN_MAX: u32 = 1024;
+const TRY_LONGER: u32 = 5;
+
 /// A panic on a worker's own stack is a bug of ours that nobody could recover from.
 struct AbortIfPanic;
 
@@ -517,17 +523,34 @@ impl Thread {
         }
     }
 
-    /// How long to look for work before sleeping: only a worker that is awake could make some soon.
+    /// How long to look for work before sleeping: only a worker that is awake, or about to be, could make some soon.
     ///
     /// With nobody else awake the next call comes from a plain thread, and a thread that has just spun is scheduled later
     /// by the kernel than one that has slept: measured, a wake took four times as long.
+    /// Nor does it help to spin where the kernel runs the other worker on this very processor: so one that has spun in vain
+    /// some times in a row sleeps at once. But two that always wake each other from sleep could go on so for ever, where
+    /// they would only have to stay awake a little longer to meet: so now and then one does.
     fn spin_time(&self) -> Duration {
         let core = self.core();
-        if core.idle.sleeping() + 1 < core.threads.len() {
+        let is_awake = |other: &Thread| !std::ptr::eq(other, self) && !other.sleeper.is_asleep();
+        if !core.threads.iter().any(is_awake) {
+            return Duration::ZERO;
+        }
+        // In vain, until `spun_well`.
+        let in_vain = self.spins_in_vain.get();
+        self.spins_in_vain.set(in_vain.wrapping_add(1));
+        if in_vain < SPINS_IN_VAIN {
             core.idle_spin
+        } else if in_vain.is_power_of_two() || in_vain.is_multiple_of(TRY_AGAIN_MAX) {
+            core.idle_spin * TRY_LONGER
         } else {
             Duration::ZERO
         }
+    }
+
+    /// Something came while it spun.
+    fn spun_well(&self) {
+        self.spins_in_vain.set(0);
     }
 
     /// The end of a successful search: the last searcher passes the baton.
@@ -544,9 +567,14 @@ impl Thread {
         let began = Instant::now();
         loop {
             if let Some(task) = self.steal_once(false) {
+                self.spun_well();
                 return Some(task);
             }
-            if self.sleeper.is_called() || began.elapsed() >= time {
+            if self.sleeper.is_called() {
+                self.spun_well();
+                return self.steal_once(true);
+            }
+            if began.elapsed() >= time {
                 return self.steal_once(true);
             }
             pause();
@@ -555,8 +583,13 @@ impl Thread {
 
     fn spin_for_calls(&self, time: Duration) {
         let began = Instant::now();
-        while began.elapsed() < time && !self.sleeper.is_called() && self.core().injector.is_empty()
-        {
+        loop {
+            if self.sleeper.is_called() || !self.core().injector.is_empty() {
+                return self.spun_well();
+            }
+            if began.elapsed() >= time {
+                return;
+            }
             pause();
         }
     }
