@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::current::{self, FAIR_EVERY, Thread};
 use crate::fiber::{self, DONE, YIELD};
-use crate::idle::Role;
+use crate::idle::{Role, patience};
 use crate::join;
 use crate::primitive::{Instant, Ordering, barrier};
 use crate::scheduler::{Core, Phase};
@@ -25,12 +25,6 @@ use crate::slot::{Slot, WOKEN_MAX};
 use crate::suspend::{Settled, settle_word};
 use crate::task::{Kind, Task};
 use crate::wait::Wake;
-
-/// After so many spins in vain a worker sleeps at once, and tries again more and more rarely (at most so rarely),
-/// and so many times longer: longer than the kernel takes to wake a thread.
-const SPINS_IN_VAIN: u32 = 4;
-const TRY_AGAIN_MAX: u32 = 1024;
-const TRY_LONGER: u32 = 5;
 
 /// A panic on a worker's own stack is a bug of ours that nobody could recover from.
 struct AbortIfPanic;
@@ -527,9 +521,7 @@ impl Thread {
     ///
     /// With nobody else awake the next call comes from a plain thread, and a thread that has just spun is scheduled later
     /// by the kernel than one that has slept: measured, a wake took four times as long.
-    /// Nor does it help to spin where the kernel runs the other worker on this very processor: so one that has spun in vain
-    /// some times in a row sleeps at once. But two that always wake each other from sleep could go on so for ever, where
-    /// they would only have to stay awake a little longer to meet: so now and then one does.
+    /// And one that has spun in vain again and again loses patience (`idle::patience`).
     fn spin_time(&self) -> Duration {
         let core = self.core();
         let is_awake = |other: &Thread| !std::ptr::eq(other, self) && !other.sleeper.is_asleep();
@@ -539,13 +531,7 @@ impl Thread {
         // In vain, until `spun_well`.
         let in_vain = self.spins_in_vain.get();
         self.spins_in_vain.set(in_vain.wrapping_add(1));
-        if in_vain < SPINS_IN_VAIN {
-            core.idle_spin
-        } else if in_vain.is_power_of_two() || in_vain.is_multiple_of(TRY_AGAIN_MAX) {
-            core.idle_spin * TRY_LONGER
-        } else {
-            Duration::ZERO
-        }
+        core.idle_spin.saturating_mul(patience(in_vain))
     }
 
     /// Something came while it spun.
