@@ -407,31 +407,31 @@ mod tests {
     /// What the wheel is compared with: the live entries, and the dead ones, which may or may not be there.
     #[derive(Default)]
     struct Sorted {
+        /// When it is due: at its time, or when it was armed if that was later.
         live: Vec<(u64, &'static Task)>,
-        dead: Vec<(u64, &'static Task, Epoch)>,
+        dead: Vec<(&'static Task, Epoch)>,
     }
 
     impl Sorted {
         fn earliest(&self) -> Option<u64> {
-            self.live.iter().map(|&(at, _)| at).min()
+            self.live.iter().map(|&(due, _)| due).min()
         }
 
-        /// Takes what the wheel gave out; it was in its turn.
-        fn take(&mut self, timer: Timer, now: u64) {
-            assert!(timer.at <= now, "{} came at {now}", timer.at);
-            if timer.task.wait.claim(timer.epoch, Wake::TimedOut, 0) {
-                assert_eq!(Some(timer.at), self.earliest(), "they come in order");
-                let of =
-                    |&(at, task): &(u64, &Task)| at == timer.at && std::ptr::eq(task, timer.task);
+        /// Takes what the wheel gave out at a time; it was in its turn. Returns the task if its wait was on.
+        fn take(&mut self, timer: Timer, now: u64) -> Option<&'static Task> {
+            let Timer { at, task, epoch } = timer;
+            assert!(at <= now, "{at} came at {now}");
+            if task.wait.claim(epoch, Wake::TimedOut, 0) {
+                let of = |&(_, other): &(u64, &Task)| std::ptr::eq(other, task);
                 let index = self.live.iter().position(of).expect("one that was armed");
+                assert_eq!(Some(self.live[index].0), self.earliest(), "in order");
                 self.live.swap_remove(index);
-            } else {
-                let of = |&(at, task, epoch): &(u64, &Task, Epoch)| {
-                    at == timer.at && std::ptr::eq(task, timer.task) && epoch == timer.epoch
-                };
-                let index = self.dead.iter().position(of).expect("one that was left");
-                self.dead.swap_remove(index);
+                return Some(task);
             }
+            let of = |&(other, of): &(&Task, Epoch)| std::ptr::eq(other, task) && of == epoch;
+            let index = self.dead.iter().position(of).expect("one that was left");
+            self.dead.swap_remove(index);
+            None
         }
     }
 
@@ -451,27 +451,42 @@ mod tests {
                 0..4 => {
                     let Some(task) = idle.pop() else { continue };
                     let epoch = task.wait.arm(Interrupt::Alert);
-                    let at = now.saturating_add(span(&mut random)).min(u64::MAX - 1);
+                    let at = if random.below(16) == 0 {
+                        now.saturating_sub(span(&mut random))
+                    } else {
+                        now.saturating_add(span(&mut random)).min(u64::MAX - 1)
+                    };
                     timers.arm(Timer { at, task, epoch });
-                    sorted.live.push((at, task));
+                    sorted.live.push((at.max(now), task));
                 }
                 4..7 if !sorted.live.is_empty() => {
                     let index = random.below(sorted.live.len() as u64) as usize;
-                    let (at, task) = sorted.live.swap_remove(index);
+                    let (_, task) = sorted.live.swap_remove(index);
                     end(task);
                     if random.below(8) == 0 {
                         // As if it ended elsewhere.
-                        sorted.dead.push((at, task, task.wait.last_epoch()));
+                        sorted.dead.push((task, task.wait.last_epoch()));
                     } else {
                         timers.cancel(task);
                     }
                     idle.push(task);
                 }
                 7 => {
-                    // At most what was left of these waits is there.
+                    // Other waits of the same tasks, whose entries are elsewhere: nothing is taken.
                     let before = timers.len;
-                    idle.iter().for_each(|task| timers.cancel(task));
-                    assert!(before - timers.len <= sorted.dead.len());
+                    for &task in &idle {
+                        task.wait.arm(Interrupt::Alert);
+                        end(task);
+                        timers.cancel(task);
+                    }
+                    assert_eq!(timers.len, before);
+                }
+                8 => {
+                    // A taker whose reading of the clock is older than the owner's.
+                    let earlier = now - random.below(1 + now.min(5000));
+                    if let Some(timer) = timers.pop_due(earlier) {
+                        idle.extend(sorted.take(timer, earlier));
+                    }
                 }
                 _ => {
                     now = match (random.below(3), timers.next()) {
@@ -480,11 +495,7 @@ mod tests {
                         _ => now.saturating_add(span(&mut random) / 8),
                     };
                     while let Some(timer) = timers.pop_due(now) {
-                        let before = sorted.live.len();
-                        sorted.take(timer, now);
-                        if sorted.live.len() < before {
-                            idle.push(timer.task);
-                        }
+                        idle.extend(sorted.take(timer, now));
                     }
                     assert!(sorted.earliest().is_none_or(|at| at > now), "none is late");
                 }
