@@ -29,8 +29,9 @@
 //! Dead ones are swept before the entries get more memory, and they get more only if half of them are alive after that:
 //! so there is a bound on their number, and sweeping costs amortised constant time.
 //!
-//! Rejected: a heap with dead entries only. At 100,000 entries each cancel cost a share of a sweep over all of them, which
-//! looks at every task's record.
+//! Rejected: a heap that only sweeps dead entries. On average it costs as much with few entries and less with 100,000
+//! (57 ns to arm and cancel one, against 80), but one cancel in so many then looks at all tasks and takes 1.2 ms,
+//! and where waits are armed in one slot and end in another nobody knows when to sweep.
 #![forbid(unsafe_code)]
 
 use crate::primitive::Ordering;
