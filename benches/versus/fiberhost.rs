@@ -526,10 +526,12 @@ fn timers(count: u64) -> Measured {
 /// Each task arms one timer by waiting with a limit; the wake that comes instead cancels it.
 fn arm_and_cancel(deadlines: Vec<Duration>, order: &[usize]) -> Duration {
     let count = deadlines.len();
-    // The tasks are started, and then let go, before anything is timed: only waits and wakes are.
+    // The tasks are started before the clock starts and end when it has stopped: only waits and wakes are timed.
     let start_arming = Arc::new(ManualResetEvent::new(false));
     let ready = Arc::new(Muster::of(count));
     let armed = Arc::new(Muster::of(count));
+    let cancelled = Arc::new(Muster::of(count));
+    let end = Arc::new(ManualResetEvent::new(false));
     let events: Vec<_> = deadlines
         .iter()
         .map(|_| Arc::new(AutoResetEvent::new(false)))
@@ -537,12 +539,16 @@ fn arm_and_cancel(deadlines: Vec<Duration>, order: &[usize]) -> Duration {
     let waiter = |(deadline, event): (Duration, &Arc<AutoResetEvent>)| {
         let start_arming = Arc::clone(&start_arming);
         let (ready, armed, event) = (Arc::clone(&ready), Arc::clone(&armed), Arc::clone(event));
+        let (cancelled, end) = (Arc::clone(&cancelled), Arc::clone(&end));
         spawn(move || {
             let _noted = witness::task();
             ready.here();
             start_arming.wait();
             armed.here();
-            event.wait_for(deadline)
+            let wake = event.wait_for(deadline);
+            cancelled.here();
+            end.wait();
+            wake
         })
     };
     let handles: Vec<_> = deadlines.into_iter().zip(&events).map(waiter).collect();
@@ -551,8 +557,10 @@ fn arm_and_cancel(deadlines: Vec<Duration>, order: &[usize]) -> Duration {
     start_arming.set();
     armed.all.wait();
     order.iter().for_each(|&place| events[place].set());
-    let wakes: Vec<Wake> = handles.into_iter().map(join).collect();
+    cancelled.all.wait();
     let took = start.elapsed();
+    end.set();
+    let wakes: Vec<Wake> = handles.into_iter().map(join).collect();
     assert!(
         wakes.iter().all(|&wake| wake == Wake::Signalled),
         "no deadline is reached"

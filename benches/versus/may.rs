@@ -342,6 +342,8 @@ fn arm_and_cancel(deadlines: Vec<Duration>, order: &[usize]) -> Duration {
     let go = Arc::new(Semphore::new(0));
     let ready = Arc::new(Semphore::new(0));
     let armed = Arc::new(Semphore::new(0));
+    let cancelled = Arc::new(Semphore::new(0));
+    let end = Arc::new(Semphore::new(0));
     let events: Vec<_> = deadlines
         .iter()
         .map(|_| Arc::new(Semphore::new(0)))
@@ -349,11 +351,14 @@ fn arm_and_cancel(deadlines: Vec<Duration>, order: &[usize]) -> Duration {
     let spawn = |(deadline, event): (Duration, &Arc<Semphore>)| {
         let (go, ready, armed) = (Arc::clone(&go), Arc::clone(&ready), Arc::clone(&armed));
         let event = Arc::clone(event);
+        let (cancelled, end) = (Arc::clone(&cancelled), Arc::clone(&end));
         go!(move || {
             ready.post();
             go.wait();
             armed.post();
             assert!(event.wait_timeout(deadline), "no deadline is reached");
+            cancelled.post();
+            end.wait();
         })
     };
     let handles: Vec<_> = deadlines.into_iter().zip(&events).map(spawn).collect();
@@ -362,8 +367,11 @@ fn arm_and_cancel(deadlines: Vec<Duration>, order: &[usize]) -> Duration {
     (0..count).for_each(|_| go.post());
     (0..count).for_each(|_| armed.wait());
     order.iter().for_each(|&place| events[place].post());
+    (0..count).for_each(|_| cancelled.wait());
+    let took = start.elapsed();
+    (0..count).for_each(|_| end.post());
     handles.into_iter().for_each(join);
-    start.elapsed()
+    took
 }
 
 fn sleeps() -> Vec<f64> {

@@ -185,7 +185,7 @@ impl Builder {
     }
 
     /// How long a worker looks for work before it sleeps, while another worker is awake. Default: 10 µs, or nothing where
-    /// there is one processor.
+    /// there is one processor. One that has looked in vain some times in a row does so rarely, but then five times as long.
     pub fn idle_spin(mut self, time: Duration) -> Self {
         self.settings.idle_spin = time;
         self

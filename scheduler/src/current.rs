@@ -47,6 +47,8 @@ pub(crate) struct Thread {
     pub(crate) fair_class: Plain<u32>,
     /// Yields of a task that was alone. Owner: this thread.
     pub(crate) lone_yields: Plain<i32>,
+    /// How often in a row it has spun for work in vain. Owner: this thread.
+    pub(crate) spins_in_vain: Plain<u32>,
     /// Set by the monitor when a task's quantum is over: to the number of the resume that lasts so long.
     pub(crate) slice_over: AtomicU64,
     /// Where this thread sleeps and is called.
@@ -110,6 +112,7 @@ impl Thread {
             fair_at: Plain::new(FAIR_EVERY as u64),
             fair_class: Plain::new(0),
             lone_yields: Plain::new(0),
+            spins_in_vain: Plain::new(0),
             slice_over: AtomicU64::new(0),
             sleeper: Sleeper::new(),
             inbox: Inbox::new(),

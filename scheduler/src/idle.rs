@@ -252,3 +252,43 @@ impl Idle {
         Some(robbed)
     }
 }
+
+/// After so many spins in vain a worker sleeps at once, and tries again more and more rarely, but at least every so often;
+/// then so much longer, which is longer than the kernel takes to wake a thread.
+const SPINS_IN_VAIN: u32 = 4;
+const TRY_AGAIN_MAX: u32 = 1024;
+const TRY_LONGER: u32 = 5;
+
+/// How many times the usual time a worker spins before it sleeps, after it has spun, or slept at once, so often in vain.
+///
+/// It does not help to spin where the kernel runs the worker that is to answer on this very processor: that one then only
+/// comes later. But two workers that always wake each other from sleep could go on so for ever, where they would only
+/// have to stay awake a little longer to meet: so now and then one does.
+pub(crate) const fn patience(in_vain: u32) -> u32 {
+    if in_vain < SPINS_IN_VAIN {
+        1
+    } else if in_vain.is_power_of_two() || in_vain.is_multiple_of(TRY_AGAIN_MAX) {
+        TRY_LONGER
+    } else {
+        0
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_runs_out_but_never_for_good() {
+        assert!((0..SPINS_IN_VAIN).all(|in_vain| patience(in_vain) == 1));
+        let spun: u32 = (0..1000).map(patience).sum();
+        assert!(
+            spun < 50,
+            "{spun} times the usual time in 1000 idle moments"
+        );
+        for from in [0, 10, 100, 5000, 1_000_000] {
+            let tries = (from..from + TRY_AGAIN_MAX).filter(|&in_vain| patience(in_vain) > 1);
+            assert!(tries.count() >= 1, "none after {from}");
+        }
+    }
+}

@@ -239,7 +239,7 @@ fn after(task: &'static Task, ended: Ended, limit: u64) {
         && ended.wake != Wake::TimedOut
         && let Some(thread) = current::thread()
     {
-        thread.slot().note_dead_timer();
+        thread.slot().cancel_timer(task);
     }
     if ended.wake == Wake::Alerted {
         task.flags.fetch_and(!flag::ALERT, Ordering::AcqRel);

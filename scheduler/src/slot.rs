@@ -284,13 +284,16 @@ impl Slot {
 
     pub(crate) fn arm(&self, timer: Timer) {
         self.own(|private| {
+            // A hint may come early, never late.
+            if timer.at < self.due() {
+                self.due.store(timer.at, Ordering::Relaxed);
+            }
             private.timers.arm(timer);
-            self.hint(private);
         });
     }
 
-    pub(crate) fn note_dead_timer(&self) {
-        self.own(|private| private.timers.note_dead());
+    pub(crate) fn cancel_timer(&self, task: &Task) {
+        self.own(|private| private.timers.cancel(task));
     }
 
     fn hint(&self, private: &Private) {

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::current::{self, FAIR_EVERY, Thread};
 use crate::fiber::{self, DONE, YIELD};
-use crate::idle::Role;
+use crate::idle::{Role, patience};
 use crate::join;
 use crate::primitive::{Instant, Ordering, barrier};
 use crate::scheduler::{Core, Phase};
@@ -556,17 +556,27 @@ impl Thread {
         !self.stand_by()
     }
 
-    /// How long to look for work before sleeping: only a worker that is awake could make some soon.
+    /// How long to look for work before sleeping: only a worker that is awake, or about to be, could make some soon.
     ///
     /// With nobody else awake the next call comes from a plain thread, and a thread that has just spun is scheduled later
     /// by the kernel than one that has slept: measured, a wake took four times as long.
+    /// And one that has spun in vain again and again loses patience (`idle::patience`).
     fn spin_time(&self) -> Duration {
         let core = self.core();
-        if core.idle.sleeping() + 1 < core.slots.len() {
-            core.idle_spin
-        } else {
-            Duration::ZERO
+        let is_awake = |other: &Thread| !std::ptr::eq(other, self) && !other.sleeper.is_asleep();
+        let mut drivers = core.slots.iter().map(|slot| core.driver(slot));
+        if !drivers.any(is_awake) {
+            return Duration::ZERO;
         }
+        // In vain, until `spun_well`.
+        let in_vain = self.spins_in_vain.get();
+        self.spins_in_vain.set(in_vain.wrapping_add(1));
+        core.idle_spin.saturating_mul(patience(in_vain))
+    }
+
+    /// Something came while it spun.
+    fn spun_well(&self) {
+        self.spins_in_vain.set(0);
     }
 
     /// The end of a successful search: the last searcher passes the baton.
@@ -583,9 +593,14 @@ impl Thread {
         let began = Instant::now();
         loop {
             if let Some(task) = self.steal_once(false) {
+                self.spun_well();
                 return Some(task);
             }
-            if self.sleeper.is_called() || began.elapsed() >= time {
+            if self.sleeper.is_called() {
+                self.spun_well();
+                return self.steal_once(true);
+            }
+            if began.elapsed() >= time {
                 return self.steal_once(true);
             }
             pause();
@@ -594,8 +609,13 @@ impl Thread {
 
     fn spin_for_calls(&self, time: Duration) {
         let began = Instant::now();
-        while began.elapsed() < time && !self.sleeper.is_called() && self.core().injector.is_empty()
-        {
+        loop {
+            if self.sleeper.is_called() || !self.core().injector.is_empty() {
+                return self.spun_well();
+            }
+            if began.elapsed() >= time {
+                return;
+            }
             pause();
         }
     }

@@ -58,6 +58,11 @@ impl Sleeper {
         self.word.load(Ordering::Relaxed) == CALLED
     }
 
+    /// Whether the owner sleeps and nobody has called it yet.
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.word.load(Ordering::Relaxed) == ASLEEP
+    }
+
     /// Takes the call, if there is one. Owner only.
     #[inline]
     pub(crate) fn take(&self) -> bool {
