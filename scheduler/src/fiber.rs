@@ -22,10 +22,12 @@
 //!
 //! Room for unsafe code.
 
+pub(crate) mod overflow;
 pub(crate) mod stack;
 #[cfg(fiberhost_jump)]
 pub(crate) mod switch;
 pub(crate) mod thread;
+mod thread_guard;
 
 use std::cell::Cell;
 
@@ -87,13 +89,18 @@ unsafe impl Stack for StackPart {
 }
 
 impl Fiber {
+    /// Where the record of a stack with this top is, or will be.
+    fn at(top: usize) -> *const Fiber {
+        ((top - size_of::<Fiber>()) & !(align_of::<Fiber>() - 1)) as *const Fiber
+    }
+
     /// Lays a fiber out in a slot.
     ///
     /// # Safety
     /// The memory is ours, writable and unused.
     pub(crate) unsafe fn create(memory: Memory) -> *const Fiber {
-        let at = (memory.top - size_of::<Fiber>()) & !(align_of::<Fiber>() - 1);
-        let fiber = at as *mut Fiber;
+        let fiber = Fiber::at(memory.top).cast_mut();
+        let at = fiber.addr();
         #[cfg(fiberhost_jump)]
         let root = (at - size_of::<switch::Root>()) as *mut switch::Root;
         // SAFETY: the slot's top has room for the record and the root.

@@ -41,6 +41,7 @@ impl Drop for AbortIfPanic {
 /// A worker's life.
 pub(crate) fn run(thread: &'static Thread) {
     let guard = AbortIfPanic;
+    let _signals = fiber::overflow::prepare_thread();
     current::set_thread(thread);
     #[cfg(fiberhost_jump)]
     thread.frame.set(fiber::switch::here());

@@ -4,12 +4,12 @@
 //! slab = one mapping of many slots
 //!
 //! slot:  low                                                             high
-//!        | guard, 64 KiB | stack, grows down ........ <- base | head | colour |
+//!        | guard, 96 KiB | stack, grows down ........ <- base | head | colour |
 //! ```
 //!
 //! *Guard*: `MADV_GUARD_INSTALL` where the kernel has it, which costs no mapping; `mprotect` elsewhere, which costs two,
-//! so that the number of stacks is limited by `vm.max_map_count`, and says so. 64 KiB because a C function with a large
-//! frame was seen to jump a one-page guard.
+//! so that the number of stacks is limited by `vm.max_map_count`, and says so. 96 KiB because C functions do not touch their
+//! frames in order, and one with 75 KB was seen to jump a smaller guard into the next stack.
 //! *Colour*: tops are shifted by up to 31 cache lines, so that the hot lines of many stacks do not fight for one set.
 //! *Warm*: a stack goes from a finished task to the next one through its worker's cache, then through the depot;
 //! what lies in the depot beyond its limit gives its pages back to the kernel, all but the top.
@@ -23,13 +23,19 @@ use crate::builder::Settings;
 use crate::primitive::{Mutex, Plain};
 
 use super::Fiber;
+use super::overflow::{
+    self,
+    ranges::{Range, Registered, Whose},
+};
 
 /// Smallest stack: a panic that prints its backtrace needs 24 KiB.
 pub(crate) const SIZE_MIN: usize = 32 * 1024;
 /// Largest stack.
 pub(crate) const SIZE_MAX: usize = 1 << 30;
-const PAGE: usize = 4096;
-const GUARD: usize = 64 * 1024;
+pub(super) const PAGE: usize = 4096;
+/// More than the largest frame that is likely to be entered without its pages being touched in order: below a smaller
+/// guard it would reach the next stack.
+pub(super) const GUARD: usize = 96 * 1024;
 const SLAB_MAX: usize = 1 << 30;
 const SLOTS_FIRST: usize = 16;
 const COLOURS: usize = 32;
@@ -39,6 +45,7 @@ const CACHE_MAX: usize = 64;
 const TRADE: usize = 32;
 
 const MADV_GUARD_INSTALL: libc::c_int = 102;
+const MADV_GUARD_REMOVE: libc::c_int = 103;
 
 /// How the guard below each stack is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -86,10 +93,18 @@ struct Class {
 }
 
 struct Slab {
-    base: NonNull<u8>,
-    bytes: usize,
+    /// Goes before the mapping does.
+    _registered: Registered,
+    mapping: Mapping,
     slots: usize,
     used: usize,
+    /// Stacks of this class in earlier slabs: where the colours go on.
+    first: usize,
+}
+
+struct Mapping {
+    base: NonNull<u8>,
+    bytes: usize,
 }
 
 // SAFETY: the addresses are handed out one slot at a time; the fibers in the depot belong to nobody else.
@@ -215,6 +230,7 @@ impl Cache {
 
 impl StackPool {
     pub(crate) fn new(settings: &Settings) -> Self {
+        overflow::install();
         let state = State {
             classes: vec![Class::new(settings.stack_size)],
             guarded_by_mprotect: 0,
@@ -265,7 +281,7 @@ impl StackPool {
             .classes
             .iter()
             .flat_map(|class| &class.slabs)
-            .map(|slab| slab.bytes)
+            .map(|slab| slab.mapping.bytes)
             .sum();
         (created, mapped)
     }
@@ -307,7 +323,7 @@ impl StackPool {
         if use_mprotect {
             check_map_count(state.guarded_by_mprotect)?;
         }
-        let low = state.classes[class as usize].slot()?;
+        let (low, colour) = state.classes[class as usize].slot()?;
         let size = state.classes[class as usize].size;
         if use_mprotect || !install_guard(low) {
             state.guard_install_refused = true;
@@ -318,11 +334,10 @@ impl StackPool {
             state.guarded_by_mprotect += 1;
         }
         let class_state = &mut state.classes[class as usize];
-        let colour = class_state.created % COLOURS;
         class_state.created += 1;
         let memory = Memory {
             limit: low + GUARD,
-            top: low + GUARD + size - colour * LINE,
+            top: coloured(low + GUARD + size, colour),
             porch: self.porch,
         };
         // SAFETY: the slot is fresh memory of ours, readable and writable from `limit` to `top`.
@@ -351,22 +366,24 @@ impl Class {
         }
     }
 
-    /// The low address of a slot never used before.
-    fn slot(&mut self) -> io::Result<usize> {
+    /// The low address of a slot never used before, and its colour.
+    fn slot(&mut self) -> io::Result<(usize, usize)> {
         let stride = self.size + GUARD;
         if self.slabs.last().is_none_or(|slab| slab.used == slab.slots) {
             self.slabs
                 .try_reserve(1)
                 .map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
             let slots = self.slots_next.min((SLAB_MAX / stride).max(1));
-            let slab = Slab::map(slots, stride).or_else(|_| Slab::map(1, stride))?;
+            let slab = Slab::new(slots, stride, self.created)
+                .or_else(|_| Slab::new(1, stride, self.created))?;
             self.slabs.push(slab);
             self.slots_next *= 2;
         }
         let slab = self.slabs.last_mut().expect("there is one with room now");
-        let low = slab.base.addr().get() + slab.used * stride;
+        let low = slab.mapping.base.addr().get() + slab.used * stride;
+        let colour = slab.first + slab.used;
         slab.used += 1;
-        Ok(low)
+        Ok((low, colour))
     }
 
     /// Takes the last `slot` back.
@@ -375,8 +392,33 @@ impl Class {
     }
 }
 
+/// The top of a stack, shifted by its colour.
+pub(super) fn coloured(top: usize, colour: usize) -> usize {
+    top - colour % COLOURS * LINE
+}
+
 impl Slab {
-    fn map(slots: usize, stride: usize) -> io::Result<Slab> {
+    fn new(slots: usize, stride: usize, first: usize) -> io::Result<Slab> {
+        let mapping = Mapping::new(slots, stride)?;
+        let registered = Registered::new(&Range {
+            low: mapping.base.addr().get(),
+            bytes: mapping.bytes,
+            stride,
+            guard: GUARD,
+            whose: Whose::Fibers { first },
+        })?;
+        Ok(Slab {
+            _registered: registered,
+            mapping,
+            slots,
+            used: 0,
+            first,
+        })
+    }
+}
+
+impl Mapping {
+    fn new(slots: usize, stride: usize) -> io::Result<Mapping> {
         let bytes = slots * stride;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         // SAFETY: a new mapping anywhere.
@@ -400,16 +442,11 @@ impl Slab {
         // SAFETY: our own mapping. A huge page would make one parked task cost 2 MiB; refusal only costs memory.
         unsafe { libc::madvise(base, bytes, libc::MADV_NOHUGEPAGE) };
         let base = NonNull::new(base.cast()).expect("a mapping is not at 0");
-        Ok(Slab {
-            base,
-            bytes,
-            slots,
-            used: 0,
-        })
+        Ok(Mapping { base, bytes })
     }
 }
 
-impl Drop for Slab {
+impl Drop for Mapping {
     fn drop(&mut self) {
         // SAFETY: our own mapping; the pool goes only after every task and every worker (see `scheduler.rs`).
         unsafe { libc::munmap(self.base.as_ptr().cast(), self.bytes) };
@@ -431,6 +468,24 @@ fn protect_guard(low: usize) -> io::Result<()> {
         error.kind(),
         format!("no guard for a stack: {error}; see the sysctl vm.max_map_count"),
     ))
+}
+
+/// Puts a guard at the low end of a thread's stack. `false`: the kernel refused.
+pub(super) fn guard(low: usize) -> bool {
+    install_guard(low) || protect_guard(low).is_ok()
+}
+
+/// Takes such a guard away, whichever kind it is.
+///
+/// # Safety
+/// The guard is there, and the memory is the caller's.
+pub(super) unsafe fn unguard(low: usize) {
+    let low = low as *mut libc::c_void;
+    // SAFETY: the caller's promise; where there is no guard of the one kind nothing changes.
+    unsafe {
+        libc::madvise(low, GUARD, MADV_GUARD_REMOVE);
+        libc::mprotect(low, GUARD, libc::PROT_READ | libc::PROT_WRITE);
+    }
 }
 
 /// Refuses long before the kernel would refuse a mapping to somebody else in the process.

@@ -8,7 +8,8 @@
 use std::sync::Arc;
 
 use crate::current::{self, Thread};
-use crate::fiber::{DONE, ON_THREAD, Word};
+use crate::fiber::thread_guard::{self, ThreadGuard};
+use crate::fiber::{DONE, ON_THREAD, Word, overflow};
 use crate::primitive::sleeper::Sleeper;
 use crate::primitive::{Plain, thread};
 use crate::task::Task;
@@ -35,7 +36,7 @@ pub(crate) fn bind(task: &'static Task, stack_size: usize) -> std::io::Result<()
     let mine = Arc::clone(&baton);
     thread::Builder::new()
         .name("fiberhost-task".into())
-        .stack_size(stack_size)
+        .stack_size(stack_size + thread_guard::EXTRA)
         .spawn(move || serve(task, &mine))?;
     task.extra_mut().thread = Some(baton);
     task.sp.set(ON_THREAD);
@@ -43,10 +44,14 @@ pub(crate) fn bind(task: &'static Task, stack_size: usize) -> std::io::Result<()
 }
 
 fn serve(task: &'static Task, baton: &Baton) {
+    let _signals = overflow::prepare_thread();
+    let guard = ThreadGuard::new(task);
     baton.receive();
     task.payload.run();
     crate::park::finish(task);
     current::set_thread(std::ptr::null());
+    // Before anybody may take the task for ended.
+    drop(guard);
     baton.word.set(DONE);
     baton.to_worker.call();
 }
