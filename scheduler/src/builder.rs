@@ -45,6 +45,7 @@ pub(crate) struct Settings {
     pub(crate) guards: Guards,
     pub(crate) warm_stacks: usize,
     pub(crate) handlers_on_task_stacks: bool,
+    pub(crate) measure_stacks: bool,
     pub(crate) quantum: Duration,
     pub(crate) max_tasks: usize,
     pub(crate) admission: Admission,
@@ -85,6 +86,7 @@ impl Builder {
                 guards: Guards::Best,
                 warm_stacks: WARM_STACKS,
                 handlers_on_task_stacks: false,
+                measure_stacks: false,
                 quantum: QUANTUM,
                 max_tasks: usize::MAX,
                 admission: Admission::Refuse,
@@ -136,6 +138,14 @@ impl Builder {
     /// there are such handlers.
     pub fn handlers_on_task_stacks(mut self, room: bool) -> Self {
         self.settings.handlers_on_task_stacks = room;
+        self
+    }
+
+    /// Measures how deep each task uses its stack: [`TaskRef::stack_used`](crate::TaskRef::stack_used) for one task,
+    /// [`Scheduler::stack_classes`] for the most of each size. It costs each task a walk over what it used, at its end.
+    /// Default: no, and then it costs nothing.
+    pub fn measure_stacks(mut self, measure: bool) -> Self {
+        self.settings.measure_stacks = measure;
         self
     }
 

@@ -163,6 +163,6 @@ pub use local::{AccessError, LocalKey};
 pub use park::{Elapsed, check_quantum, park, park_for, sleep, timeout, yield_now};
 pub use scheduler::{Scheduler, ShutdownError, SpawnError};
 pub use scope::{Scope, ScopedJoinHandle, run, scope, spawn};
-pub use stats::Stats;
+pub use stats::{StackClass, Stats};
 pub use task::{Backing, Priority};
 pub use wait::{WaitReason, Wake};

@@ -42,7 +42,7 @@ use crate::primitive::{
 };
 use crate::queue::{Fifo, Injector};
 use crate::slot::Slot;
-use crate::stats::Stats;
+use crate::stats::{StackClass, Stats};
 use crate::sync::wait_list::WaitList;
 use crate::task::{Backing, Kind, Priority, Task, flag, pool, release};
 use crate::wait::{Interrupt, WaitReason, Wake};
@@ -580,6 +580,11 @@ impl Scheduler {
     /// Figures, taken without stopping anything.
     pub fn stats(&self) -> Stats {
         Stats::of(self.core())
+    }
+
+    /// The stacks by size, those of the default size first.
+    pub fn stack_classes(&self) -> Vec<StackClass> {
+        self.core().stacks.classes()
     }
 
     /// Ends the scheduler: aborts every task, waits for them, and joins the workers. Called again, it waits again.

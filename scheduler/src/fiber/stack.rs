@@ -21,6 +21,7 @@ use std::ptr::NonNull;
 
 use crate::builder::Settings;
 use crate::primitive::{Mutex, Plain};
+use crate::stats::StackClass;
 
 use super::Fiber;
 use super::overflow::{
@@ -67,6 +68,8 @@ pub(crate) struct Memory {
     pub(crate) top: usize,
     /// Bytes for the porch.
     pub(crate) porch: usize,
+    /// Whether each task's use of it is measured.
+    pub(crate) measured: bool,
 }
 
 /// All stacks of one scheduler.
@@ -75,6 +78,7 @@ pub(crate) struct StackPool {
     guards: Guards,
     warm_max: usize,
     porch: usize,
+    measured: bool,
 }
 
 struct State {
@@ -90,6 +94,8 @@ struct Class {
     slabs: Vec<Slab>,
     slots_next: usize,
     created: usize,
+    /// The most that a task used of one, as far as that was measured.
+    used_max: Option<usize>,
 }
 
 struct Slab {
@@ -246,7 +252,31 @@ impl StackPool {
                 } else {
                     0
                 },
+            measured: settings.measure_stacks,
         }
+    }
+
+    /// Whether the use of stacks is measured.
+    pub(super) fn measures(&self) -> bool {
+        self.measured
+    }
+
+    /// A task has used so much of a stack of this class.
+    pub(super) fn note_use(&self, class: u32, used: usize) {
+        let mut state = self.state.lock();
+        let class = &mut state.classes[class as usize];
+        class.used_max = class.used_max.max(Some(used));
+    }
+
+    /// What there is of each size.
+    pub(crate) fn classes(&self) -> Vec<StackClass> {
+        let state = self.state.lock();
+        let classes = state.classes.iter().map(|class| StackClass {
+            size: class.size,
+            stacks: class.created,
+            used_max: class.used_max,
+        });
+        classes.collect()
     }
 
     /// The class for stacks of at least this size.
@@ -339,6 +369,7 @@ impl StackPool {
             limit: low + GUARD,
             top: coloured(low + GUARD + size, colour),
             porch: self.porch,
+            measured: self.measured,
         };
         // SAFETY: the slot is fresh memory of ours, readable and writable from `limit` to `top`.
         Ok(unsafe { Fiber::create(memory) })
@@ -363,6 +394,7 @@ impl Class {
             slabs: Vec::new(),
             slots_next: SLOTS_FIRST,
             created: 0,
+            used_max: None,
         }
     }
 

@@ -47,13 +47,21 @@ fn serve(task: &'static Task, baton: &Baton) {
     let _signals = overflow::prepare_thread();
     let guard = ThreadGuard::new(task);
     baton.receive();
+    let measured = guard.as_ref().filter(|_| is_measured());
+    measured.inspect(|guard| guard.forget_use());
     task.payload.run();
     crate::park::finish(task);
+    measured.inspect(|guard| super::note_use(task, guard.use_of_stack()));
     current::set_thread(std::ptr::null());
     // Before anybody may take the task for ended.
     drop(guard);
     baton.word.set(DONE);
     baton.to_worker.call();
+}
+
+fn is_measured() -> bool {
+    let worker = current::thread().expect("a worker has lent its slot");
+    worker.core().stacks.measures()
 }
 
 impl Baton {

@@ -6,6 +6,9 @@
 //!
 //! Room for unsafe code: asking for the thread's stack, and protecting a part of it.
 
+use std::marker::PhantomData;
+
+use super::depth;
 use super::overflow::ranges::{Range, Registered, Whose};
 use super::stack::{self, GUARD, PAGE};
 use crate::task::Task;
@@ -16,6 +19,8 @@ pub(super) const EXTRA: usize = GUARD + PAGE;
 /// The guard, until this is dropped, on the same thread.
 pub(super) struct ThreadGuard {
     low: usize,
+    top: usize,
+    not_send: PhantomData<*const ()>,
     registered: Option<Registered>,
 }
 
@@ -36,8 +41,22 @@ impl ThreadGuard {
         });
         Some(ThreadGuard {
             low,
+            top: low + bytes,
+            not_send: PhantomData,
             registered: registered.ok(),
         })
+    }
+
+    /// What the thread has used of its stack so far is not counted.
+    pub(super) fn forget_use(&self) {
+        // SAFETY: the guard stays on the thread that made it, so this is that stack, and its guard is there.
+        unsafe { depth::clean(self.low + GUARD) }
+    }
+
+    /// How much was used since then.
+    pub(super) fn use_of_stack(&self) -> usize {
+        // SAFETY: as above.
+        unsafe { depth::measure(self.low + GUARD, self.top) }
     }
 }
 
