@@ -61,10 +61,21 @@ fn used_by(task: &Path) -> Option<(u64, u64)> {
 
 /// The most memory this process ever had resident, in bytes.
 pub(crate) fn resident_peak() -> u64 {
+    memory("VmHWM:")
+}
+
+/// A figure of this process's memory by the kernel's name for it, in bytes.
+pub(crate) fn memory(name: &str) -> u64 {
     let status = fs::read_to_string("/proc/self/status").expect("procfs is mounted");
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let line = status.lines().find(|line| line.starts_with(name));
     let kilobytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
-    kilobytes.expect("the kernel reports VmHWM") * 1024
+    kilobytes.expect("the kernel reports it") * 1024
+}
+
+/// How many mappings this process has.
+pub(crate) fn mappings() -> usize {
+    let maps = fs::read_to_string("/proc/self/maps").expect("procfs is mounted");
+    maps.lines().count()
 }
 
 /// What is resident of fiberhost's stacks, in bytes: the mappings that refuse huge pages, which only its slabs do.

@@ -10,6 +10,8 @@
 //! *Guard*: `MADV_GUARD_INSTALL` where the kernel has it, which costs no mapping; `mprotect` elsewhere, which costs two,
 //! so that the number of stacks is limited by `vm.max_map_count`, and says so. 96 KiB because C functions do not touch their
 //! frames in order, and one with 75 KB was seen to jump a smaller guard into the next stack.
+//! *Locks*: under `mlockall` every page of a mapping would be resident, so slabs are unlocked: when they are mapped, and
+//! when the kernel refuses something because they were locked since then.
 //! *Colour*: tops are shifted by up to 31 cache lines, so that the hot lines of many stacks do not fight for one set.
 //! *Warm*: a stack goes from a finished task to the next one through its worker's cache, then through the depot;
 //! what lies in the depot beyond its limit gives its pages back to the kernel, all but the top.
@@ -342,7 +344,13 @@ impl StackPool {
         class.depot_len += 1;
         if class.depot_len > self.warm_max {
             // SAFETY: the fiber is ours while the depot is locked and runs no task.
-            unsafe { cool(&*fiber) };
+            let fiber = unsafe { &*fiber };
+            // SAFETY: as above.
+            if !unsafe { cool(fiber) } {
+                state.unlock();
+                // SAFETY: as above.
+                unsafe { cool(fiber) };
+            }
         }
     }
 
@@ -355,7 +363,7 @@ impl StackPool {
         }
         let (low, colour) = state.classes[class as usize].slot()?;
         let size = state.classes[class as usize].size;
-        if use_mprotect || !install_guard(low) {
+        if use_mprotect || !state.install_guard(low) {
             state.guard_install_refused = true;
             if let Err(error) = protect_guard(low) {
                 state.classes[class as usize].unslot();
@@ -376,6 +384,25 @@ impl StackPool {
     }
 }
 
+impl State {
+    /// `false`: the kernel has no such guards.
+    fn install_guard(&self, low: usize) -> bool {
+        if install_guard(low) {
+            return true;
+        }
+        self.unlock();
+        install_guard(low)
+    }
+
+    /// For an engine that called `mlockall` after the slabs were mapped.
+    #[cold]
+    fn unlock(&self) {
+        for slab in self.classes.iter().flat_map(|class| &class.slabs) {
+            slab.mapping.unlock();
+        }
+    }
+}
+
 pub(crate) fn check_size(size: usize) -> io::Result<usize> {
     if size == 0 || size > SIZE_MAX {
         let text = format!("a stack of {size} bytes: must be between 1 and {SIZE_MAX}");
@@ -392,7 +419,7 @@ impl Class {
             depot: List::new(),
             depot_len: 0,
             slabs: Vec::new(),
-            slots_next: SLOTS_FIRST,
+            slots_next: SLOTS_FIRST.min((SLAB_MAX / (size + GUARD)).max(1)),
             created: 0,
             used_max: None,
         }
@@ -405,11 +432,12 @@ impl Class {
             self.slabs
                 .try_reserve(1)
                 .map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
-            let slots = self.slots_next.min((SLAB_MAX / stride).max(1));
-            let slab = Slab::new(slots, stride, self.created)
-                .or_else(|_| Slab::new(1, stride, self.created))?;
+            let slots = self.slots_next;
+            let first = self.slabs.last().map_or(0, |slab| slab.first + slab.used);
+            let slab = Slab::new(slots, stride, first).or_else(|_| Slab::new(1, stride, first))?;
             self.slabs.push(slab);
-            self.slots_next *= 2;
+            // Twice as many each time, up to what a slab may have.
+            self.slots_next = (slots * 2).min((SLAB_MAX / stride).max(1));
         }
         let slab = self.slabs.last_mut().expect("there is one with room now");
         let low = slab.mapping.base.addr().get() + slab.used * stride;
@@ -454,28 +482,39 @@ impl Mapping {
         let bytes = slots * stride;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         // SAFETY: a new mapping anywhere.
-        let base = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                bytes,
-                libc::PROT_READ | libc::PROT_WRITE,
-                flags,
-                -1,
-                0,
-            )
-        };
+        let base =
+            unsafe { libc::mmap(std::ptr::null_mut(), bytes, libc::PROT_NONE, flags, -1, 0) };
         if base == libc::MAP_FAILED {
-            let error = io::Error::last_os_error();
-            return Err(io::Error::new(
-                error.kind(),
-                format!("no memory for {slots} stacks of {stride} bytes: {error}"),
-            ));
+            return Err(refused(slots, stride));
         }
-        // SAFETY: our own mapping. A huge page would make one parked task cost 2 MiB; refusal only costs memory.
+        let mapping = Mapping {
+            base: NonNull::new(base.cast()).expect("a mapping is not at 0"),
+            bytes,
+        };
+        // Before it is accessible: what is locked and accessible is resident at once, all of it.
+        mapping.unlock();
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: our own mapping, which nobody uses yet.
+        if unsafe { libc::mprotect(base, bytes, access) } != 0 {
+            return Err(refused(slots, stride));
+        }
+        // SAFETY: as above. A huge page would make one parked task cost 2 MiB; refusal only costs memory.
         unsafe { libc::madvise(base, bytes, libc::MADV_NOHUGEPAGE) };
-        let base = NonNull::new(base.cast()).expect("a mapping is not at 0");
-        Ok(Mapping { base, bytes })
+        Ok(mapping)
     }
+
+    /// Takes back what `mlockall` did to it: in a locked mapping the kernel installs no guard, and takes no page back.
+    fn unlock(&self) {
+        // SAFETY: our own mapping; only whether its pages may be swapped out changes.
+        unsafe { libc::munlock(self.base.as_ptr().cast(), self.bytes) };
+    }
+}
+
+/// What the kernel said just now.
+fn refused(slots: usize, stride: usize) -> io::Error {
+    let error = io::Error::last_os_error();
+    let text = format!("no memory for {slots} stacks of {stride} bytes: {error}");
+    io::Error::new(error.kind(), text)
 }
 
 impl Drop for Mapping {
@@ -538,21 +577,62 @@ fn check_map_count(guards: usize) -> io::Result<()> {
     ))
 }
 
-/// Gives a stack's pages back to the kernel, all but the one or two on which its own frames lie.
+/// Gives a stack's pages back to the kernel, all but the one or two on which its own frames lie. `false`: it refused.
 ///
 /// # Safety
 /// The fiber runs no task.
-unsafe fn cool(fiber: &Fiber) {
+unsafe fn cool(fiber: &Fiber) -> bool {
     let memory = fiber.memory();
     let keep_from = (memory.top - memory.porch - super::HEAD_MAX) & !(PAGE - 1);
-    if keep_from > memory.limit {
-        // SAFETY: below everything that lives on this stack between two tasks (`HEAD_MAX`), in our own slab.
-        unsafe {
-            libc::madvise(
-                memory.limit as *mut libc::c_void,
-                keep_from - memory.limit,
-                libc::MADV_DONTNEED,
-            );
+    if keep_from <= memory.limit {
+        return true;
+    }
+    let low = memory.limit as *mut libc::c_void;
+    // SAFETY: below everything that lives on this stack between two tasks (`HEAD_MAX`), in our own slab.
+    unsafe { libc::madvise(low, keep_from - memory.limit, libc::MADV_DONTNEED) == 0 }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    /// Twice as large each time, and never beyond the limit, however many there are.
+    #[test]
+    fn slabs_grow_up_to_their_limit() {
+        let size = 64 << 20;
+        let stride = size + GUARD;
+        let most = SLAB_MAX / stride;
+        let mut class = Class::new(size);
+        // Addresses only: nothing is touched.
+        for slot in 0..80 * most {
+            let (low, colour) = class.slot().expect("there are addresses");
+            assert_eq!(colour, slot);
+            assert_eq!(low % PAGE, 0);
         }
+        assert_eq!(class.slabs.len(), 80);
+        for slab in &class.slabs {
+            assert!(slab.mapping.bytes <= SLAB_MAX);
+            assert_eq!(slab.used, most);
+        }
+    }
+
+    #[test]
+    fn the_first_slabs_are_small() {
+        let mut class = Class::new(SIZE_MIN);
+        for _ in 0..SLOTS_FIRST * 7 {
+            class.slot().expect("there are addresses");
+        }
+        let slots: Vec<_> = class.slabs.iter().map(|slab| slab.slots).collect();
+        assert_eq!(slots, [SLOTS_FIRST, SLOTS_FIRST * 2, SLOTS_FIRST * 4]);
+    }
+
+    #[test]
+    fn a_stack_larger_than_a_slab_has_one_of_its_own() {
+        let mut class = Class::new(SIZE_MAX);
+        for _ in 0..3 {
+            class.slot().expect("there are addresses");
+        }
+        assert!(class.slabs.iter().all(|slab| slab.slots == 1));
+        assert_eq!(class.slabs.len(), 3);
     }
 }
