@@ -78,7 +78,8 @@ pub(crate) fn mappings() -> usize {
     maps.lines().count()
 }
 
-/// What is resident of fiberhost's stacks, in bytes: the mappings that refuse huge pages, which only its slabs do.
+/// What is resident of fiberhost's stacks, in bytes: the mappings that refuse huge pages, as threads' stacks do too, and
+/// are without reserve. Only its slabs are both.
 ///
 /// Stacks keep their pages while they are warm, so after a run this is the run's peak unless it needed more than the
 /// scheduler keeps warm.
@@ -95,7 +96,9 @@ pub(crate) fn resident_stacks() -> u64 {
                 .and_then(|word| word.parse().ok());
             resident = number.unwrap_or(0);
         } else if let Some(flags) = line.strip_prefix("VmFlags:")
-            && flags.split_whitespace().any(|flag| flag == "nh")
+            && ["nh", "nr"]
+                .iter()
+                .all(|wanted| flags.split_whitespace().any(|flag| flag == *wanted))
         {
             sum += resident * 1024;
         }

@@ -98,7 +98,8 @@
 //!   signal's frame. A start warns of others; [`Builder::handlers_on_task_stacks`] makes room for them.
 //! - *Processes.* A forked child may only call exec. A library that contains this crate must not be unloaded.
 //! - *Shadow stacks* would see every switch as an attack: where the process has them no scheduler starts.
-//! - *Memory.* The records of ended tasks are used again, and not given back to the system.
+//! - *Memory.* The records of ended tasks are used again, and not given back to the system. Stacks stay unlocked under
+//!   `mlockall`; those that exist when it is called are locked until the scheduler next makes one or puts one away.
 //! - *Systems.* Linux only, and x86-64 is what is tested.
 //!
 //! # How it is built
