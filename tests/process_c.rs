@@ -53,10 +53,15 @@ fn program(panic: Panic) -> Option<PathBuf> {
     let folder = library.to_str().expect("a path of ours is text");
     let search = format!("-L{folder}");
     let find = format!("-Wl,-rpath,{folder}");
-    c::build(
-        "cdylib/host.c",
-        &[&search, &find, "-lfiberhost_cdylib", "-lpthread"],
-    )
+    let arguments = [&*search, &*find, "-lfiberhost_cdylib", "-lpthread"];
+    let built = c::build("cdylib/host.c", &arguments)?;
+    // One file however often the tests run; whoever runs the one before keeps that.
+    let kept = built.with_file_name(match panic {
+        Panic::Unwind => "host-unwind",
+        Panic::Abort => "host-abort",
+    });
+    std::fs::rename(built, &kept).expect("a file of ours in a folder of ours");
+    Some(kept)
 }
 
 /// Built once for all tests with it.
