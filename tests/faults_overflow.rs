@@ -141,21 +141,22 @@ fn is_reported(text: &str, stack: usize) {
     };
     let (limit, touched) = (hex("bytes, 0x"), hex("touched 0x"));
     assert!(touched < limit && touched + (96 << 10) >= limit, "{text}");
-    let frames = text.split("frames, innermost first").nth(1).unwrap();
-    assert!(frames.matches("    0x").count() >= 1, "{text}");
+    assert!(!frames(text).is_empty(), "{text}");
 }
 
-/// Code with frame pointers shows where it came from.
-#[track_caller]
-fn has_frames(text: &str, at_least: usize) {
+/// The addresses that the report lists.
+fn frames(text: &str) -> Vec<&str> {
     let frames = text.split("frames, innermost first").nth(1).unwrap();
-    let frames: Vec<_> = frames
-        .lines()
-        .filter(|line| line.starts_with("    0x"))
-        .collect();
-    assert!(frames.len() >= at_least, "{text}");
-    // The function calls itself: the same return address again and again.
-    assert_eq!(frames[1], frames[2], "{text}");
+    let frames = frames.lines();
+    frames.filter(|line| line.starts_with("    0x")).collect()
+}
+
+/// The function calls itself: the same return address again and again.
+#[track_caller]
+fn comes_from_itself(text: &str, times: usize) {
+    let frames = frames(text);
+    let count = |frame| frames.iter().filter(|other| **other == frame).count();
+    assert!(frames.iter().any(|frame| count(*frame) >= times), "{text}");
 }
 
 fn overflows(test: &str, parts: &[&str]) {
@@ -180,7 +181,11 @@ fn overflows(test: &str, parts: &[&str]) {
         };
         is_reported(&text, stack);
         if part.contains("large c") {
-            has_frames(&text, 10);
+            // Built with frame pointers.
+            assert!(!text.contains("likely"), "{text}");
+            comes_from_itself(&text, 10);
+        } else if !part.contains(" c") {
+            comes_from_itself(&text, 10);
         }
     }
 }
@@ -376,6 +381,69 @@ fn a_later_handler_that_passes_on_gets_the_report() {
             "{text}"
         );
     }
+}
+
+/// An alternate stack as small as the one that std gives its threads, with a handler that says what is left of it.
+mod small {
+    use super::*;
+
+    const SIZE: usize = 8 * 1024;
+    /// The largest that a processor's registers have been seen to need.
+    const SIZE_MAX: usize = 32 * 1024;
+    static STACK: [AtomicUsize; SIZE_MAX / 8] = [const { AtomicUsize::new(0) }; SIZE_MAX / 8];
+
+    /// As std calculates it.
+    fn size() -> usize {
+        const AT_MINSIGSTKSZ: libc::c_ulong = 51;
+        // SAFETY: reads a value of the process.
+        SIZE.max(unsafe { libc::getauxval(AT_MINSIGSTKSZ) } as usize)
+    }
+
+    /// For the calling thread.
+    pub(super) fn give() {
+        let stack = libc::stack_t {
+            ss_sp: STACK.as_ptr().cast_mut().cast(),
+            ss_flags: 0,
+            ss_size: size(),
+        };
+        // SAFETY: memory that stays, which nobody else uses but to read it.
+        assert_eq!(
+            unsafe { libc::sigaltstack(&raw const stack, std::ptr::null_mut()) },
+            0
+        );
+    }
+
+    pub(super) extern "C" fn handler(_signal: libc::c_int) {
+        let untouched = STACK
+            .iter()
+            .take_while(|word| word.load(Ordering::Relaxed) == 0);
+        say(&format!("{} bytes left;\n", untouched.count() * 8));
+        // SAFETY: the call does not return.
+        unsafe { libc::_exit(HANDLED) }
+    }
+}
+
+/// The report leaves room on the smallest stack that it may find itself on.
+#[test]
+fn the_report_fits_on_std_s_alternate_stack() {
+    const NAME: &str = "the_report_fits_on_std_s_alternate_stack";
+    if child::part().is_some() {
+        no_core();
+        install(small::handler as *const () as usize, libc::SA_ONSTACK);
+        let scheduler = Scheduler::builder().workers(1).build().unwrap();
+        scheduler.run(|| {
+            small::give();
+            black_box(deeper(0));
+        });
+        unreachable!("it ends in the handler");
+    }
+    let (status, text) = run(NAME, "small");
+    assert_eq!(status.code(), Some(HANDLED), "{text}");
+    let left = text.split(" bytes left;").next().unwrap();
+    let left: usize = left.split('\n').next_back().unwrap().parse().unwrap();
+    println!("{left} bytes are left");
+    let least = if cfg!(debug_assertions) { 512 } else { 2048 };
+    assert!(left >= least, "{left} bytes are left");
 }
 
 /// An address at which nothing is, and which is no guard of anybody's.

@@ -19,6 +19,7 @@
 //! Room for unsafe code: signal handlers and alternate stacks.
 
 mod alternate;
+mod frames;
 pub(super) mod ranges;
 mod report;
 
@@ -221,6 +222,63 @@ unsafe fn hand_on(
             // SAFETY: as above.
             let handler: Simple = unsafe { std::mem::transmute(handler) };
             handler(signal);
+        }
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle)), target_arch = "x86_64"))]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+    use crate::fiber::thread_guard::ThreadGuard;
+
+    const PART: &str = "FIBERHOST_TEST_FOREIGN";
+
+    #[expect(unconditional_recursion, reason = "it ends at the guard")]
+    #[inline(never)]
+    fn deeper(level: u64) -> u64 {
+        let page = std::hint::black_box([level; 64]);
+        deeper(level + 1) + std::hint::black_box(page)[3]
+    }
+
+    /// A thread that std does not know: it has no alternate stack unless it is given one.
+    extern "C" fn foreign(prepared: *mut libc::c_void) -> *mut libc::c_void {
+        let _signals = (!prepared.is_null()).then(prepare_thread);
+        let _guard = ThreadGuard::new(crate::current::plain()).expect("the system has guards");
+        std::hint::black_box(deeper(0));
+        std::ptr::null_mut()
+    }
+
+    fn overflow(prepared: bool) {
+        install();
+        let mut thread = 0;
+        let argument = usize::from(prepared) as *mut libc::c_void;
+        // SAFETY: the function is one for a thread, and its argument is only compared.
+        unsafe {
+            libc::pthread_create(&raw mut thread, std::ptr::null(), foreign, argument);
+            libc::pthread_join(thread, std::ptr::null_mut());
+        }
+    }
+
+    #[test]
+    fn a_foreign_thread_that_is_prepared_reports_its_overflow() {
+        if let Ok(part) = std::env::var(PART) {
+            return overflow(part == "prepared");
+        }
+        for prepared in [true, false] {
+            let name =
+                "fiber::overflow::tests::a_foreign_thread_that_is_prepared_reports_its_overflow";
+            let part = if prepared { "prepared" } else { "bare" };
+            let mut child = Command::new(std::env::current_exe().expect("a test has a path"));
+            child.args(["--exact", name, "--nocapture"]).env(PART, part);
+            let output = child.output().expect("a child process");
+            let text = String::from_utf8_lossy(&output.stderr);
+            let signal = std::os::unix::process::ExitStatusExt::signal(&output.status);
+            assert_eq!(signal, Some(libc::SIGSEGV), "{part}: {text}");
+            let reported = text.contains("fiberhost: stack overflow in task");
+            // The twin cannot say anything: the kernel has no stack to run the handler on.
+            assert_eq!(reported, prepared, "{part}: {text}");
         }
     }
 }

@@ -27,6 +27,10 @@ pub(super) struct ThreadGuard {
 impl ThreadGuard {
     /// For the calling thread, which runs this task. `None`: the system refused, and the C library's guard has to do.
     pub(super) fn new(task: &'static Task) -> Option<ThreadGuard> {
+        // A model's threads are no threads of the system, and have not its stacks.
+        if cfg!(any(loom, shuttle)) {
+            return None;
+        }
         let (low, bytes) = own_stack()?;
         // The thread stands near the top of its stack, far above.
         if bytes < 2 * GUARD || !stack::guard(low) {

@@ -2,6 +2,7 @@
 //!
 //! Room for unsafe code: reading the interrupted thread's registers and stack.
 
+use super::frames;
 use super::ranges::Guarded;
 use crate::task::Task;
 
@@ -53,6 +54,8 @@ impl Registers {
 /// Frames shown from the innermost one on, and from the outermost one back.
 const INNER: usize = 24;
 const OUTER: usize = 8;
+/// Fewer linked frames are no chain, but what a register happened to hold.
+const LINKED_MIN: usize = 4;
 
 /// Writes the whole report.
 pub(super) fn write(fault: &Fault, guarded: &Guarded) {
@@ -110,23 +113,33 @@ fn who(out: &mut Out, task: Option<&'static Task>, own: bool) {
     }
 }
 
-/// Follows the frame pointers as far as they lead through this stack. Code that keeps none hides its frames.
+/// The frames on this stack, as well as they can be told.
 fn frames(out: &mut Out, fault: &Fault, guarded: &Guarded) {
     frame(out, fault.registers.instruction);
-    let walk = || Walk {
-        at: fault.registers.frame,
-        low: guarded.limit,
-        top: guarded.top,
-    };
-    let count = walk().count();
+    let (limit, top) = (guarded.limit, guarded.top);
+    // SAFETY: all of the stack is readable, and it is the one that this thread ran on.
+    let linked = || unsafe { frames::Linked::new(fault.registers.frame, limit, top) };
+    let count = linked().count();
+    if count >= LINKED_MIN {
+        return list(out, count, linked());
+    }
+    let code = frames::Code::read();
+    // SAFETY: as above.
+    let likely = || unsafe { frames::Likely::new(&code, fault.registers.stack, limit, top) };
+    out.text("  likely return addresses, since this code keeps no frame pointers\n");
+    list(out, likely().count(), likely());
+}
+
+/// So many addresses, the middle of a long list left out.
+fn list(out: &mut Out, count: usize, addresses: impl Iterator<Item = usize>) {
     let skipped = count.saturating_sub(INNER + OUTER);
-    for (number, address) in walk().enumerate() {
+    for (number, address) in addresses.enumerate() {
         if number == INNER && skipped > 0 {
             out.text("    ... and ");
             out.decimal(skipped);
             out.text(" more ...\n");
         }
-        if number < INNER || number >= count - OUTER.min(count) {
+        if number < INNER || number >= INNER + skipped {
             frame(out, address);
         }
     }
@@ -136,32 +149,6 @@ fn frame(out: &mut Out, address: usize) {
     out.text("    ");
     out.hex(address);
     out.text("\n");
-}
-
-/// Return addresses along the frame pointers, which rise and stay in one stack.
-struct Walk {
-    at: usize,
-    low: usize,
-    top: usize,
-}
-
-impl Iterator for Walk {
-    type Item = usize;
-
-    fn next(&mut self) -> Option<usize> {
-        let inside = self.at >= self.low && self.at + 16 <= self.top && self.at.is_multiple_of(8);
-        if !inside {
-            return None;
-        }
-        // SAFETY: two words inside the stack, all of which is readable.
-        let [up, back] = unsafe { (self.at as *const [usize; 2]).read_volatile() };
-        if back == 0 {
-            return None;
-        }
-        // Upwards only, so that it ends.
-        self.at = if up > self.at { up } else { 0 };
-        Some(back)
-    }
 }
 
 /// Where the executable or library that contains the scheduler is loaded: what has to be subtracted from an address of
