@@ -84,9 +84,9 @@
 //!   started on one worker: prefer a task for each item to a task for each stage.
 //! - *Stacks have a fixed size*, 128 KiB by default. An overflow hits the guard below the stack and ends the process by
 //!   SIGSEGV, after a report on standard error: the task with its number, name and stack, and the addresses of its frames
-//!   (by frame pointers, or guessed where the code has none). The handler for that is installed with the first scheduler, for SIGSEGV and SIGBUS; every fault that is
-//!   not an overflow, and every overflow after its report, goes to the handler that was there before.
-//!   A frame of more than 96 KiB that is not touched in order may reach past the guard.
+//!   (by frame pointers, or guessed where the code has none). The handler for that is installed with the first scheduler,
+//!   for SIGSEGV and SIGBUS; every fault that is not an overflow, and every overflow after its report, goes to the handler
+//!   that was there before. A frame of more than 96 KiB that is not touched in order may reach past the guard.
 //! - *Locks of the thread.* A guard of a lock of std or parking_lot that is held across a wait blocks the worker of whoever
 //!   wants that lock, and if that is the holder's own thread, for ever. Use the locks in [`sync`].
 //! - *Scoped pointers in thread-locals*: see above.
