@@ -49,6 +49,14 @@ fn no_core() {
     unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) };
 }
 
+fn stack_size(part: &str) -> usize {
+    match part {
+        _ if part.contains("large") => 1 << 20,
+        _ if part.contains("small") => 32 << 10,
+        _ => 128 << 10,
+    }
+}
+
 /// Overflows in a task called `the deep one`, among others that have done nothing wrong. `part` says how.
 fn overflow(part: &str) -> ! {
     let has = |word| part.split(' ').any(|other| other == word);
@@ -67,7 +75,7 @@ fn overflow(part: &str) -> ! {
         .map(|_| scheduler.spawn(|| (0..10).for_each(|_| yield_now())))
         .collect();
     let task = scheduler.task().name("the deep one");
-    let task = task.stack_size(if has("large") { 1 << 20 } else { 128 << 10 });
+    let task = task.stack_size(stack_size(part));
     let task = if has("thread") {
         task.backing(Backing::Thread)
     } else {
@@ -174,12 +182,7 @@ fn overflows(test: &str, parts: &[&str]) {
             Some(libc::SIGSEGV),
             "{part}: {status} {text}"
         );
-        let stack = if part.contains("large") {
-            1 << 20
-        } else {
-            128 << 10
-        };
-        is_reported(&text, stack);
+        is_reported(&text, stack_size(part));
         if part.contains("large c") {
             // Built with frame pointers.
             assert!(!text.contains("likely"), "{text}");
@@ -201,6 +204,8 @@ fn an_overflow_in_rust_is_reported() {
             "fiber mprotect",
             "thread",
             "thread large",
+            "thread small",
+            "fiber small",
         ],
     );
 }

@@ -32,8 +32,11 @@ impl ThreadGuard {
             return None;
         }
         let (low, bytes) = own_stack()?;
-        // The thread stands near the top of its stack, far above.
-        if bytes < 2 * GUARD || !stack::guard(low) {
+        let here = std::hint::black_box(&raw const bytes).addr();
+        let is_free = here
+            .checked_sub(low)
+            .is_some_and(|room| room >= EXTRA + PAGE);
+        if !is_free || !stack::guard(low) {
             return None;
         }
         let registered = Registered::new(&Range {
