@@ -31,6 +31,7 @@ mod versus {
     pub(crate) mod hold;
     pub(crate) mod idle;
     pub(crate) mod lap;
+    pub(crate) mod parked;
     pub(crate) mod procfs;
     pub(crate) mod random;
     pub(crate) mod ring;

@@ -20,6 +20,8 @@ pub(crate) const MUTEX_TASKS: usize = 8;
 pub(crate) const SLEEPS: usize = 10_000;
 /// The longest of them.
 pub(crate) const SLEEP_MICROS_MAX: u64 = 200_000;
+/// Tasks that are parked at once.
+pub(crate) const PARKED: u64 = 1_000_000;
 /// Deadlines of the timers that are cancelled: far enough that none is ever reached.
 pub(crate) const DEADLINE_SECONDS: std::ops::Range<u64> = 60..3_600;
 
@@ -55,6 +57,7 @@ pub(crate) enum Program {
     Mutex,
     WakeSleeping { placement: Placement },
     Timers,
+    Parked,
     Idle,
 }
 
@@ -173,6 +176,13 @@ pub(crate) const CASES: &[Case] = &[
             quick: 100_000,
         },
         ..filling("timers", Program::Timers, &[1], "one arm + cancel")
+    },
+    Case {
+        size: Size::Fixed {
+            full: PARKED,
+            quick: PARKED,
+        },
+        ..filling("parked_1m", Program::Parked, &[1], "wake to end, a task")
     },
     Case {
         size: Size::Fixed { full: 10, quick: 2 },

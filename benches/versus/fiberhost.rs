@@ -18,6 +18,7 @@ use super::contender::{Measured, Prepared, Unavailable};
 use super::deep::four_calls;
 use super::hold::Hold;
 use super::lap::Lap;
+use super::parked::{Footprint, Live};
 use super::ring::Ring;
 use super::skynet::{self, Sum};
 use super::sleeper::Sleeper;
@@ -60,6 +61,7 @@ pub(crate) fn prepare(program: Program, workers: usize) -> Result<Prepared, Unav
         Program::WakeSleeping { placement } => wake_sleeping(scheduler, placement),
         Program::Timers => rooted(scheduler, Audit::of(100, 101), timers)
             .about("tasks in AutoResetEvent::wait_for, set in random order"),
+        Program::Parked => rooted(scheduler, Audit::of(100, 101), parked),
         Program::Idle => {
             open_listener(&scheduler);
             Prepared::new(move |seconds| {
@@ -603,6 +605,38 @@ fn sleeps() -> Vec<f64> {
 }
 
 /// A listener of std: nobody accepts. One task has run and one waits, so that the workers and the monitor have had work.
+fn parked(tasks: u64) -> Measured {
+    let _noted = witness::task();
+    let counted = Counted::now();
+    let event = Arc::new(ManualResetEvent::new(false));
+    let here = Arc::new(AtomicU64::new(0));
+    let spawn = |ordinal| {
+        let (event, here) = (Arc::clone(&event), Arc::clone(&here));
+        spawn(move || {
+            let _noted = witness::task();
+            let live = hint::black_box(Live::of(ordinal));
+            four_calls(|| {
+                // Relaxed: a count; what the tasks say comes back through their joins.
+                here.fetch_add(1, Ordering::Relaxed);
+                event.wait();
+            });
+            hint::black_box(&live).sum()
+        })
+    };
+    let handles: Vec<_> = (0..tasks).map(spawn).collect();
+    while here.load(Ordering::Relaxed) < tasks {
+        yield_now();
+    }
+    let footprint = Footprint::now(tasks);
+    let start = Instant::now();
+    event.set();
+    let sum = handles.into_iter().map(join).sum();
+    let took = start.elapsed();
+    // Once to start, once after the park.
+    counted.assert(tasks, 2);
+    footprint.measured(took, sum)
+}
+
 fn open_listener(scheduler: &Scheduler) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     scheduler.run(|| {

@@ -26,6 +26,7 @@ pub(crate) fn prepare(program: Program) -> Result<Prepared, Unavailable> {
         | Program::Channel
         | Program::Mutex
         | Program::Timers
+        | Program::Parked
         | Program::Idle => Unavailable::because("only a wake is measured against it"),
     }
 }

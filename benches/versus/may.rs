@@ -54,6 +54,11 @@ pub(crate) fn prepare(program: Program, workers: usize) -> Result<Prepared, Unav
             Prepared::new(move |wakes| wake_sleeping(wakes, placement))
         }
         Program::Timers => rooted(timers).about("coroutines in Semphore::wait_timeout, posted"),
+        Program::Parked => {
+            return Unavailable::because(
+                "each stack has a guard of its own: 2,000,000 mappings are not to be had",
+            );
+        }
         Program::Idle => {
             open_listener();
             Prepared::new(idle::watch)

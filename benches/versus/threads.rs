@@ -52,6 +52,9 @@ pub(crate) fn prepare(program: Program, workers: usize) -> Result<Prepared, Unav
         Program::Timers => {
             return Unavailable::because("a thread has one timer, and 100,000 are not to be had");
         }
+        Program::Parked => {
+            return Unavailable::because("1,000,000 threads are not to be had");
+        }
         Program::Idle => {
             open_listener();
             Prepared::new(idle::watch)

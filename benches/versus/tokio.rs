@@ -7,6 +7,7 @@ use std::future::{self, Future};
 use std::hint::black_box;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,6 +22,7 @@ use super::case::{CHANNEL_BOUND, Depth, MANY, MUTEX_TASKS, Placement, Program, R
 use super::contender::{Flavour, Measured, Prepared, Unavailable};
 use super::hold::Hold;
 use super::lap::Lap;
+use super::parked::{Footprint, Live};
 use super::ring::Ring;
 use super::skynet::{self, Sum};
 use super::sleeper::Sleeper;
@@ -69,6 +71,9 @@ pub(crate) fn prepare(
                 .build()
                 .expect("the system grants the threads");
             rooted(runtime, timers).about("Sleep futures, polled once and dropped")
+        }
+        Program::Parked => {
+            rooted(build(), parked).about("a future that holds the same, below four async fns")
         }
         Program::Idle => {
             open_listener(
@@ -456,6 +461,54 @@ async fn sleeps() -> Vec<f64> {
         late.push(handle.await.expect("the sleeper does not panic"));
     }
     late
+}
+
+async fn parked(tasks: u64) -> Measured {
+    let event = Arc::new(Notify::new());
+    let here = Arc::new(AtomicU64::new(0));
+    let spawn = |ordinal| {
+        let (event, here) = (Arc::clone(&event), Arc::clone(&here));
+        tokio::spawn(async move {
+            let live = black_box(Live::of(ordinal));
+            park_below_four(&event, &here).await;
+            black_box(&live).sum()
+        })
+    };
+    let handles: Vec<_> = (0..tasks).map(spawn).collect();
+    // Relaxed: a count; what the tasks say comes back through their joins.
+    while here.load(Ordering::Relaxed) < tasks {
+        yield_now().await;
+    }
+    let footprint = Footprint::now(tasks);
+    let start = Instant::now();
+    event.notify_waiters();
+    let mut sum = 0;
+    for handle in handles {
+        sum += handle.await.expect("the task does not panic");
+    }
+    footprint.measured(start.elapsed(), sum)
+}
+
+async fn park_below_four(event: &Notify, here: &AtomicU64) {
+    park_below_three(event, here).await;
+    black_box(());
+}
+
+async fn park_below_three(event: &Notify, here: &AtomicU64) {
+    park_below_two(event, here).await;
+    black_box(());
+}
+
+async fn park_below_two(event: &Notify, here: &AtomicU64) {
+    park_below_one(event, here).await;
+    black_box(());
+}
+
+async fn park_below_one(event: &Notify, here: &AtomicU64) {
+    // Made before it is counted: from then on it is woken with the others.
+    let notified = event.notified();
+    here.fetch_add(1, Ordering::Relaxed);
+    notified.await;
 }
 
 /// On a thread of its own: the one that measures is not counted.

@@ -54,6 +54,7 @@ pub(crate) struct Settings {
     pub(crate) guards: Guards,
     pub(crate) warm_stacks: usize,
     pub(crate) handlers_on_task_stacks: bool,
+    pub(crate) measure_stacks: bool,
     pub(crate) quantum: Duration,
     pub(crate) handover_after: Duration,
     pub(crate) max_tasks: usize,
@@ -96,6 +97,7 @@ impl Builder {
                 guards: Guards::Best,
                 warm_stacks: WARM_STACKS,
                 handlers_on_task_stacks: false,
+                measure_stacks: false,
                 quantum: QUANTUM,
                 handover_after: HANDOVER_AFTER,
                 max_tasks: usize::MAX,
@@ -156,6 +158,14 @@ impl Builder {
     /// there are such handlers.
     pub fn handlers_on_task_stacks(mut self, room: bool) -> Self {
         self.settings.handlers_on_task_stacks = room;
+        self
+    }
+
+    /// Measures how deep each task uses its stack: [`TaskRef::stack_used`](crate::TaskRef::stack_used) for one task,
+    /// [`Scheduler::stack_classes`] for the most of each size. It costs each task a walk over what it used, at its end.
+    /// Default: no, and then it costs nothing.
+    pub fn measure_stacks(mut self, measure: bool) -> Self {
+        self.settings.measure_stacks = measure;
         self
     }
 

@@ -22,10 +22,13 @@
 //!
 //! Room for unsafe code.
 
+mod depth;
+pub(crate) mod overflow;
 pub(crate) mod stack;
 #[cfg(fiberhost_jump)]
 pub(crate) mod switch;
 pub(crate) mod thread;
+mod thread_guard;
 
 use std::cell::Cell;
 
@@ -87,13 +90,18 @@ unsafe impl Stack for StackPart {
 }
 
 impl Fiber {
+    /// Where the record of a stack with this top is, or will be.
+    fn at(top: usize) -> *const Fiber {
+        ((top - size_of::<Fiber>()) & !(align_of::<Fiber>() - 1)) as *const Fiber
+    }
+
     /// Lays a fiber out in a slot.
     ///
     /// # Safety
     /// The memory is ours, writable and unused.
     pub(crate) unsafe fn create(memory: Memory) -> *const Fiber {
-        let at = (memory.top - size_of::<Fiber>()) & !(align_of::<Fiber>() - 1);
-        let fiber = at as *mut Fiber;
+        let fiber = Fiber::at(memory.top).cast_mut();
+        let at = fiber.addr();
         #[cfg(fiberhost_jump)]
         let root = (at - size_of::<switch::Root>()) as *mut switch::Root;
         // SAFETY: the slot's top has room for the record and the root.
@@ -207,16 +215,41 @@ pub(crate) unsafe fn suspend(thread: &Thread, task: &'static Task, word: Word) {
 }
 
 /// What a coroutine does for ever: run the task that was bound to its stack, and give the thread back.
-fn serve(fiber: *const Fiber) -> ! {
+fn serve<const MEASURED: bool>(fiber: *const Fiber) -> ! {
     loop {
         // SAFETY: the record at the top of the stack we are on.
         let task = unsafe { (*fiber).task.get() }.expect("a fiber is resumed with a task");
         task.payload.run();
         crate::park::finish(task);
+        if MEASURED {
+            // SAFETY: as above, and this is that stack.
+            unsafe { measure(&(*fiber).memory, task) };
+        }
         let thread = crate::current::thread().expect("a task runs on a worker");
         // SAFETY: we are on the task's stack and `thread` was read just now; the word is no address.
         unsafe { suspend(thread, task, DONE) };
     }
+}
+
+/// Notes how deep the task has used its stack, when it is over, and makes the stack clean for the next one.
+///
+/// # Safety
+/// The memory is that of the stack we are on.
+#[inline(never)]
+unsafe fn measure(memory: &Memory, task: &'static Task) {
+    // SAFETY: the caller's promise.
+    note_use(task, unsafe { depth::measure(memory.limit, memory.top) });
+    // Last: the note itself uses the stack.
+    // SAFETY: as above.
+    unsafe { depth::clean(memory.limit) };
+}
+
+/// On the task's own stack, at its end.
+fn note_use(task: &'static Task, used: usize) {
+    task.extra_mut().stack_used = Some(used);
+    let thread = crate::current::thread().expect("a task runs on a worker");
+    let pool = &thread.core().stacks;
+    pool.note_use(task.stack_class.get(), used);
 }
 
 /// The first function on a stack: enters the coroutine, once.
@@ -230,8 +263,13 @@ extern "C" fn porch_main(fiber: *const Fiber) -> ! {
         base: StackPointer::new(base).expect("a stack is not at 0"),
         limit: StackPointer::new(limit).expect("a stack is not at 0"),
     };
-    let mut coroutine =
-        Coroutine::<(), (), (), StackPart>::with_stack(part, move |_, ()| serve(fiber));
+    let mut coroutine = Coroutine::<(), (), (), StackPart>::with_stack(part, move |_, ()| {
+        if memory.measured {
+            serve::<true>(fiber)
+        } else {
+            serve::<false>(fiber)
+        }
+    });
     coroutine.resume(());
     // `serve` does not return: a stack's memory is unmapped while its coroutine waits for a task that never comes.
     std::process::abort()
@@ -273,7 +311,12 @@ mod corosensei_switch {
         let coroutine = Inner::with_stack(part, move |yielder, ()| {
             // SAFETY: the record at the top of the stack we are on.
             unsafe { (*at).coroutine.yielder.set(yielder) };
-            serve(at)
+            // SAFETY: as above.
+            if unsafe { (*at).memory.measured } {
+                serve::<true>(at)
+            } else {
+                serve::<false>(at)
+            }
         });
         // SAFETY: the fiber is new and the caller's.
         unsafe { *fiber.coroutine.coroutine.get() = Some(ManuallyDrop::new(coroutine)) };

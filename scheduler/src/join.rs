@@ -279,6 +279,15 @@ impl TaskRef {
         self.task.life.is_done()
     }
 
+    /// How many bytes of its stack it used, from the top to the lowest byte that it wrote. `None` before its end, if it did
+    /// not run, and if the scheduler does not [measure](crate::Builder::measure_stacks) stacks.
+    ///
+    /// Part of it is the scheduler's: 2 KiB, below which nothing is told apart, and up to 2 KiB by which the tops of stacks
+    /// are shifted.
+    pub fn stack_used(&self) -> Option<usize> {
+        self.is_finished().then(|| self.task.stack_used()).flatten()
+    }
+
     /// Gives it the permit of [`park`](crate::park).
     pub fn unpark(&self) {
         park::unpark(self.task);

@@ -83,7 +83,10 @@
 //! - *Bound tasks are not spread again.* Work spreads as tasks that have not started. A few tasks that live long may all have
 //!   started on one worker: prefer a task for each item to a task for each stage.
 //! - *Stacks have a fixed size*, 128 KiB by default. An overflow hits the guard below the stack and ends the process by
-//!   SIGSEGV, without a report that names the task.
+//!   SIGSEGV, after a report on standard error: the task with its number, name and stack, and the addresses of its frames
+//!   (by frame pointers, or guessed where the code has none). The handler for that is installed with the first scheduler,
+//!   for SIGSEGV and SIGBUS; every fault that is not an overflow, and every overflow after its report, goes to the handler
+//!   that was there before. A frame of more than 96 KiB that is not touched in order may reach past the guard.
 //! - *Locks of the thread.* A guard of a lock of std or parking_lot that is held across a wait blocks the worker of whoever
 //!   wants that lock, and if that is the holder's own thread, for ever. Use the locks in [`sync`].
 //! - *Scoped pointers in thread-locals*: see above.
@@ -95,7 +98,8 @@
 //!   signal's frame. A start warns of others; [`Builder::handlers_on_task_stacks`] makes room for them.
 //! - *Processes.* A forked child may only call exec. A library that contains this crate must not be unloaded.
 //! - *Shadow stacks* would see every switch as an attack: where the process has them no scheduler starts.
-//! - *Memory.* The records of ended tasks are used again, and not given back to the system.
+//! - *Memory.* The records of ended tasks are used again, and not given back to the system. Stacks stay unlocked under
+//!   `mlockall`; those that exist when it is called are locked until the scheduler next makes one or puts one away.
 //! - *Systems.* Linux only, and x86-64 is what is tested.
 //!
 //! # How it is built
@@ -108,7 +112,7 @@
 //! 3. `task`: the record of a task; its two shared words (`task::state`), its closure and result (`task::payload`),
 //!    and where records come from (`task::pool`).
 //! 4. `fiber`: a stack that runs one task after the other; the jump (`fiber::switch`), the memory (`fiber::stack`),
-//!    tasks on OS threads of their own (`fiber::thread`).
+//!    tasks on OS threads of their own (`fiber::thread`), the report of a stack that is not enough (`fiber::overflow`).
 //! 5. `current`: the one thread-local, which says which worker this thread is and so which task runs.
 //! 6. `suspend`, `park` and `freeze`: how a task gives its thread back, stops until it is told, and is interrupted.
 //! 7. `queue`, `steal`, `timer` and `slot`: where runnable tasks and deadlines stand.
@@ -165,6 +169,6 @@ pub use native::blocking;
 pub use park::{Elapsed, check_quantum, park, park_for, sleep, timeout, yield_now};
 pub use scheduler::{Scheduler, ShutdownError, SpawnError};
 pub use scope::{Scope, ScopedJoinHandle, run, scope, spawn};
-pub use stats::Stats;
+pub use stats::{StackClass, Stats};
 pub use task::{Backing, Priority};
 pub use wait::{WaitReason, Wake};

@@ -44,7 +44,7 @@ use crate::primitive::{
 };
 use crate::queue::{Fifo, Injector};
 use crate::slot::Slot;
-use crate::stats::Stats;
+use crate::stats::{StackClass, Stats};
 use crate::sync::wait_list::WaitList;
 use crate::task::{Backing, Kind, Priority, Task, flag, pool, release};
 use crate::threads::Table;
@@ -304,7 +304,7 @@ impl Core {
     /// # Errors
     /// The system refused a thread, or the limit on threads is reached.
     pub(crate) fn start_on_thread(&self, task: &'static Task) -> io::Result<()> {
-        let size = self.stacks.class_size(task.stack_class.get());
+        let size = self.stacks.class_size(task.stack_class.get()) + fiber::thread::STACK_EXTRA;
         self.add_thread(Some(size), fiber::thread::run, |thread| {
             fiber::thread::bind(task, thread);
         })
@@ -730,6 +730,11 @@ impl Scheduler {
     /// Figures, taken without stopping anything.
     pub fn stats(&self) -> Stats {
         Stats::of(self.core())
+    }
+
+    /// The stacks by size, those of the default size first.
+    pub fn stack_classes(&self) -> Vec<StackClass> {
+        self.core().stacks.classes()
     }
 
     /// Ends the scheduler: aborts every task, waits for them, and joins the workers. Called again, it waits again.

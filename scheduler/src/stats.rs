@@ -34,6 +34,19 @@ pub struct Stats {
     pub barrier: &'static str,
 }
 
+/// The stacks of one size: see [`Scheduler::stack_classes`](crate::Scheduler::stack_classes).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StackClass {
+    /// Usable bytes of each.
+    pub size: usize,
+    /// How many were made.
+    pub stacks: usize,
+    /// The most that a task used of one, whether on a fiber or on a thread of its own. `None` until a task has ended, and
+    /// if stacks are not [measured](crate::Builder::measure_stacks).
+    pub used_max: Option<usize>,
+}
+
 impl Stats {
     pub(crate) fn of(core: &Core) -> Stats {
         let sum = |of: fn(&crate::current::Thread) -> &AtomicU64| -> u64 {

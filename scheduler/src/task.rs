@@ -202,6 +202,8 @@ pub(crate) struct Extra {
     pub(crate) locals: crate::local::Locals,
     /// The tokens inside whose `run_until_cancelled` the task is, outermost first.
     pub(crate) tokens: Vec<Arc<crate::cancel::Node>>,
+    /// Bytes of its stack that it used, written at its end if that is measured.
+    pub(crate) stack_used: Option<usize>,
 }
 
 impl fmt::Debug for Task {
@@ -410,6 +412,13 @@ impl Task {
         // SAFETY: the name is written before the task is queued and dropped with the last reference, which the caller has.
         let extra = unsafe { self.extra.get().as_ref() };
         extra.and_then(|extra| extra.name.clone())
+    }
+
+    /// How much of its stack it used. Only once it is done: then nobody writes it any more.
+    pub(crate) fn stack_used(&self) -> Option<usize> {
+        // SAFETY: written before the task's end and dropped with the last reference, which the caller has.
+        let extra = unsafe { self.extra.get().as_ref() };
+        extra.and_then(|extra| extra.stack_used)
     }
 
     /// The rare parts, made on first use. Only the task itself calls this once it was queued.

@@ -42,6 +42,7 @@ impl Drop for AbortIfPanic {
 /// A worker's life: it waits for a slot and drives it, until there is nothing left for it to do.
 pub(crate) fn run(thread: &'static Thread) {
     let guard = AbortIfPanic;
+    let _signals = fiber::overflow::prepare_thread();
     current::set_thread(thread);
     #[cfg(fiberhost_jump)]
     thread.frame.set(fiber::switch::here());

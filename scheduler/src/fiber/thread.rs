@@ -7,8 +7,12 @@
 #![forbid(unsafe_code)]
 
 use crate::current::{self, Thread};
-use crate::fiber::ON_THREAD;
+use crate::fiber::thread_guard::{self, ThreadGuard};
+use crate::fiber::{ON_THREAD, overflow};
 use crate::task::{Hold, Task};
+
+/// Bytes that the thread needs beyond those that its task asks for.
+pub(crate) const STACK_EXTRA: usize = thread_guard::EXTRA;
 
 /// Makes a task that never ran the one of a thread that runs nothing yet. The caller has both.
 pub(crate) fn bind(task: &'static Task, thread: &'static Thread) {
@@ -21,16 +25,23 @@ pub(crate) fn bind(task: &'static Task, thread: &'static Thread) {
 /// The life of that thread.
 pub(crate) fn run(thread: &'static Thread) {
     let task = thread.task.get().expect("bound before the thread starts");
+    let _signals = overflow::prepare_thread();
+    let guard = ThreadGuard::new(task);
     current::set_thread(thread);
     thread.claim();
-    let checked = thread.core().checks;
-    if checked {
-        thread.core().checker.begin_run(thread, task);
+    let core = thread.core();
+    if core.checks {
+        core.checker.begin_run(thread, task);
     }
+    let measured = guard.as_ref().filter(|_| core.stacks.measures());
+    measured.inspect(|guard| guard.forget_use());
     task.payload.run();
     crate::park::finish(task);
-    if checked {
-        thread.core().checker.end_run(thread, task);
+    measured.inspect(|guard| super::note_use(task, guard.use_of_stack()));
+    // Before anybody may take the task for ended.
+    drop(guard);
+    if core.checks {
+        core.checker.end_run(thread, task);
     }
     end(thread, task);
     thread.put_away();
