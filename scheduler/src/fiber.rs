@@ -15,7 +15,7 @@
 //!
 //! The worker jumps to the porch once; from then on every wait jumps from inside the coroutine straight to the worker
 //! and back. To corosensei that is one uninterrupted resume: it keeps creation, the root of unwinding and `on_stack`.
-//! Elsewhere (other targets, loom, Shuttle, AddressSanitizer) the same function uses corosensei's resume and suspend.
+//! Elsewhere (other targets, loom, Shuttle, the sanitizers) the same function uses corosensei's resume and suspend.
 //!
 //! On the porch runs nothing but that resume: no thread-local is read and no panic arrives there, because
 //! the task's result and its panics are kept inside the coroutine.
@@ -24,6 +24,7 @@
 
 mod depth;
 pub(crate) mod overflow;
+pub(crate) mod sanitizer;
 pub(crate) mod stack;
 #[cfg(fiberhost_jump)]
 pub(crate) mod switch;
@@ -56,7 +57,11 @@ const PORCH: usize = 256;
 const PORCH: usize = 2048;
 
 /// No more than this, and the porch, is in use at the top of a stack between two tasks: the record and `serve`'s frames.
+#[cfg(not(feature = "asan"))]
 pub(crate) const HEAD_MAX: usize = 3072;
+/// With the sanitizer's red zones.
+#[cfg(feature = "asan")]
+pub(crate) const HEAD_MAX: usize = 16 * 1024;
 
 /// The record at the top of a stack. Owner: the worker that runs it, or the list it is in.
 #[repr(C, align(64))]
@@ -66,6 +71,11 @@ pub(crate) struct Fiber {
     sp: Cell<usize>,
     task: Cell<Option<&'static Task>>,
     memory: Memory,
+    #[cfg_attr(
+        fiberhost_jump,
+        allow(dead_code, reason = "the jump is not for sanitizers")
+    )]
+    context: sanitizer::Context,
     #[cfg(fiberhost_jump)]
     root: *mut switch::Root,
     #[cfg(not(fiberhost_jump))]
@@ -99,8 +109,9 @@ impl Fiber {
     ///
     /// # Safety
     /// The memory is ours, writable and unused.
-    pub(crate) unsafe fn create(memory: Memory) -> *const Fiber {
+    pub(crate) unsafe fn create(memory: Memory, context: sanitizer::Context) -> *const Fiber {
         let fiber = Fiber::at(memory.top).cast_mut();
+        #[cfg(fiberhost_jump)]
         let at = fiber.addr();
         #[cfg(fiberhost_jump)]
         let root = (at - size_of::<switch::Root>()) as *mut switch::Root;
@@ -111,6 +122,7 @@ impl Fiber {
                 sp: Cell::new(0),
                 task: Cell::new(None),
                 memory,
+                context,
                 #[cfg(fiberhost_jump)]
                 root,
                 #[cfg(not(fiberhost_jump))]
@@ -325,8 +337,12 @@ mod corosensei_switch {
 
     pub(super) fn resume(_thread: &Thread, task: &'static Task) -> Word {
         // SAFETY: the task is the caller's, and with it its stack; nobody else resumes it.
-        let coroutine = unsafe { &mut *(*task.fiber.get()).coroutine.coroutine.get() };
-        match coroutine.as_mut().expect("made with the fiber").resume(()) {
+        let (coroutine, context) = unsafe {
+            let fiber = &*task.fiber.get();
+            (&mut *fiber.coroutine.coroutine.get(), fiber.context)
+        };
+        let coroutine = coroutine.as_mut().expect("made with the fiber");
+        match context.enter(|| coroutine.resume(())) {
             CoroutineResult::Yield(word) => word,
             CoroutineResult::Return(()) => unreachable!("serve does not return"),
         }

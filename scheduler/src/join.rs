@@ -171,17 +171,7 @@ pub(crate) fn wait_for_end(
     if task.life.is_done() {
         return Wake::Signalled;
     }
-    let publish = |me: &'static Task, arm: Arm| {
-        if !arm.is_exclusive() {
-            return stand_in_list(task, me, arm);
-        }
-        let epoch = arm.arm(me);
-        match task.life.stand(me.address()) {
-            Stand::There => Some(epoch),
-            Stand::Done => give_up(me, epoch),
-            Stand::Taken => stand_armed_in_list(task, me, epoch),
-        }
-    };
+    let publish = |me, arm| publish(task, me, arm);
     let waited = park::wait_listed(reason, limit, allow, publish, |me| step_back(task, me));
     if task.life.is_done() {
         return Wake::Signalled;
@@ -191,6 +181,20 @@ pub(crate) fn wait_for_end(
         "only the end of the task signals"
     );
     waited.wake
+}
+
+/// Puts the joiner where the end of the task will find it. `None`: the task has ended.
+#[inline(always)]
+pub(crate) fn publish(task: &'static Task, me: &'static Task, arm: Arm) -> Option<Epoch> {
+    if !arm.is_exclusive() {
+        return stand_in_list(task, me, arm);
+    }
+    let epoch = arm.arm(me);
+    match task.life.stand(me.address()) {
+        Stand::There => Some(epoch),
+        Stand::Done => give_up(me, epoch),
+        Stand::Taken => stand_armed_in_list(task, me, epoch),
+    }
 }
 
 #[cold]
@@ -226,7 +230,7 @@ fn give_up(me: &'static Task, epoch: Epoch) -> Option<Epoch> {
 }
 
 #[cold]
-fn step_back(task: &'static Task, me: &'static Task) -> bool {
+pub(crate) fn step_back(task: &'static Task, me: &'static Task) -> bool {
     task.life.step_back(me.address()) || task.joiners.lock().remove(&me.node)
 }
 

@@ -92,12 +92,14 @@ impl Shared {
 
     /// The monitor sleeps, unless a worker is awake.
     pub(crate) fn sleep_until_needed(&self, all_asleep: impl FnOnce() -> bool) {
-        self.asleep.store(true, Ordering::SeqCst);
+        // Relaxed, as below: the fence orders it.
+        self.asleep.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         if all_asleep() && !self.stop.load(Ordering::SeqCst) {
             self.sleeper.sleep(None);
         }
-        self.asleep.store(false, Ordering::SeqCst);
+        // Whoever reads the old value calls in vain, and the monitor looks once more.
+        self.asleep.store(false, Ordering::Relaxed);
     }
 }
 

@@ -151,10 +151,11 @@ where
             // return, and `pass` keeps us here while an interrupter is at it.
             unsafe { fiber::suspend(thread, task, wait.word()) };
             task.set_reason(WaitReason::None);
-            if wait.immediate.get() {
+            let at_once = wait.immediate.get();
+            freeze::pass(task, at_once);
+            if at_once {
                 return Waited::at_once(task);
             }
-            freeze::pass(task);
             let ended = task.ended();
             if ended.wake != Wake::Signalled {
                 after(task, ended, FOREVER);

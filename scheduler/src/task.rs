@@ -488,7 +488,7 @@ impl Task {
         let strength = || {
             let flags = self.flags.load(Ordering::Acquire);
             match by {
-                _ if flags & flag == 0 => Interrupt::Never,
+                _ if flags & flag == 0 && !cfg!(feature = "bug_break_late") => Interrupt::Never,
                 // It would not be unwound, so a wait that cannot say how it ended goes on.
                 Interrupt::Unwind if flags & flag::UNWINDING != 0 => Interrupt::Abort,
                 by => by,

@@ -14,14 +14,19 @@
 #![cfg(any(loom, shuttle))]
 
 mod model {
+    mod cancel;
+    mod channel;
     mod explore;
     mod freeze;
     mod idle;
     mod interrupt;
     mod join;
     mod lock;
+    mod monitor;
     mod park;
     mod queue;
+    mod rwlock;
+    mod select;
     mod shutdown;
     mod sync;
     mod wait;

@@ -25,11 +25,11 @@ use crate::builder::Settings;
 use crate::primitive::{Mutex, Plain};
 use crate::stats::StackClass;
 
-use super::Fiber;
 use super::overflow::{
     self,
     ranges::{Range, Registered, Whose},
 };
+use super::{Fiber, sanitizer};
 
 /// Smallest stack: a panic that prints its backtrace needs 24 KiB.
 pub(crate) const SIZE_MIN: usize = 32 * 1024;
@@ -87,6 +87,7 @@ struct State {
     classes: Vec<Class>,
     guarded_by_mprotect: usize,
     guard_install_refused: bool,
+    contexts: sanitizer::Contexts,
 }
 
 struct Class {
@@ -168,6 +169,8 @@ impl Cache {
     pub(crate) fn get_warm(&self) -> Option<*const Fiber> {
         let fiber = self.list.pop()?;
         self.len.set(self.len.get() - 1);
+        // SAFETY: it was in our list, so it is ours.
+        sanitizer::take(unsafe { (*fiber).memory() });
         Some(fiber)
     }
 
@@ -194,10 +197,13 @@ impl Cache {
                 Some(_) => self.keep(fiber),
             }
         }
-        match found {
-            Some(fiber) => Ok(fiber),
-            None => pool.create(class),
-        }
+        let fiber = match found {
+            Some(fiber) => fiber,
+            None => pool.create(class)?,
+        };
+        // SAFETY: it is the caller's.
+        sanitizer::take(unsafe { (*fiber).memory() });
+        Ok(fiber)
     }
 
     fn keep(&self, fiber: *const Fiber) {
@@ -207,6 +213,8 @@ impl Cache {
 
     #[inline(always)]
     pub(crate) fn put(&self, pool: &StackPool, fiber: *const Fiber, class: u32) {
+        // SAFETY: it is the caller's.
+        sanitizer::put_away(unsafe { (*fiber).memory() });
         if class == 0 && self.len.get() < CACHE_MAX {
             self.keep(fiber);
         } else {
@@ -243,6 +251,7 @@ impl StackPool {
             classes: vec![Class::new(settings.stack_size)],
             guarded_by_mprotect: 0,
             guard_install_refused: false,
+            contexts: sanitizer::Contexts::new(),
         };
         StackPool {
             state: Mutex::new(state),
@@ -380,7 +389,7 @@ impl StackPool {
             measured: self.measured,
         };
         // SAFETY: the slot is fresh memory of ours, readable and writable from `limit` to `top`.
-        Ok(unsafe { Fiber::create(memory) })
+        Ok(unsafe { Fiber::create(memory, state.contexts.add()) })
     }
 }
 
@@ -519,6 +528,7 @@ fn refused(slots: usize, stride: usize) -> io::Error {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
+        sanitizer::unmap(self.base.as_ptr(), self.bytes);
         // SAFETY: our own mapping; the pool goes only after every task and every worker (see `scheduler.rs`).
         unsafe { libc::munmap(self.base.as_ptr().cast(), self.bytes) };
     }
