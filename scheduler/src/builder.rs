@@ -61,8 +61,22 @@ pub(crate) struct Settings {
     pub(crate) admission: Admission,
     pub(crate) idle_spin: Duration,
     pub(crate) shutdown_limit: Duration,
+    pub(crate) emergency_lane: bool,
     pub(crate) check_invariants: bool,
     pub(crate) force_migration: bool,
+}
+
+impl Settings {
+    /// Those of the emergency lane of a scheduler with these.
+    pub(crate) fn of_lane(&self) -> Settings {
+        Settings {
+            name: format!("{}-emergency", self.name),
+            workers: 1,
+            max_tasks: usize::MAX,
+            emergency_lane: false,
+            ..self.clone()
+        }
+    }
 }
 
 /// Settings of a [`Scheduler`].
@@ -108,6 +122,7 @@ impl Builder {
                     IDLE_SPIN
                 },
                 shutdown_limit: SHUTDOWN_LIMIT,
+                emergency_lane: false,
                 check_invariants: false,
                 force_migration: false,
             },
@@ -198,6 +213,13 @@ impl Builder {
     /// there is one processor. One that has looked in vain some times in a row does so rarely, but then five times as long.
     pub fn idle_spin(mut self, time: Duration) -> Self {
         self.settings.idle_spin = time;
+        self
+    }
+
+    /// One slot beyond the [`workers`](Builder::workers), with a thread of its own: for tasks that find out what is wrong when
+    /// all others are stuck. See [`Scheduler::emergency_lane`]. Default: no, and no thread for it.
+    pub fn emergency_lane(mut self, wanted: bool) -> Self {
+        self.settings.emergency_lane = wanted;
         self
     }
 

@@ -86,6 +86,14 @@ impl Checker {
         }
     }
 
+    /// A thread from outside has become a task, and has no slot yet.
+    #[cold]
+    pub(crate) fn adopt(&self, thread: &Thread, task: &'static Task) {
+        let mut books = self.books.lock();
+        books.off.insert(thread.index);
+        books.running.insert(task.address(), thread.index);
+    }
+
     /// A thread has a slot again.
     #[cold]
     pub(crate) fn on(&self, thread: &Thread) {

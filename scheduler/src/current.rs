@@ -70,6 +70,8 @@ pub(crate) struct Thread {
     pub(crate) listed: Plain<bool>,
     /// It wanted to give its slot up, and nobody was there to have it. Owner: that lock, too.
     pub(crate) blocks: Plain<bool>,
+    /// The address of the task with which this thread sleeps, or 0. Written by this thread.
+    pinned: AtomicUsize,
     /// Where it stands when it has no slot. Owner: that lock, too.
     pub(crate) standing: Plain<Standing>,
     /// The monitor finds that it has had its slot for a quantum while other threads wait for one.
@@ -123,6 +125,7 @@ impl Thread {
             target: AtomicUsize::new(0),
             listed: Plain::new(false),
             blocks: Plain::new(false),
+            pinned: AtomicUsize::new(0),
             standing: Plain::new(Standing::None),
             overdue: AtomicBool::new(false),
             spawned: AtomicU64::new(0),
@@ -158,6 +161,20 @@ impl Thread {
         // SAFETY: whoever calls this runs as a worker, and a thread runs as a worker only while it has a slot: it waits
         // in `claim` until it has one, before it runs anything and after each time it lost one.
         unsafe { slot.unwrap_unchecked() }
+    }
+
+    /// Says with which task this thread sleeps from now on, or that it sleeps with none.
+    pub(crate) fn set_sleeps_with(&self, task: Option<&'static Task>) {
+        let address = task.map_or(0, Task::address);
+        // Release: pairs with the acquire of who asks.
+        self.pinned.store(address, Ordering::Release);
+    }
+
+    /// The task with which this thread sleeps.
+    pub(crate) fn sleeps_with(&self) -> Option<&'static Task> {
+        let address = self.pinned.load(Ordering::Acquire);
+        // SAFETY: only addresses of records are stored here, and 0.
+        (address != 0).then(|| unsafe { Task::at(address) })
     }
 
     /// How many times a task was resumed here.

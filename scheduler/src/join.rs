@@ -10,12 +10,13 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::current::{Thread, any, within};
+use crate::current::{Thread, any, running, within};
+use crate::deadlock::{self, Deadlock};
 use crate::park::{self, Limit};
 use crate::scheduler::SpawnError;
 use crate::suspend::Arm;
 use crate::task::state::{Epoch, Stand};
-use crate::task::{Priority, Task, flag, release};
+use crate::task::{Kind, Priority, Task, flag, release};
 use crate::wait::{Interrupt, WaitReason, Wake};
 use crate::worker::{make_runnable, make_runnable_from};
 
@@ -27,6 +28,7 @@ enum Why {
     Cancelled,
     Refused(io::Error),
     Itself,
+    Deadlock(Deadlock),
     Interrupted(Wake),
 }
 
@@ -62,9 +64,17 @@ impl JoinError {
         matches!(self.0, Why::Refused(_))
     }
 
-    /// A task tried to join itself.
+    /// A task tried to join itself, or the join would have closed a circle of tasks that wait for each other.
     pub fn is_deadlock(&self) -> bool {
-        matches!(self.0, Why::Itself)
+        matches!(self.0, Why::Itself | Why::Deadlock(_))
+    }
+
+    /// That circle, unless the task joined itself.
+    pub fn deadlock(&self) -> Option<&Deadlock> {
+        match &self.0 {
+            Why::Deadlock(deadlock) => Some(deadlock),
+            _ => None,
+        }
     }
 
     /// The wait for the task was alerted or cancelled; the task itself goes on.
@@ -113,6 +123,7 @@ impl fmt::Display for JoinError {
             Why::Cancelled => f.write_str("the task was cancelled"),
             Why::Refused(error) => write!(f, "the task could not start: {error}"),
             Why::Itself => f.write_str("a task cannot join itself"),
+            Why::Deadlock(deadlock) => write!(f, "the join would never end: {deadlock}"),
             Why::Interrupted(wake) => write!(f, "the wait for the task was interrupted ({wake:?})"),
         }
     }
@@ -186,6 +197,8 @@ pub(crate) fn wait_for_end(
 /// Puts the joiner where the end of the task will find it. `None`: the task has ended.
 #[inline(always)]
 pub(crate) fn publish(task: &'static Task, me: &'static Task, arm: Arm) -> Option<Epoch> {
+    // Whom a deadlock would go through.
+    me.set_joins(task);
     if !arm.is_exclusive() {
         return stand_in_list(task, me, arm);
     }
@@ -246,6 +259,11 @@ impl TaskRef {
     pub(crate) fn keep(task: &'static Task) -> TaskRef {
         task.life.keep();
         TaskRef { task }
+    }
+
+    /// A reference to a task of which the caller has none. `None`: it has ended.
+    pub(crate) fn find(task: &'static Task) -> Option<TaskRef> {
+        task.life.try_keep().then_some(TaskRef { task })
     }
 
     /// The task's record, kept as long as this reference.
@@ -340,6 +358,14 @@ impl TaskRef {
     fn wait_limited(&self, limit: Limit) -> Result<bool, JoinError> {
         if std::ptr::eq(self.task, any()) {
             return Err(JoinError(Why::Itself));
+        }
+        // One that has not started may start anywhere.
+        if matches!(limit, Limit::Never)
+            && self.task.kind() == Kind::Started
+            && let Some((thread, me)) = running()
+            && let Some(deadlock) = deadlock::closed_by_join(thread, me, self.task)
+        {
+            return Err(JoinError(Why::Deadlock(deadlock)));
         }
         match park::check(wait_for_end(
             self.task,

@@ -123,11 +123,13 @@
 //! 11. `monitor`, `stats` and `check`: who looks on from outside.
 //! 12. `environment`, `scheduler` and `builder`: what the process must be like; the whole, its start and end; every default.
 
+pub(crate) mod adopt;
 pub(crate) mod builder;
 pub(crate) mod cancel;
 pub(crate) mod check;
 pub(crate) mod claim;
 pub(crate) mod current;
+pub(crate) mod deadlock;
 pub(crate) mod environment;
 pub(crate) mod fiber;
 pub(crate) mod freeze;
@@ -159,8 +161,10 @@ pub(crate) mod timer;
 pub(crate) mod wait;
 pub(crate) mod worker;
 
+pub use adopt::Adopted;
 pub use builder::{Admission, Builder, TaskBuilder};
 pub use cancel::CancelToken;
+pub use deadlock::{Blocker, Deadlock};
 pub use fiber::stack::Guards;
 pub use join::{JoinError, JoinHandle, TaskRef, current, current_worker, try_current};
 pub use join_set::JoinSet;

@@ -38,16 +38,18 @@ impl Thread {
     /// Sleeps until the task, whose wait is settled, was made runnable.
     #[cold]
     pub(crate) fn sleep_with(&'static self, task: &'static Task) {
+        self.set_sleeps_with(Some(task));
         loop {
             if self.take_woken(task) || self.fire_timers_for(task) {
-                return;
+                break;
             }
             let woken = self.sleep_out(task);
             self.come_back();
             if woken {
-                return;
+                break;
             }
         }
+        self.set_sleeps_with(None);
     }
 
     /// Steps 2 and 3. `true`: the task was woken.

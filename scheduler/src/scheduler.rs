@@ -92,6 +92,8 @@ pub(crate) struct Core {
     this: *const Core,
     shutting: Mutex<()>,
     handle: OnceLock<Weak<Handle>>,
+    /// A scheduler of one worker, for when all of ours are stuck.
+    emergency: OnceLock<Scheduler>,
 }
 
 /// The OS threads of a scheduler, by the index of their record.
@@ -261,6 +263,12 @@ impl Core {
                 Err(error)
             }
         }
+    }
+
+    /// The thread whose record is at this address, if it is one of ours.
+    pub(crate) fn thread_at(&self, address: usize) -> Option<&Thread> {
+        let mut threads = self.threads.iter();
+        threads.find(|thread| std::ptr::from_ref(*thread).addr() == address)
     }
 
     /// A record for one more thread.
@@ -564,6 +572,7 @@ impl Core {
         task.flags.store(0, Ordering::Relaxed);
         task.permit.store(0, Ordering::Relaxed);
         task.release_holds();
+        task.bound_to.store(0, Ordering::Relaxed);
         task.core.set(self);
         task.stack_class.set(stack_class);
         task.payload.fill(closure);
@@ -612,6 +621,42 @@ impl Core {
             self.spawned_outside.fetch_add(1, Ordering::SeqCst);
         }
         self.inject(task);
+    }
+
+    /// A task for a thread that exists already. It counts as started.
+    pub(crate) fn admit_thread(&self) -> io::Result<&'static Task> {
+        let refused = |kind, why: &str| io::Error::new(kind, why.to_owned());
+        if self.has_limit() {
+            self.admit()
+                .map_err(|error| io::Error::new(io::ErrorKind::QuotaExceeded, error))?;
+        }
+        let Some(task) = pool::get() else {
+            if self.has_limit() {
+                self.leave_admission();
+            }
+            return Err(refused(io::ErrorKind::OutOfMemory, "no memory for a task"));
+        };
+        task.set_up(Priority::Normal, false, Backing::Thread);
+        self.fill(task, 0, || ());
+        task.id.set(pool::next_id_block(1));
+        task.set_kind(Kind::Started);
+        // As in `queue_outside`.
+        self.spawned_outside.fetch_add(1, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        if self.phase() != Phase::Running {
+            self.refuse_thread(task);
+            return Err(refused(
+                io::ErrorKind::Other,
+                "the scheduler is being shut down",
+            ));
+        }
+        Ok(task)
+    }
+
+    /// Takes that back.
+    pub(crate) fn refuse_thread(&self, task: &'static Task) {
+        self.refuse(task);
+        release(task);
     }
 
     /// The shutdown has begun: the closure is dropped here, on the caller, and join says cancelled.
@@ -677,6 +722,10 @@ impl Scheduler {
             core.add_thread(None, crate::worker::run, |_| {})?;
         }
         Monitor::start(&core)?;
+        if core.settings.emergency_lane {
+            let lane = Scheduler::start(core.settings.of_lane())?;
+            let _ = core.emergency.set(lane);
+        }
         tracing::debug!(workers = count, "scheduler started");
         Ok(scheduler)
     }
@@ -717,6 +766,13 @@ impl Scheduler {
         }
     }
 
+    /// The emergency lane, if the builder was asked for [one](Builder::emergency_lane): a scheduler of one worker that does not
+    /// depend on this one. Its tasks wake, join and wait for those of this one as tasks of any other scheduler do.
+    /// It is shut down with this one, after it.
+    pub fn emergency_lane(&self) -> Option<Scheduler> {
+        self.core().emergency.get().cloned()
+    }
+
     /// How many tasks may run at once.
     pub fn workers(&self) -> usize {
         self.core().slots.len()
@@ -747,6 +803,10 @@ impl Scheduler {
     }
 
     pub(crate) fn core(&self) -> &Core {
+        &self.handle.core
+    }
+
+    pub(crate) fn arc(&self) -> &Arc<Core> {
         &self.handle.core
     }
 
@@ -818,6 +878,7 @@ impl Core {
             this,
             shutting: Mutex::new(()),
             handle: OnceLock::new(),
+            emergency: OnceLock::new(),
         }
     }
 
@@ -828,6 +889,15 @@ impl Core {
     }
 
     fn shut_down(&self, limit: Duration) -> Result<(), ShutdownError> {
+        let began = Instant::now();
+        self.shut_workers_down(limit)?;
+        match self.emergency.get() {
+            Some(lane) => lane.shutdown(limit.saturating_sub(began.elapsed())),
+            None => Ok(()),
+        }
+    }
+
+    fn shut_workers_down(&self, limit: Duration) -> Result<(), ShutdownError> {
         if self.is_here() {
             return Err(ShutdownError {
                 inside: true,

@@ -149,6 +149,8 @@ pub(crate) struct Task {
     reason: AtomicU8,
     /// The thread it started on, or moved to. Owner: the worker that runs it.
     pub(crate) home: Plain<Option<&'static Thread>>,
+    /// The address of that thread's record, for others, if it cannot move: they look it up before they use it.
+    pub(crate) bound_to: AtomicUsize,
 
     // A life.
     pub(crate) life: Life,
@@ -229,6 +231,7 @@ impl Task {
             in_ring: Plain::new(false),
             held: Plain::new(0_u64),
             home: Plain::new(None),
+            bound_to: AtomicUsize::new(0),
             life: Life::new(),
             permit: AtomicU32::new(0),
             sleeper: Sleeper::new(),
@@ -246,6 +249,30 @@ impl Task {
             extra: Plain::new(std::ptr::null_mut()),
             payload: Payload::new(),
         }
+    }
+
+    /// Says whose end it is about to wait for. Only the task itself, before the wait is armed.
+    #[inline(always)]
+    pub(crate) fn set_joins(&self, other: &'static Task) {
+        // Relaxed: arming the wait releases it.
+        self.target.store(other.address(), Ordering::Relaxed);
+    }
+
+    /// Whose end it waits for, if it waits for one.
+    pub(crate) fn joins(&self) -> Option<&'static Task> {
+        let target = self.target.load(Ordering::Relaxed);
+        // SAFETY: what a join stores is the address of a record; the permit of `park`, the other thing that is stored here,
+        // lies inside a record, not at its beginning, and is left out by its alignment.
+        (target != 0 && target.is_multiple_of(align_of::<Task>()))
+            .then(|| unsafe { Task::at(target) })
+    }
+
+    /// Who sleeps with the thread on which this task has started and must go on, if somebody does and the
+    /// thread is one of this scheduler's.
+    pub(crate) fn waits_for_thread(&self, core: &Core) -> Option<&'static Task> {
+        let home = self.bound_to.load(Ordering::Acquire);
+        let owner = core.thread_at(home)?.sleeps_with()?;
+        (!std::ptr::eq(owner, self)).then_some(owner)
     }
 
     /// The record at this address.

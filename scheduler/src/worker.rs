@@ -187,6 +187,11 @@ impl Thread {
     #[inline(always)]
     fn make_home(&'static self, task: &'static Task) {
         task.home.set(Some(self));
+        if !task.is_mobile() {
+            // Release: who finds the thread here finds it as it was when the task started.
+            task.bound_to
+                .store(std::ptr::from_ref(self).addr(), Ordering::Release);
+        }
         fiber::link(self, task);
     }
 

@@ -27,7 +27,7 @@ use std::sync::Once;
 // In a signal handler nothing but std's own will do, and no model has one.
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
-pub(crate) use alternate::prepare_thread;
+pub(crate) use alternate::{AlternateStack, prepare_thread};
 use report::Fault;
 
 const SIGNALS: [libc::c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];

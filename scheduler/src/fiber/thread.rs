@@ -29,26 +29,27 @@ pub(crate) fn run(thread: &'static Thread) {
     let guard = ThreadGuard::new(task);
     current::set_thread(thread);
     thread.claim();
-    let core = thread.core();
-    if core.checks {
-        core.checker.begin_run(thread, task);
+    if thread.core().checks {
+        thread.core().checker.begin_run(thread, task);
     }
-    let measured = guard.as_ref().filter(|_| core.stacks.measures());
+    let measured = guard.as_ref().filter(|_| thread.core().stacks.measures());
     measured.inspect(|guard| guard.forget_use());
-    task.payload.run();
-    crate::park::finish(task);
-    measured.inspect(|guard| super::note_use(task, guard.use_of_stack()));
-    // Before anybody may take the task for ended.
+    run_to_end(thread, task, || {
+        measured.inspect(|guard| super::note_use(task, guard.use_of_stack()));
+    });
     drop(guard);
-    if core.checks {
-        core.checker.end_run(thread, task);
-    }
-    end(thread, task);
     thread.put_away();
 }
 
-/// The end of its task, and of its use of the slot.
-pub(crate) fn end(thread: &'static Thread, task: &'static Task) {
+/// Runs the task, on its thread and with a slot, and ends it. `looks` comes before anybody may take it for ended.
+pub(crate) fn run_to_end(thread: &'static Thread, task: &'static Task, looks: impl FnOnce()) {
+    let core = thread.core();
+    task.payload.run();
+    crate::park::finish(task);
+    looks();
+    if core.checks {
+        core.checker.end_run(thread, task);
+    }
     thread.task.set(None);
     thread.end(task);
     thread.give_back();

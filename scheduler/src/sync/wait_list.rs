@@ -12,7 +12,7 @@
 //! Who waits for one thing uses the node in its record. Who waits in several lists at once takes [`SpareNode`]s.
 #![forbid(unsafe_code)]
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 use crate::primitive::Mutex;
 use crate::primitive::Plain;
 use crate::queue::Fifo;

@@ -99,6 +99,12 @@ impl WaitWord {
         Epoch((self.0.load(Relaxed) >> EPOCH_SHIFT) as u32)
     }
 
+    /// The epoch of the wait that is on, for others.
+    pub(crate) fn armed_epoch(&self) -> Option<Epoch> {
+        let word = self.0.load(Acquire);
+        (word & PHASE == ARMED).then_some(Epoch((word >> EPOCH_SHIFT) as u32))
+    }
+
     /// Idle or ended → armed, contended. Owner only: the settle of this task.
     #[inline(always)]
     pub(crate) fn arm(&self, allow: Interrupt) -> Epoch {
