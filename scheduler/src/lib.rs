@@ -126,7 +126,14 @@ pub(crate) mod current;
 pub(crate) mod environment;
 pub(crate) mod fiber;
 pub(crate) mod freeze;
+#[cfg(feature = "futures")]
+pub(crate) mod future;
 pub(crate) mod idle;
+#[cfg(feature = "net")]
+pub mod io;
+#[cfg(not(feature = "net"))]
+#[path = "io/without.rs"]
+pub(crate) mod io;
 pub(crate) mod join;
 pub(crate) mod join_set;
 pub(crate) mod local;
@@ -136,6 +143,8 @@ pub(crate) mod mobile;
 pub mod model;
 pub(crate) mod monitor;
 pub mod native;
+#[cfg(all(feature = "net", not(any(loom, shuttle))))]
+pub mod net;
 pub(crate) mod park;
 pub(crate) mod primitive;
 pub(crate) mod queue;
@@ -154,6 +163,8 @@ pub(crate) mod worker;
 pub use builder::{Admission, Builder, TaskBuilder};
 pub use cancel::CancelToken;
 pub use fiber::stack::Guards;
+#[cfg(feature = "futures")]
+pub use future::block_on;
 pub use join::{JoinError, JoinHandle, TaskRef, current, current_worker, try_current};
 pub use join_set::JoinSet;
 pub use local::{AccessError, LocalKey};

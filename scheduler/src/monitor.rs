@@ -139,6 +139,9 @@ fn tick(core: &Core, seen: &mut [Seen]) {
             seen.ticks = 0;
         }
     }
+    if core.io.is_left_alone() {
+        core.call_one();
+    }
 }
 
 fn sleep(shared: &Shared, time: Duration) {

@@ -350,6 +350,7 @@ impl Thread {
     fn fair_pick(&'static self) -> Option<&'static Task> {
         self.fair_at.set(self.switches() + FAIR_EVERY as u64);
         self.fire_timers();
+        self.core().io.ask_now_and_then();
         if self.core().idle.wants_work() {
             self.offer();
         }
@@ -441,6 +442,9 @@ impl Thread {
         loop {
             if let Some(found) = self.look_around() {
                 return found;
+            }
+            if self.core().io.ask() {
+                continue;
             }
             if let Some(found) = self.search() {
                 return found;
@@ -630,11 +634,11 @@ impl Thread {
     fn sleep(&self) {
         let core = self.core();
         let until = self.slot().next_timer().map(|at| core.instant(at));
-        let called = self.sleeper.sleep(until);
+        let slept = core.io.sleep(&self.sleeper, until);
         core.monitor.wake_if_asleep();
         // The loop takes calls; this one was taken by waking up. A call to search is not kept: kept, it would end the search,
         // and the baton would go from one sleeper to the other for ever.
-        if called && (!self.inbox.is_empty() || self.should_stop()) {
+        if slept.woke || slept.called && (!self.inbox.is_empty() || self.should_stop()) {
             self.sleeper.call();
         }
     }
