@@ -56,6 +56,7 @@ pub(crate) enum Program {
     WakeSleeping { placement: Placement },
     Timers,
     Idle,
+    Echo,
 }
 
 /// How much of the program is one round.
@@ -179,6 +180,7 @@ pub(crate) const CASES: &[Case] = &[
         turns: Turns::Together,
         ..filling("idle", Program::Idle, &[2], "CPU time a second")
     },
+    filling("echo", Program::Echo, &[1, 2], "one round trip"),
 ];
 
 impl Case {

@@ -45,7 +45,8 @@ pub(crate) fn prepare(program: Program) -> Result<Prepared, Unavailable> {
         | Program::Mutex
         | Program::WakeSleeping { .. }
         | Program::Timers
-        | Program::Idle => return Unavailable::because("a coroutine has nobody to wait for"),
+        | Program::Idle
+        | Program::Echo => return Unavailable::because("a coroutine has nobody to wait for"),
     };
     Ok(round_robin.about("resumed by a loop, no queue"))
 }

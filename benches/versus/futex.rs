@@ -26,7 +26,8 @@ pub(crate) fn prepare(program: Program) -> Result<Prepared, Unavailable> {
         | Program::Channel
         | Program::Mutex
         | Program::Timers
-        | Program::Idle => Unavailable::because("only a wake is measured against it"),
+        | Program::Idle
+        | Program::Echo => Unavailable::because("only a wake is measured against it"),
     }
 }
 
