@@ -136,6 +136,7 @@ impl From<Option<Duration>> for Limit {
 pub struct Interrupted(Wake);
 
 impl Interrupted {
+    #[cfg(not(any(loom, shuttle)))]
     pub(crate) fn error(wake: Wake) -> io::Error {
         let kind = match wake {
             Wake::TimedOut => io::ErrorKind::TimedOut,

@@ -5,7 +5,11 @@
 //! Here are the parts that have no public door, behind thin wrappers, and what lets a model look whether anything is left.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "net")]
+pub(crate) mod kernel;
 mod listed;
+#[cfg(feature = "net")]
+mod poller;
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -389,6 +393,8 @@ impl Timers {
 }
 
 pub use listed::List;
+#[cfg(feature = "net")]
+pub use poller::{Descriptor, Poller};
 
 /// The calling thread as a waiter.
 #[derive(Clone, Copy, Debug)]

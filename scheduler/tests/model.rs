@@ -21,6 +21,7 @@ mod model {
     mod join;
     mod lock;
     mod park;
+    mod poller;
     mod queue;
     mod shutdown;
     mod sync;

@@ -238,7 +238,9 @@ impl Poller {
             return true;
         }
         // Acquire: pairs with `give_role`; what the last one learned is kept where it belongs.
-        !self.role.swap(true, Ordering::Acquire)
+        self.role
+            .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()
     }
 
     fn give_role(&self) {

@@ -39,6 +39,7 @@ use crate::wait::WaitReason;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Read,
+    #[cfg_attr(any(loom, shuttle), allow(dead_code, reason = "the models read"))]
     Write,
 }
 
@@ -175,7 +176,7 @@ impl Readiness {
     }
 
     /// R3 for one who leaves a waker instead of waiting. `false`: something has changed.
-    #[cfg(feature = "futures")]
+    #[cfg(all(feature = "futures", not(any(loom, shuttle))))]
     pub(crate) fn leave_waker(&self, side: Side, seen: Seen, waker: &std::task::Waker) -> bool {
         let mut state = self.state.lock();
         let half = state.half(side);
