@@ -6,9 +6,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use super::Limit;
 use super::readiness::Side;
 use super::source::{Drained, Source, block_thread};
+use super::{Limit, kernel};
 use crate::{current, park};
 
 /// A descriptor that tasks wait for, watched as long as this value lives.
@@ -25,7 +25,7 @@ impl<F: AsFd> Ready<F> {
     /// # Errors
     /// What the system says when it refuses that.
     pub fn new(fd: F) -> io::Result<Ready<F>> {
-        super::kernel::set_nonblocking(fd.as_fd(), true)?;
+        kernel::set_nonblocking(fd.as_fd(), true)?;
         Ok(Ready {
             source: Source::new(fd),
         })
@@ -123,12 +123,15 @@ fn wait_once(fd: BorrowedFd<'_>, side: Side, limit: Option<Duration>) -> io::Res
     if current::running().is_none_or(|(_, task)| park::must_block(task)) {
         return block_thread(fd, side, limit);
     }
+    // A look is cheaper than a registration. What the kernel cannot watch is ready, too.
+    if kernel::wait_for(&fd, side, Some(Duration::ZERO))? {
+        return Ok(());
+    }
     match Source::new(fd).wait_for_change(side, limit) {
         // It is registered already, for somebody else: under another number it can be once more.
         Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {
             Source::new(fd.try_clone_to_owned()?).wait_for_change(side, limit)
         }
-        Err(error) if error.raw_os_error() == Some(libc::EPERM) => Ok(()),
         ended => ended,
     }
 }

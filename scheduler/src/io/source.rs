@@ -129,7 +129,17 @@ impl<F: AsFd> Source<F> {
                 }
             }
             // R3.
-            self.wait(side, seen, until.left())?;
+            match self.wait(side, seen, until.left()) {
+                Ok(()) => {}
+                // What nobody has asked the kernel for yet is in time too.
+                Err(late) if late.kind() == io::ErrorKind::TimedOut => {
+                    return call(self.get()).map_err(|error| match error.kind() {
+                        io::ErrorKind::WouldBlock => late,
+                        _ => error,
+                    });
+                }
+                Err(error) => return Err(error),
+            }
         }
     }
 
