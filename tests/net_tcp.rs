@@ -13,6 +13,7 @@ use std::time::Duration;
 use common::sides::{Side, between, in_a_world_of};
 use common::{LONG, SHORT, at, at_workers, checked, until_waits, with};
 use fiberhost::scheduler::net::{TcpListener, TcpStream};
+use fiberhost::scheduler::sync::ManualResetEvent;
 use fiberhost::scheduler::{Scheduler, WaitReason, spawn};
 
 fn listen() -> (TcpListener, SocketAddr) {
@@ -216,20 +217,19 @@ fn data_that_comes_in_pieces_is_all_seen() {
     });
 }
 
-/// A read stops at the mark of urgent data, though more has come.
+/// A read stops at the mark of urgent data, though more has come, and all of it has been announced.
 #[test]
 fn what_stands_behind_urgent_data_is_seen() {
     at_workers(|scheduler| {
-        for _ in 0..50 {
-            let (mut near, mut far) = connected();
-            near.set_nodelay(true).unwrap();
-            near.write_all(b"before").unwrap();
-            // SAFETY: the byte lives until the call returns.
-            let sent =
-                unsafe { libc::send(near.as_raw_fd(), b"!".as_ptr().cast(), 1, libc::MSG_OOB) };
-            assert_eq!(sent, 1);
-            near.write_all(b"behind").unwrap();
-            let reader = scheduler.spawn(move || {
+        let (mut near, mut far) = connected();
+        near.set_nodelay(true).unwrap();
+        let all_came = Arc::new(ManualResetEvent::new(false));
+        let reader = {
+            let all_came = Arc::clone(&all_came);
+            scheduler.spawn(move || {
+                // Once, so that the socket is watched.
+                far.read_exact(&mut [0]).unwrap();
+                all_came.wait();
                 let mut buffer = [0; 64];
                 let mut seen = Vec::new();
                 while seen.len() < 12 {
@@ -237,9 +237,19 @@ fn what_stands_behind_urgent_data_is_seen() {
                     seen.extend_from_slice(&buffer[..count]);
                 }
                 seen
-            });
-            assert_eq!(reader.join().unwrap(), b"beforebehind");
-        }
+            })
+        };
+        until_waits(reader.task(), WaitReason::Readable);
+        near.write_all(b"x").unwrap();
+        until_waits(reader.task(), WaitReason::Event);
+        near.write_all(b"before").unwrap();
+        // SAFETY: the byte lives until the call returns.
+        let sent = unsafe { libc::send(near.as_raw_fd(), b"!".as_ptr().cast(), 1, libc::MSG_OOB) };
+        assert_eq!(sent, 1);
+        near.write_all(b"behind").unwrap();
+        std::thread::sleep(SHORT);
+        all_came.set();
+        assert_eq!(reader.join().unwrap(), b"beforebehind");
     });
 }
 

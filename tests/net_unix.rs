@@ -7,10 +7,12 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use common::sides::between;
-use common::{at_workers, until_waits};
+use common::{SHORT, at_workers, until_waits};
 use fiberhost::scheduler::net::{UnixListener, UnixStream};
+use fiberhost::scheduler::sync::ManualResetEvent;
 use fiberhost::scheduler::{WaitReason, spawn};
 
 /// A path that is free again after the test.
@@ -114,16 +116,18 @@ fn a_connect_waits_for_room_at_the_listener() {
     });
 }
 
-/// A read stops at a message with descriptors, though more has come.
+/// A read stops at a message with descriptors, though more has come, and all of it has been announced.
 #[test]
 fn what_stands_behind_a_descriptor_is_seen() {
     at_workers(|scheduler| {
-        for _ in 0..50 {
-            let (mut one, mut other) = UnixStream::pair().unwrap();
-            one.write_all(b"before").unwrap();
-            send_with_descriptor(&one, b"with");
-            one.write_all(b"behind").unwrap();
-            let reader = scheduler.spawn(move || {
+        let (mut one, mut other) = UnixStream::pair().unwrap();
+        let all_came = Arc::new(ManualResetEvent::new(false));
+        let reader = {
+            let all_came = Arc::clone(&all_came);
+            scheduler.spawn(move || {
+                // Once, so that the socket is watched.
+                other.read_exact(&mut [0]).unwrap();
+                all_came.wait();
                 let mut seen = Vec::new();
                 let mut buffer = [0; 64];
                 while seen.len() < 16 {
@@ -131,9 +135,17 @@ fn what_stands_behind_a_descriptor_is_seen() {
                     seen.extend_from_slice(&buffer[..count]);
                 }
                 seen
-            });
-            assert_eq!(reader.join().unwrap(), b"beforewithbehind");
-        }
+            })
+        };
+        until_waits(reader.task(), WaitReason::Readable);
+        one.write_all(b"x").unwrap();
+        until_waits(reader.task(), WaitReason::Event);
+        one.write_all(b"before").unwrap();
+        send_with_descriptor(&one, b"with");
+        one.write_all(b"behind").unwrap();
+        std::thread::sleep(SHORT);
+        all_came.set();
+        assert_eq!(reader.join().unwrap(), b"beforewithbehind");
     });
 }
 
