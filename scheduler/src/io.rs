@@ -106,13 +106,29 @@ impl Io {
     }
 
     /// A worker sleeps until it is called, until the limit, or until tasks were made runnable.
-    pub(crate) fn sleep(&self, sleeper: &Sleeper, until: Option<Instant>) -> Slept {
+    ///
+    /// `others_awake`: whether another worker is awake, asked after the caller counts as sleeping.
+    pub(crate) fn sleep(
+        &self,
+        sleeper: &Sleeper,
+        until: Option<Instant>,
+        others_awake: impl FnOnce() -> bool,
+    ) -> Slept {
         match self.poller.get() {
-            Some(poller) => poller.sleep(sleeper, until),
+            Some(poller) => poller.sleep(sleeper, until, others_awake),
             None => Slept {
                 called: sleeper.sleep(until),
                 woke: false,
             },
+        }
+    }
+}
+
+impl Io {
+    /// The worker slept at the poller, and nothing that it was told there was for it.
+    pub(crate) fn step_back(&self, sleeper: &Sleeper) {
+        if let Some(poller) = self.poller.get() {
+            poller.step_back(sleeper);
         }
     }
 }

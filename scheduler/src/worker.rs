@@ -634,12 +634,21 @@ impl Thread {
     fn sleep(&self) {
         let core = self.core();
         let until = self.slot().next_timer().map(|at| core.instant(at));
-        let slept = core.io.sleep(&self.sleeper, until);
+        let slept = core.io.sleep(&self.sleeper, until, || {
+            core.idle.sleeping() < core.threads.len()
+        });
         core.monitor.wake_if_asleep();
         // The loop takes calls; this one was taken by waking up. A call to search is not kept: kept, it would end the search,
         // and the baton would go from one sleeper to the other for ever.
-        if slept.woke || slept.called && (!self.inbox.is_empty() || self.should_stop()) {
+        if slept.called && (!self.inbox.is_empty() || self.should_stop()) {
             self.sleeper.call();
+        }
+        if slept.woke {
+            if self.woken.get().is_some() || !self.bound.is_empty() || self.slot().waiting() > 0 {
+                self.sleeper.call();
+            } else {
+                core.io.step_back(&self.sleeper);
+            }
         }
     }
 }

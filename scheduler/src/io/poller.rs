@@ -16,7 +16,8 @@
 //!
 //! A worker that goes to sleep (step S4 of `idle.rs`):
 //!
-//! 1. Z1 takes the role by an exchange. Somebody has it, or nothing is registered: it sleeps on its word, as ever;
+//! 1. Z1 takes the role by an exchange. Somebody has it, or nothing is registered, or it *steps back* (below): it sleeps on
+//!    its word, as ever;
 //! 2. Z2 changes its word from *awake* to *asleep at the poller*. If it was called already: on to Z4;
 //! 3. Z3 waits in the kernel, again and again, until its word has changed, somebody was found to wake (D1 of
 //!    `readiness.rs`), or its next timer is due;
@@ -47,6 +48,16 @@
 //! One that is awake need not come to Z1 soon: it may run a task that does not yield, while others sleep on their words.
 //! The monitor ticks as long as a worker is awake, notices that nobody asks, and calls one of the sleepers, which finds
 //! nothing to do and goes to sleep at the poller. So readiness is noticed two ticks late at most, and once.
+//!
+//! # Stepping back
+//!
+//! The role is to be where the work is. A worker whose own tasks were not among those it found in Z6 would be woken for
+//! the others' tasks again and again, while they are awake and would ask by themselves. So at its next sleep it leaves the
+//! role to them, once, if another worker is awake.
+//!
+//! It asks for that after it counts as sleeping (S1 of `idle.rs`), which is later than its Z5. S1 is a read-modify-write of
+//! one word. The other one has not done its S1 yet, so that comes later, sees what happened before the first S1, and
+//! finds the role free at its Z1. So what was said above holds: while the role is free, one is awake that will be at Z1.
 //!
 //! Rejected: to wake a sleeper whenever the role becomes free, so that somebody is at Z3 always. It would be two system
 //! calls and a switch of the kernel's for every request that finds the scheduler idle, and the worker that the request
@@ -80,6 +91,8 @@ pub(crate) struct Slept {
 pub(crate) struct Poller {
     kernel: Kernel,
     role: AtomicBool,
+    /// The address of the sleeper of a worker that had nothing of the last answers, or 0.
+    stepping_back: AtomicUsize,
     /// How many descriptors are in `sources`.
     registered: AtomicUsize,
     /// How often it was asked, what the monitor saw of that, and when the last time was. Hints.
@@ -104,6 +117,7 @@ impl Poller {
         Ok(Poller {
             kernel: Kernel::new()?,
             role: AtomicBool::new(false),
+            stepping_back: AtomicUsize::new(0),
             registered: AtomicUsize::new(0),
             asked: AtomicU64::new(0),
             asked_seen: AtomicU64::new(0),
@@ -191,9 +205,14 @@ impl Poller {
     }
 
     /// Z1 to Z6. Owner of the sleeper only.
-    pub(crate) fn sleep(&self, sleeper: &Sleeper, until: Option<Instant>) -> Slept {
+    pub(crate) fn sleep(
+        &self,
+        sleeper: &Sleeper,
+        until: Option<Instant>,
+        others_awake: impl FnOnce() -> bool,
+    ) -> Slept {
         // Z1.
-        if !self.has_sources() || !self.take_role() {
+        if !self.has_sources() || self.steps_back(sleeper, others_awake) || !self.take_role() {
             return Slept {
                 called: sleeper.sleep(until),
                 woke: false,
@@ -221,6 +240,23 @@ impl Poller {
     pub(crate) fn is_closed(&self) -> bool {
         // Relaxed: one that is found open for a moment longer is found closed the next time.
         self.closed.load(Ordering::Relaxed)
+    }
+
+    /// The worker that slept there last had nothing for itself.
+    pub(crate) fn step_back(&self, sleeper: &Sleeper) {
+        let sleeper = std::ptr::from_ref(sleeper).addr();
+        self.stepping_back.store(sleeper, Ordering::Relaxed);
+    }
+
+    fn steps_back(&self, sleeper: &Sleeper, others_awake: impl FnOnce() -> bool) -> bool {
+        let sleeper = std::ptr::from_ref(sleeper).addr();
+        // Relaxed: only this worker writes this value, and whoever overwrites it makes it take the role again.
+        if self.stepping_back.load(Ordering::Relaxed) != sleeper {
+            return false;
+        }
+        self.stepping_back.store(0, Ordering::Relaxed);
+        // The twin that a model must catch: it leaves the role to nobody.
+        others_awake() || cfg!(feature = "bug_poller_back")
     }
 
     fn has_sources(&self) -> bool {

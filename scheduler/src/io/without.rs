@@ -17,6 +17,8 @@ impl Io {
         Io
     }
 
+    pub(crate) fn step_back(&self, _: &Sleeper) {}
+
     pub(crate) fn ask(&self) -> bool {
         false
     }
@@ -28,7 +30,12 @@ impl Io {
         false
     }
 
-    pub(crate) fn sleep(&self, sleeper: &Sleeper, until: Option<Instant>) -> Slept {
+    pub(crate) fn sleep(
+        &self,
+        sleeper: &Sleeper,
+        until: Option<Instant>,
+        _: impl FnOnce() -> bool,
+    ) -> Slept {
         Slept {
             called: sleeper.sleep(until),
             woke: false,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Sleeper;
+use super::{Idle, Sleeper};
 use crate::io::Slept;
 use crate::io::poller;
 use crate::io::readiness::{Readiness, Ready, Side};
@@ -54,9 +54,20 @@ impl Poller {
         self.0.ask()
     }
 
+    /// The same for one of so many workers that count who sleeps.
+    pub fn sleep_beside(&self, sleeper: &Sleeper, idle: &Idle, workers: usize) -> bool {
+        let others_awake = || idle.sleeping() < workers;
+        self.0.sleep(&sleeper.0, None, others_awake).called
+    }
+
+    /// Nothing was for the worker that slept there.
+    pub fn step_back(&self, sleeper: &Sleeper) {
+        self.0.step_back(&sleeper.0);
+    }
+
     /// A worker goes to sleep. `true`: it was called.
     pub fn sleep(&self, sleeper: &Sleeper) -> bool {
-        let Slept { called, .. } = self.0.sleep(&sleeper.0, None);
+        let Slept { called, .. } = self.0.sleep(&sleeper.0, None, || false);
         called
     }
 }

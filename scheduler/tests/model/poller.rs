@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use fiberhost_scheduler::model::{Descriptor, Poller, Sleeper};
+use fiberhost_scheduler::model::{Descriptor, Idle, Poller, Sleeper, heavy};
 
 use super::explore::{Bounds, explore, thread};
 
@@ -140,6 +140,43 @@ fn the_role_goes_from_one_to_the_other() {
         }
         worker.join().unwrap();
         busy.join().unwrap();
+        network.join().unwrap();
+    });
+}
+
+/// Both workers find nothing for themselves, and each leaves the role to the other, if that one is awake.
+#[test]
+fn who_steps_back_leaves_it_to_one_that_is_awake() {
+    explore(Bounds::protocol(500).preemptions(2), || {
+        let world = World::new();
+        let idle = Arc::new(Idle::new(2));
+        let workers = [0, 1].map(|index| {
+            let (world, idle) = (world.clone(), idle.clone());
+            thread::spawn(move || {
+                let sleeper = &world.sleepers[index];
+                loop {
+                    // S1, S2.
+                    idle.enter(index, false);
+                    heavy();
+                    let called = world.poller.sleep_beside(sleeper, &idle, 2);
+                    let _ = idle.leave(index);
+                    if called {
+                        return;
+                    }
+                    world.poller.step_back(sleeper);
+                }
+            })
+        });
+        let network = world.network(2);
+        for _ in 0..2 {
+            world.socket.read(|| world.take());
+        }
+        for sleeper in &world.sleepers {
+            sleeper.call();
+        }
+        for worker in workers {
+            worker.join().unwrap();
+        }
         network.join().unwrap();
     });
 }
