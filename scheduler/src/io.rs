@@ -27,7 +27,7 @@
 //!
 //! As every wait of a task: by what is waited for, by a time limit, by an alert, by being cancelled or aborted; and the
 //! enclosing [`timeout`](crate::timeout) counts. An abort and an enclosing time limit unwind. The others come as an
-//! [`io::Error`](std::io::Error): of the kind `TimedOut` for the call's own time limit, and of the kind `Other`, which no
+//! [`io::Error`]: of the kind `TimedOut` for the call's own time limit, and of the kind `Other`, which no
 //! loop takes for a reason to try again, for an alert and for a cancellation. [`Interrupted::of`] tells them.
 //! A plain thread is not alerted or cancelled.
 //!
@@ -147,7 +147,7 @@ impl From<Option<Duration>> for Limit {
     }
 }
 
-/// The error inside an [`io::Error`](std::io::Error) for a wait that ended before the descriptor was ready.
+/// The error inside an [`io::Error`] for a wait that ended before the descriptor was ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interrupted(Wake);
 
