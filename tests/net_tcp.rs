@@ -207,7 +207,7 @@ fn data_that_comes_in_pieces_is_all_seen() {
         for piece in 0..1000_u32 {
             let piece = (piece as u16).to_be_bytes();
             near.write_all(&piece).unwrap();
-            if piece[1] % 16 == 0 {
+            if piece[1].is_multiple_of(16) {
                 std::thread::yield_now();
             }
         }
@@ -472,7 +472,7 @@ fn a_busy_socket_does_not_starve_others() {
             scheduler.spawn(move || {
                 while stop.load(Ordering::SeqCst) == 0 {
                     // One byte after the other: there is always more.
-                    far.read(&mut [0]).unwrap();
+                    let _count = far.read(&mut [0]).unwrap();
                 }
             })
         };
