@@ -316,6 +316,12 @@ impl Record {
         join::complete(self.0);
     }
 
+    /// A join handle is polled. `false`: the task has ended.
+    #[cfg(feature = "futures")]
+    pub fn leave_waker(self, waker: &std::task::Waker) -> bool {
+        crate::future::leave_waker(self.0, waker)
+    }
+
     /// Whether the task has ended.
     pub fn is_done(self) -> bool {
         self.0.life.is_done()
