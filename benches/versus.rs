@@ -28,6 +28,7 @@ mod versus {
     // What their programs have in common.
     pub(crate) mod cpus;
     pub(crate) mod deep;
+    pub(crate) mod echo;
     pub(crate) mod hold;
     pub(crate) mod idle;
     pub(crate) mod lap;

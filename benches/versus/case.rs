@@ -59,6 +59,7 @@ pub(crate) enum Program {
     Timers,
     Parked,
     Idle,
+    Echo,
 }
 
 /// How much of the program is one round.
@@ -189,6 +190,7 @@ pub(crate) const CASES: &[Case] = &[
         turns: Turns::Together,
         ..filling("idle", Program::Idle, &[2], "CPU time a second")
     },
+    filling("echo", Program::Echo, &[1, 2], "one round trip"),
 ];
 
 impl Case {

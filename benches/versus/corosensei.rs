@@ -46,7 +46,8 @@ pub(crate) fn prepare(program: Program) -> Result<Prepared, Unavailable> {
         | Program::WakeSleeping { .. }
         | Program::Timers
         | Program::Parked
-        | Program::Idle => return Unavailable::because("a coroutine has nobody to wait for"),
+        | Program::Idle
+        | Program::Echo => return Unavailable::because("a coroutine has nobody to wait for"),
     };
     Ok(round_robin.about("resumed by a loop, no queue"))
 }

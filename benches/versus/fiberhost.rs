@@ -4,18 +4,22 @@
 //! ones asserts the rest (see `witness.rs`).
 
 use std::hint;
-use std::net::TcpListener;
+use std::io::{Read, Write};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use fiberhost_scheduler::net::{TcpListener, TcpStream};
 use fiberhost_scheduler::sync::channel::{Receiver, Sender, bounded, unbounded};
 use fiberhost_scheduler::sync::{AutoResetEvent, ManualResetEvent, Mutex};
-use fiberhost_scheduler::{JoinHandle, Scheduler, Stats, Wake, sleep, spawn, yield_now};
+use fiberhost_scheduler::{
+    JoinHandle, Scheduler, Stats, WaitReason, Wake, sleep, spawn, yield_now,
+};
 
 use super::case::{CHANNEL_BOUND, Depth, MANY, MUTEX_TASKS, Placement, Program, RING, SLEEPS};
 use super::contender::{Measured, Prepared, Unavailable};
 use super::deep::four_calls;
+use super::echo::{self, CONNECTIONS, MESSAGE, Trips};
 use super::hold::Hold;
 use super::lap::Lap;
 use super::parked::{Footprint, Live};
@@ -70,6 +74,7 @@ pub(crate) fn prepare(program: Program, workers: usize) -> Result<Prepared, Unav
                 idle::watch(seconds)
             })
         }
+        Program::Echo => rooted(scheduler, Audit::of(1, 2 * CONNECTIONS as u64), echo),
     };
     let about = if prepared.about.is_empty() {
         paths
@@ -640,10 +645,71 @@ fn parked(tasks: u64) -> Measured {
 fn open_listener(scheduler: &Scheduler) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     scheduler.run(|| {
-        drop(spawn(move || {
-            let _open = listener;
-            ManualResetEvent::new(false).wait()
-        }));
-        yield_now();
+        let task = spawn(move || drop(listener.accept()));
+        while task.task().wait_reason() != WaitReason::Readable {
+            yield_now();
+        }
     });
+}
+
+fn echo(trips: u64) -> Measured {
+    let _noted = witness::task();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    let server = spawn(move || {
+        let serve = |_| {
+            let (stream, _) = listener.accept().expect("a client comes");
+            spawn(move || answer(stream))
+        };
+        let handles: Vec<_> = (0..CONNECTIONS).map(serve).collect();
+        handles.into_iter().for_each(join);
+    });
+    let lap = Arc::new(Lap::new(CONNECTIONS));
+    let spawn = |client| {
+        let lap = Arc::clone(&lap);
+        spawn(move || {
+            let _noted = witness::task();
+            let mut stream = TcpStream::connect(address).expect("the server listens");
+            stream.set_nodelay(true).expect("it is a TCP socket");
+            // One trip before the clock starts: the answering task is then known to be there.
+            trip(&mut stream, &mut Trips::new(client, 1));
+            lap.arrive();
+            while !lap.all_here() {
+                yield_now();
+            }
+            lap.begin();
+            let mut mine = Trips::new(client, trips);
+            for _ in 0..trips {
+                trip(&mut stream, &mut mine);
+            }
+            lap.leave();
+            mine
+        })
+    };
+    let handles: Vec<_> = (0..CONNECTIONS).map(spawn).collect();
+    let clients = handles.into_iter().map(join).collect();
+    join(server);
+    echo::measured(lap.took(), trips, clients)
+}
+
+fn trip(stream: &mut TcpStream, mine: &mut Trips) {
+    let message = mine.begin();
+    stream.write_all(&message).expect("the server is there");
+    let mut back = [0; MESSAGE];
+    stream.read_exact(&mut back).expect("the server answers");
+    mine.end(&message, &back);
+}
+
+fn answer(mut stream: TcpStream) {
+    let _noted = witness::task();
+    stream.set_nodelay(true).expect("it is a TCP socket");
+    let mut buffer = [0; 1024];
+    loop {
+        match stream.read(&mut buffer).expect("the client is there") {
+            0 => return,
+            count => stream
+                .write_all(&buffer[..count])
+                .expect("the client listens"),
+        }
+    }
 }

@@ -27,7 +27,8 @@ pub(crate) fn prepare(program: Program) -> Result<Prepared, Unavailable> {
         | Program::Mutex
         | Program::Timers
         | Program::Parked
-        | Program::Idle => Unavailable::because("only a wake is measured against it"),
+        | Program::Idle
+        | Program::Echo => Unavailable::because("only a wake is measured against it"),
     }
 }
 

@@ -3,18 +3,20 @@
 //! Coroutines line up at a barrier rather than by yielding: those that yield keep a worker from looking into the queue
 //! where the others wait to be started.
 
+use std::io::{Read, Write};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use may::coroutine::{self, yield_now};
 use may::go;
-use may::net::TcpListener;
+use may::net::{TcpListener, TcpStream};
 use may::sync::{Barrier, Mutex, Semphore, mpsc, spsc};
 
 use super::case::{CHANNEL_BOUND, Depth, MANY, MUTEX_TASKS, Placement, Program, RING, SLEEPS};
 use super::contender::{Measured, Prepared, Unavailable};
 use super::deep::four_calls;
+use super::echo::{self, CONNECTIONS, MESSAGE, Trips};
 use super::hold::Hold;
 use super::lap::Lap;
 use super::ring::Ring;
@@ -63,6 +65,7 @@ pub(crate) fn prepare(program: Program, workers: usize) -> Result<Prepared, Unav
             open_listener();
             Prepared::new(idle::watch)
         }
+        Program::Echo => rooted(echo),
     })
 }
 
@@ -401,4 +404,61 @@ fn open_listener() {
     drop(accepting);
     // The workers start with the first coroutine; give that one the time to get to its wait.
     thread::sleep(Duration::from_millis(100));
+}
+
+fn echo(trips: u64) -> Measured {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    let server = go!(move || {
+        let serve = |_| {
+            let (stream, _) = listener.accept().expect("a client comes");
+            go!(move || answer(stream))
+        };
+        let handles: Vec<_> = (0..CONNECTIONS).map(serve).collect();
+        handles.into_iter().for_each(join);
+    });
+    let lap = Arc::new(Lap::new(CONNECTIONS));
+    let start = Arc::new(Barrier::new(CONNECTIONS));
+    let spawn = |client| {
+        let (lap, start) = (Arc::clone(&lap), Arc::clone(&start));
+        go!(move || {
+            let mut stream = TcpStream::connect(address).expect("the server listens");
+            stream.set_nodelay(true).expect("it is a TCP socket");
+            // One trip before the clock starts: the answering coroutine is then known to be there.
+            trip(&mut stream, &mut Trips::new(client, 1));
+            start.wait();
+            lap.begin();
+            let mut mine = Trips::new(client, trips);
+            for _ in 0..trips {
+                trip(&mut stream, &mut mine);
+            }
+            lap.leave();
+            mine
+        })
+    };
+    let handles: Vec<_> = (0..CONNECTIONS).map(spawn).collect();
+    let clients = handles.into_iter().map(join).collect();
+    join(server);
+    echo::measured(lap.took(), trips, clients)
+}
+
+fn trip(stream: &mut TcpStream, mine: &mut Trips) {
+    let message = mine.begin();
+    stream.write_all(&message).expect("the server is there");
+    let mut back = [0; MESSAGE];
+    stream.read_exact(&mut back).expect("the server answers");
+    mine.end(&message, &back);
+}
+
+fn answer(mut stream: TcpStream) {
+    stream.set_nodelay(true).expect("it is a TCP socket");
+    let mut buffer = [0; 1024];
+    loop {
+        match stream.read(&mut buffer).expect("the client is there") {
+            0 => return,
+            count => stream
+                .write_all(&buffer[..count])
+                .expect("the client listens"),
+        }
+    }
 }

@@ -429,7 +429,7 @@ impl Core {
     fn look_for_placed(&self) {
         barrier::heavy();
         let work = |slot: &Slot| slot.waiting() > 0 || slot.has_shared();
-        if !self.injector.is_empty() || self.slots.iter().any(work) {
+        if !self.injector.is_empty() || self.slots.iter().any(work) || self.io.is_unwatched() {
             self.call_one();
         }
     }

@@ -45,6 +45,11 @@ impl JoinError {
         JoinError(Why::Refused(error))
     }
 
+    #[cfg(feature = "futures")]
+    pub(crate) fn itself() -> Self {
+        JoinError(Why::Itself)
+    }
+
     pub(crate) fn interrupted(wake: Wake) -> Self {
         JoinError(Why::Interrupted(wake))
     }
@@ -166,6 +171,8 @@ fn complete_many(task: &'static Task) {
         let Some(joiner) = joiner else { break };
         make_runnable(joiner);
     }
+    #[cfg(feature = "futures")]
+    crate::future::wake_joiner(task);
     release(task);
 }
 
@@ -484,8 +491,9 @@ impl<T> JoinHandle<T> {
     }
 
     #[inline(always)]
-    fn take(self) -> Result<T, JoinError> {
-        // SAFETY: the handle was made for a closure that returns `T`, the task is done, and the handle goes with this call.
+    pub(crate) fn take(&self) -> Result<T, JoinError> {
+        // SAFETY: the handle was made for a closure that returns `T`, and the task is done. It is taken once: the payload
+        // looks.
         unsafe { self.task.task.payload.take::<T>() }
     }
 

@@ -77,7 +77,8 @@
 //!
 //! # Limits
 //!
-//! - *Cooperative.* Code that never waits or yields holds its worker; so does a system call that blocks.
+//! - *Cooperative.* Code that never waits or yields holds its worker; so does a system call that blocks: reading a file,
+//!   or looking up a host name. Sockets and other descriptors that the kernel can watch do not (`net` and `io`).
 //!   Others may take what stands in that worker's slot, but the tasks bound to its thread wait.
 //!   Long computations call [`check_quantum`].
 //! - *Bound tasks are not spread again.* Work spreads as tasks that have not started. A few tasks that live long may all have
@@ -104,7 +105,8 @@
 //!
 //! # How it is built
 //!
-//! The modules in reading order; all but [`sync`] and [`native`] are private, and what is public of them is named here.
+//! The modules in reading order; all but [`sync`], [`native`], `io` and `net` are private, and what is public of them is
+//! named here.
 //!
 //! 1. `primitive`: the one door to atomics, locks, cells, clock and threads, so that checkers can replace them;
 //!    in it the asymmetric barrier, the owner-biased lock and the place where a thread sleeps.
@@ -120,8 +122,9 @@
 //! 9. `join`, `join_set`, `scope`, `cancel`, `local`, `mobile` and [`native`]: what tasks are to each other, what they keep
 //!    for themselves, and what keeps them on their thread.
 //! 10. [`sync`]: what tasks and threads wait for together.
-//! 11. `monitor`, `stats` and `check`: who looks on from outside.
-//! 12. `environment`, `scheduler` and `builder`: what the process must be like; the whole, its start and end; every default.
+//! 11. `io` and `net` (feature `net`): waiting for descriptors; `future` (feature `futures`): tasks and futures.
+//! 12. `monitor`, `stats` and `check`: who looks on from outside.
+//! 13. `environment`, `scheduler` and `builder`: what the process must be like; the whole, its start and end; every default.
 
 pub(crate) mod adopt;
 pub(crate) mod builder;
@@ -133,7 +136,14 @@ pub(crate) mod deadlock;
 pub(crate) mod environment;
 pub(crate) mod fiber;
 pub(crate) mod freeze;
+#[cfg(feature = "futures")]
+pub(crate) mod future;
 pub(crate) mod idle;
+#[cfg(feature = "net")]
+pub mod io;
+#[cfg(not(feature = "net"))]
+#[path = "io/without.rs"]
+pub(crate) mod io;
 pub(crate) mod join;
 pub(crate) mod join_set;
 pub(crate) mod lease;
@@ -144,6 +154,8 @@ pub(crate) mod mobile;
 pub mod model;
 pub(crate) mod monitor;
 pub mod native;
+#[cfg(all(feature = "net", not(any(loom, shuttle))))]
+pub mod net;
 pub(crate) mod park;
 pub(crate) mod pinned;
 pub(crate) mod primitive;
@@ -166,6 +178,8 @@ pub use builder::{Admission, Builder, TaskBuilder};
 pub use cancel::CancelToken;
 pub use deadlock::{Blocker, Deadlock};
 pub use fiber::stack::Guards;
+#[cfg(feature = "futures")]
+pub use future::block_on;
 pub use join::{JoinError, JoinHandle, TaskRef, current, current_worker, try_current};
 pub use join_set::JoinSet;
 pub use local::{AccessError, LocalKey};

@@ -5,7 +5,11 @@
 //! Here are the parts that have no public door, behind thin wrappers, and what lets a model look whether anything is left.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "net")]
+pub(crate) mod kernel;
 mod listed;
+#[cfg(feature = "net")]
+mod poller;
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -367,6 +371,12 @@ impl Record {
         join::complete(self.0);
     }
 
+    /// A join handle is polled. `false`: the task has ended.
+    #[cfg(feature = "futures")]
+    pub fn leave_waker(self, waker: &std::task::Waker) -> bool {
+        crate::future::leave_waker(self.0, waker)
+    }
+
     /// Whether the task has ended.
     pub fn is_done(self) -> bool {
         self.0.life.is_done()
@@ -444,6 +454,8 @@ impl Timers {
 }
 
 pub use listed::List;
+#[cfg(feature = "net")]
+pub use poller::{Descriptor, Poller};
 
 /// The calling thread as a waiter.
 #[derive(Clone, Copy, Debug)]

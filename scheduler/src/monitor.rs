@@ -195,7 +195,7 @@ fn watch(core: &Weak<Core>, shared: &Shared) {
 }
 
 fn all_asleep(core: &Core) -> bool {
-    core.idle.sleeping() == core.slots.len()
+    core.idle.sleeping() == core.slots.len() && !core.io.is_unwatched()
 }
 
 impl Monitor {
@@ -235,6 +235,9 @@ fn tick(core: &'static Core, seen: &mut [Seen], time: Duration) {
             driver.overdue.store(true, Ordering::Relaxed);
             driver.sleeper.call();
         }
+    }
+    if core.io.is_left_alone() {
+        core.call_one();
     }
     if lasting {
         core.take_lasting(|slot| seen[slot.index].out_for >= SECTION_TICKS);

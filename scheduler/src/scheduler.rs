@@ -34,6 +34,7 @@ use crate::environment;
 use crate::fiber;
 use crate::fiber::stack::StackPool;
 use crate::idle::Idle;
+use crate::io::Io;
 use crate::join::{self, JoinHandle, TaskRef};
 use crate::monitor::Monitor;
 use crate::park::{self, Limit};
@@ -67,6 +68,7 @@ pub(crate) struct Core {
     pub(crate) idle: Idle,
     pub(crate) stacks: StackPool,
     pub(crate) monitor: Monitor,
+    pub(crate) io: Io,
     pub(crate) idle_spin: Duration,
     pub(crate) force_migration: bool,
     pub(crate) checks: bool,
@@ -859,6 +861,7 @@ impl Core {
             idle: Idle::new(count),
             stacks: StackPool::new(&settings),
             monitor: Monitor::new(settings.quantum, settings.handover_after),
+            io: Io::new(),
             idle_spin: settings.idle_spin,
             force_migration: settings.force_migration,
             checks: settings.check_invariants,

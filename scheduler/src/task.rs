@@ -182,6 +182,9 @@ pub(crate) struct Task {
     pub(crate) freezer: SpinLock<()>,
     /// Joiners beyond the first.
     pub(crate) joiners: SpinLock<WaitList>,
+    /// The waker of a join handle that is polled: see `future.rs`.
+    #[cfg(feature = "futures")]
+    pub(crate) waker: SpinLock<Option<std::task::Waker>>,
 }
 
 /// A hint: that this address will be read or written soon. Any address may be given.
@@ -243,6 +246,8 @@ impl Task {
             wait_at: AtomicUsize::new(0),
             freezer: SpinLock::new(()),
             joiners: SpinLock::new(WaitList::new()),
+            #[cfg(feature = "futures")]
+            waker: SpinLock::new(None),
             core: Plain::new(std::ptr::null()),
             id: Plain::new(0),
             stack_class: Plain::new(0),

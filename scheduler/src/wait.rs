@@ -77,11 +77,17 @@ pub enum WaitReason {
     Select,
     /// The cancelling of a [`CancelToken`](crate::CancelToken).
     Cancel,
+    /// A descriptor: something to read, a connection to accept, or its end.
+    Readable,
+    /// A descriptor: room to write, or the end of its connecting.
+    Writable,
+    /// A future that `block_on` drives.
+    Future,
 }
 
 impl WaitReason {
     pub(crate) const fn from_bits(bits: u8) -> WaitReason {
-        const ALL: [WaitReason; 18] = [
+        const ALL: [WaitReason; 21] = [
             WaitReason::None,
             WaitReason::Park,
             WaitReason::Sleep,
@@ -100,6 +106,9 @@ impl WaitReason {
             WaitReason::ChannelReceive,
             WaitReason::Select,
             WaitReason::Cancel,
+            WaitReason::Readable,
+            WaitReason::Writable,
+            WaitReason::Future,
         ];
         if (bits as usize) < ALL.len() {
             ALL[bits as usize]

@@ -369,6 +369,7 @@ impl Thread {
     fn fair_pick(&'static self) -> Option<&'static Task> {
         self.fair_at.set(self.switches() + FAIR_EVERY as u64);
         self.fire_timers();
+        self.core().io.ask_now_and_then();
         if self.core().idle.wants_work() {
             self.offer();
         }
@@ -470,6 +471,9 @@ impl Thread {
             if let Some(found) = self.look_around() {
                 return found;
             }
+            if self.core().io.ask() {
+                continue;
+            }
             if let Some(found) = self.search() {
                 return found;
             }
@@ -557,7 +561,8 @@ impl Thread {
     /// The slot went to somebody else in the sleep. `true`: this thread is to end.
     #[cold]
     fn is_robbed(&'static self) -> bool {
-        // What it was called for, or has seen, others are to see.
+        // What it was called for, or has seen, others are to see; and if it was the one that asked for descriptors, one
+        // of the others is to do so.
         self.core().call_one();
         !self.stand_by()
     }
@@ -699,12 +704,24 @@ impl Thread {
     fn sleep(&self, until: Option<u64>) {
         let core = self.core();
         let until = until.map(|at| core.instant(at));
-        let called = self.sleeper.sleep(until);
+        // In the list of sleepers it may lose its slot at any time: so it wakes others as a stranger would.
+        current::set_thread(std::ptr::null());
+        let slept = core.io.sleep(&self.sleeper, until, || {
+            core.idle.sleeping() < core.slots.len()
+        });
+        current::set_thread(self);
         // The loop takes calls; this one was taken by waking up. A call to search is not kept: kept, it would end the search,
         // and the baton would go from one sleeper to the other for ever.
-        let wanted = || !self.inbox.is_empty() || self.core().idle.claimants() > 0;
-        if called && (wanted() || self.should_stop()) {
+        let mine = !self.inbox.is_empty();
+        if slept.called && (mine || core.idle.claimants() > 0 || self.should_stop()) {
             self.sleeper.call();
+        }
+        if slept.woke {
+            if mine || !core.injector.is_empty() {
+                self.sleeper.call();
+            } else {
+                core.io.step_back(&self.sleeper);
+            }
         }
     }
 }

@@ -24,6 +24,7 @@ mod model {
     mod lock;
     mod monitor;
     mod park;
+    mod poller;
     mod queue;
     mod rwlock;
     mod select;

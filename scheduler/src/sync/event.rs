@@ -66,8 +66,19 @@ impl AutoResetEvent {
         self.wait_limited(Limit::After(limit))
     }
 
+    /// The same for somebody else's purpose.
+    #[cfg(feature = "futures")]
+    pub(crate) fn wait_as(&self, reason: WaitReason, allow: Interrupt) -> Wake {
+        self.wait_with(reason, Limit::Never, allow)
+    }
+
     #[inline(always)]
     fn wait_limited(&self, limit: Limit) -> Wake {
+        self.wait_with(WaitReason::Event, limit, Interrupt::Alert)
+    }
+
+    #[inline(always)]
+    fn wait_with(&self, reason: WaitReason, limit: Limit, allow: Interrupt) -> Wake {
         let publish = |task: &'static Task, arm: Arm| {
             let mut state = self.state.lock();
             if state.set {
@@ -78,13 +89,9 @@ impl AutoResetEvent {
             state.waiters.push(&task.node, task, epoch, 0);
             Some(epoch)
         };
-        let waited = park::wait_listed(
-            WaitReason::Event,
-            limit,
-            Interrupt::Alert,
-            publish,
-            |task| self.state.lock().waiters.remove(&task.node),
-        );
+        let waited = park::wait_listed(reason, limit, allow, publish, |task| {
+            self.state.lock().waiters.remove(&task.node)
+        });
         park::check(waited.wake)
     }
 }
