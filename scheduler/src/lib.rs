@@ -37,12 +37,13 @@
 //! | scheduler | the whole: workers, queues, limits | node | sched | scheduler |
 //! | slot | the right to run tasks, with the queues of what may move | scheduler | P | |
 //! | worker | an OS thread that holds a slot | scheduler's owner | M with P | carrier |
+//! | spare, claimant | a thread without a slot: with nothing to run, or with something that could run | | idle M | |
 //! | task | unit of work with identity, state, priority | task | g | virtual thread |
 //! | fiber | the stack on which a started task runs | worker (fiber mode) | g's stack | continuation |
 //! | park, wake | stop until told; the telling | wait, signal | gopark, goready | park, unpark |
 //! | wait reason | why it stopped | wait type | waitReason | thread state |
 //! | bound, mobile | whether a started task stays on its thread or may change it | | | |
-//! | native section | code the scheduler cannot see into, from leave to enter (still to come) | preemptive mode | syscall | pinned |
+//! | native section | code the scheduler cannot see into, from leave to enter | preemptive mode | syscall | pinned |
 //! | stay, own | counts that keep a task on its OS thread; own also keeps the thread for it | | LockOSThread | pin |
 //! | quantum | time after which a polite task yields | quantum | slice | |
 //!
@@ -118,13 +119,16 @@
 //! 5. `current`: the one thread-local, which says which worker this thread is and so which task runs.
 //! 6. `suspend`, `park` and `freeze`: how a task gives its thread back, stops until it is told, and is interrupted.
 //! 7. `queue`, `steal`, `timer` and `slot`: where runnable tasks and deadlines stand.
-//! 8. `idle` and `worker`: who sleeps and who wakes them; the loop.
-//! 9. `join`, `join_set`, `scope`, `cancel`, `local`, `mobile` and [`native`]: what tasks are to each other, what they keep
-//!    for themselves, and what keeps them on their thread.
-//! 10. [`sync`]: what tasks and threads wait for together.
-//! 11. `io` and `net` (feature `net`): waiting for descriptors; `future` (feature `futures`): tasks and futures.
-//! 12. `monitor`, `stats` and `check`: who looks on from outside.
-//! 13. `environment`, `scheduler` and `builder`: what the process must be like; the whole, its start and end; every default.
+//! 8. `idle`, `lease` and `claim`: who sleeps and who wakes them; how a slot goes from one thread to another (`threads`: where
+//!    their records are).
+//! 9. `worker` and `pinned`: the loop, and how a task waits that has its thread to itself.
+//! 10. `join`, `join_set`, `scope`, `cancel`, `local`, `mobile`, [`native`], `adopt` and `deadlock`: what tasks are to each
+//!     other, what they keep for themselves, what keeps them on their thread, threads that become tasks, and waits that
+//!     could never end.
+//! 11. [`sync`]: what tasks and threads wait for together.
+//! 12. `io` and `net` (feature `net`): waiting for descriptors; `future` (feature `futures`): tasks and futures.
+//! 13. `monitor`, `stats` and `check`: who looks on from outside.
+//! 14. `environment`, `scheduler` and `builder`: what the process must be like; the whole, its start and end; every default.
 
 pub(crate) mod adopt;
 pub(crate) mod builder;
