@@ -222,7 +222,7 @@ fn tick(core: &'static Core, seen: &mut [Seen], time: Duration) {
         seen.look(driver);
         lasting |= seen.out_for >= SECTION_TICKS;
         if seen.out.is_none() {
-            if seen.still == in_quantum {
+            if seen.still >= in_quantum {
                 // It names the resume, so it means nothing to the next one.
                 driver.slice_over.store(seen.switches, Ordering::Relaxed);
                 seen.still = 0;

@@ -192,7 +192,7 @@ where
 /// While it is panicking: suspending would carry the thread's panic count away, so it blocks. While it owns its thread:
 /// nobody else may run there.
 #[inline(always)]
-pub(crate) fn must_block(task: &Task) -> bool {
+fn must_block(task: &Task) -> bool {
     std::thread::panicking() || task.owns_its_thread()
 }
 
