@@ -101,6 +101,7 @@ impl Fiber {
     /// The memory is ours, writable and unused.
     pub(crate) unsafe fn create(memory: Memory) -> *const Fiber {
         let fiber = Fiber::at(memory.top).cast_mut();
+        #[cfg(fiberhost_jump)]
         let at = fiber.addr();
         #[cfg(fiberhost_jump)]
         let root = (at - size_of::<switch::Root>()) as *mut switch::Root;

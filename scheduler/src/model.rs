@@ -233,8 +233,11 @@ impl<T> Biased<T> {
     }
 }
 
-/// The idle protocol's word and list.
-pub struct Idle(crate::idle::Idle);
+/// The idle protocol's word and list, with what each worker knows of its own place in it.
+pub struct Idle {
+    idle: crate::idle::Idle,
+    listed: Vec<crate::primitive::Plain<bool>>,
+}
 
 impl std::fmt::Debug for Idle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -245,41 +248,45 @@ impl std::fmt::Debug for Idle {
 impl Idle {
     /// For so many workers.
     pub fn new(workers: usize) -> Self {
-        Idle(crate::idle::Idle::new(workers))
+        let listed = (0..workers).map(|_| crate::primitive::Plain::new(false));
+        Idle {
+            idle: crate::idle::Idle::new(workers),
+            listed: listed.collect(),
+        }
     }
 
     /// Step P3: whom to call.
     pub fn choose(&self) -> Option<usize> {
-        self.0.choose()
+        self.idle.choose()
     }
 
     /// Begins to search, unless enough do.
     pub fn start_search(&self) -> bool {
-        self.0.start_search()
+        self.idle.start_search()
     }
 
     /// Ends a search. `true`: the baton must be passed.
     #[must_use]
     pub fn end_search(&self) -> bool {
-        self.0.end_search()
+        self.idle.end_search()
     }
 
     /// Step S1.
     pub fn enter(&self, who: usize, searching: bool) {
         assert!(
-            self.0.enter(who, searching),
+            self.idle.enter(who, searching, &self.listed[who]),
             "nobody claims a slot in these models"
         );
     }
 
     /// Leaves the list. `true`: it was called to search.
     pub fn leave(&self, who: usize) -> bool {
-        self.0.leave(who, || true) == Some(Role::Searcher)
+        self.idle.leave(who, &self.listed[who]) == Some(Role::Searcher)
     }
 
     /// How many sleep.
     pub fn sleeping(&self) -> usize {
-        self.0.sleeping()
+        self.idle.sleeping()
     }
 }
 

@@ -12,7 +12,9 @@
 //! Who waits for one thing uses the node in its record. Who waits in several lists at once takes [`SpareNode`]s.
 #![forbid(unsafe_code)]
 
-use crate::primitive::{Mutex, Plain};
+#[cfg(not(any(loom, shuttle)))]
+use crate::primitive::Mutex;
+use crate::primitive::Plain;
 use crate::queue::Fifo;
 use crate::task::Task;
 use crate::task::state::Epoch;
