@@ -5,6 +5,7 @@
 //! Here are the parts that have no public door, behind thin wrappers, and what lets a model look whether anything is left.
 #![forbid(unsafe_code)]
 
+mod leased;
 mod listed;
 
 use std::sync::Weak;
@@ -398,6 +399,7 @@ impl Timers {
     }
 }
 
+pub use leased::{Lease, spares, take_lasting};
 pub use listed::List;
 
 /// The calling thread as a waiter.

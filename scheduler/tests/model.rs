@@ -19,7 +19,9 @@ mod model {
     mod idle;
     mod interrupt;
     mod join;
+    mod lease;
     mod lock;
+    mod native;
     mod park;
     mod queue;
     mod shutdown;
