@@ -13,6 +13,11 @@ use fiberhost_scheduler::{Backing, JoinError, Scheduler, Wake, blocking, spawn, 
 use super::explore::{Bounds, explore, thread, unexplored};
 use super::whole::end;
 
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicBool, Ordering};
+#[cfg(shuttle)]
+use shuttle::sync::atomic::{AtomicBool, Ordering};
+
 static CALL: Target = Target::new("a call");
 
 /// Workers and threads that stand by, all asleep.
@@ -251,6 +256,42 @@ fn a_return_meets_a_worker_that_goes_idle() {
     });
 }
 
+/// A section ends while the thread that has its slot is called to work, on a task that runs until the section's task has
+/// gone on. The call is for both.
+#[test]
+fn a_return_meets_a_worker_that_is_called() {
+    explore(Bounds::whole(100), || {
+        let scheduler = sleeping(1, 2);
+        let call = Call::default();
+        let done = Arc::new(AtomicBool::new(false));
+        let outer = unexplored(|| {
+            let (mine, done) = (call.clone(), done.clone());
+            let outer = scheduler.spawn(move || {
+                native::section(&CALL, || mine.run());
+                done.store(true, Ordering::Release);
+            });
+            call.wait_until_it_runs();
+            take_lasting(&scheduler);
+            while scheduler.stats().idle_workers == 0 {
+                thread::yield_now();
+            }
+            outer
+        });
+        call.end();
+        let other = scheduler.spawn(move || {
+            while !done.load(Ordering::Acquire) {
+                yield_now();
+                thread::yield_now();
+            }
+        });
+        outer.join().unwrap();
+        unexplored(|| {
+            other.join().unwrap();
+            end(scheduler);
+        });
+    });
+}
+
 /// A task on a thread of its own waits for one on a fiber.
 #[test]
 fn a_task_on_a_thread_waits_for_one_on_a_fiber() {
@@ -332,4 +373,245 @@ fn a_shutdown_meets_a_thread_that_starts() {
         ran_or_cancelled(outer.join());
         unexplored(|| end(scheduler));
     });
+}
+
+/// What only Shuttle can sample.
+#[cfg(shuttle)]
+mod sampled {
+    use fiberhost_scheduler::JoinHandle;
+    use fiberhost_scheduler::model::{advance, let_time_pass};
+    use fiberhost_scheduler::sync::{Mutex, Semaphore};
+
+    use super::*;
+
+    /// The kinds of tasks.
+    #[derive(Clone, Copy, Debug)]
+    enum Kind {
+        Bound,
+        Mobile,
+        OnThread,
+    }
+
+    const KINDS: [Kind; 3] = [Kind::Bound, Kind::Mobile, Kind::OnThread];
+
+    fn spawn_as<T: Send + 'static>(
+        scheduler: &Scheduler,
+        kind: Kind,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
+        let task = scheduler.task();
+        match kind {
+            Kind::Bound => task.spawn(work),
+            // SAFETY: what these tasks keep on their stacks when they suspend is not the thread's.
+            Kind::Mobile => unsafe { task.spawn_mobile(work) },
+            Kind::OnThread => task.backing(Backing::Thread).spawn(work),
+        }
+        .expect("a model has memory")
+    }
+
+    /// A thread that is the monitor for so many ticks.
+    fn monitor(scheduler: &Scheduler, ticks: usize) -> thread::JoinHandle<()> {
+        let scheduler = scheduler.clone();
+        thread::spawn(move || {
+            for _ in 0..ticks {
+                take_lasting(&scheduler);
+                thread::yield_now();
+            }
+        })
+    }
+
+    /// Sections, callbacks that wait, blocking code and waits of a task that owns its thread, one after the other.
+    fn all_kinds_of_native_code(wait: impl Fn()) {
+        in_sections(&wait);
+        let _own = native::own();
+        wait();
+        blocking(thread::yield_now);
+        yield_now();
+    }
+
+    fn in_sections(wait: impl Fn()) {
+        native::section(&CALL, thread::yield_now);
+        wait();
+        native::section(&CALL, || {
+            thread::yield_now();
+            native::callback(|| {
+                wait();
+                yield_now();
+            });
+            thread::yield_now();
+        });
+        yield_now();
+    }
+
+    const WAITS: usize = 3;
+
+    /// Bound tasks would wait for ever for a lock whose next owner is bound to the thread that one of them owns.
+    const MOVE: [Kind; 3] = [Kind::Mobile, Kind::OnThread, Kind::Mobile];
+
+    fn with_a_lock(workers: usize) {
+        let scheduler = build(workers, 10);
+        let lock = Arc::new(Mutex::new(0));
+        let tasks = MOVE.map(|kind| {
+            let lock = lock.clone();
+            spawn_as(&scheduler, kind, move || {
+                all_kinds_of_native_code(|| {
+                    let mut count = lock.lock();
+                    yield_now();
+                    *count += 1;
+                });
+            })
+        });
+        let monitor = monitor(&scheduler, 4);
+        for task in tasks {
+            task.join().unwrap();
+        }
+        monitor.join().unwrap();
+        assert_eq!(*lock.lock(), WAITS * MOVE.len());
+        end(scheduler);
+    }
+
+    fn for_permits(workers: usize, threads: usize, kinds: &[Kind]) {
+        let scheduler = build(workers, threads);
+        let permits = Arc::new(Semaphore::new(0));
+        let spawn = |&kind| {
+            let permits = permits.clone();
+            spawn_as(&scheduler, kind, move || {
+                all_kinds_of_native_code(|| assert_eq!(permits.wait(), Wake::Signalled));
+            })
+        };
+        let tasks: Vec<_> = kinds.iter().map(spawn).collect();
+        let monitor = monitor(&scheduler, 4);
+        for _ in 0..WAITS * kinds.len() {
+            permits.add(1);
+            thread::yield_now();
+        }
+        for task in tasks {
+            task.join().unwrap();
+        }
+        monitor.join().unwrap();
+        end(scheduler);
+    }
+
+    /// Tasks that move, and such on threads of their own, are in native code of each kind and share a lock, on one slot.
+    #[test]
+    fn a_lock_is_shared_from_native_code_on_one_slot() {
+        explore(Bounds::whole(0), || with_a_lock(1));
+    }
+
+    /// The same on two slots.
+    #[test]
+    fn a_lock_is_shared_from_native_code_on_two_slots() {
+        explore(Bounds::whole(0), || with_a_lock(2));
+    }
+
+    /// Tasks of each kind are in native code and wait for a plain thread, on one slot.
+    #[test]
+    fn permits_come_from_outside_on_one_slot() {
+        explore(Bounds::whole(0), || for_permits(1, 10, &KINDS));
+    }
+
+    /// The same on two slots.
+    #[test]
+    fn permits_come_from_outside_on_two_slots() {
+        explore(Bounds::whole(0), || for_permits(2, 10, &KINDS));
+    }
+
+    /// The same with one thread that stands by and never has a successor.
+    #[test]
+    fn permits_come_to_tasks_that_share_a_spare_thread() {
+        let kinds = &[Kind::Bound, Kind::Bound, Kind::Mobile, Kind::Bound];
+        explore(Bounds::whole(0), || for_permits(2, 3, kinds));
+    }
+
+    /// The same with nobody to take over.
+    #[test]
+    fn permits_come_to_tasks_that_keep_their_slots() {
+        let kinds = &[Kind::Bound, Kind::Mobile, Kind::Bound];
+        explore(Bounds::whole(0), || for_permits(2, 2, kinds));
+    }
+
+    /// The shutdown finds tasks in sections and in callbacks that wait. (Nothing that is dropped by the unwinding may switch
+    /// to another thread: the checker's threads share one count of panics.)
+    #[test]
+    fn a_shutdown_meets_native_code_of_each_kind() {
+        explore(Bounds::whole(0), || {
+            let scheduler = build(2, 10);
+            let permits = Arc::new(Semaphore::new(4));
+            let tasks = KINDS.map(|kind| {
+                let permits = permits.clone();
+                spawn_as(&scheduler, kind, move || {
+                    in_sections(|| {
+                        let _ = permits.wait();
+                    });
+                })
+            });
+            let monitor = monitor(&scheduler, 3);
+            scheduler.shutdown(Duration::MAX).expect("nothing survives");
+            for task in tasks {
+                ran_or_cancelled(task.join());
+            }
+            monitor.join().unwrap();
+            end(scheduler);
+        });
+    }
+
+    /// Tasks that own their threads wait with a time limit, on one slot: somebody fires their timers, whoever has the slot.
+    #[test]
+    fn limits_of_pinned_tasks_pass() {
+        explore(Bounds::whole(0), || {
+            let_time_pass();
+            let scheduler = build(1, 10);
+            let tasks = KINDS.map(|kind| {
+                spawn_as(&scheduler, kind, || {
+                    let event = AutoResetEvent::new(false);
+                    let _own = native::own();
+                    let limit = Duration::from_secs(1);
+                    assert_eq!(event.wait_for(limit), Wake::TimedOut);
+                    native::section(&CALL, || {
+                        let wake = native::callback(|| event.wait_for(limit));
+                        assert_eq!(wake, Wake::TimedOut);
+                    });
+                })
+            });
+            let monitor = monitor(&scheduler, 2);
+            while !tasks.iter().all(JoinHandle::is_finished) {
+                advance(Duration::from_secs(1));
+                thread::yield_now();
+            }
+            for task in tasks {
+                task.join().unwrap();
+            }
+            monitor.join().unwrap();
+            end(scheduler);
+        });
+    }
+
+    /// Tasks in callbacks wait for each other in a ring, each on a thread of its own then.
+    #[test]
+    fn callbacks_wait_for_each_other() {
+        explore(Bounds::whole(0), || {
+            let scheduler = build(1, 5);
+            let events = [(); 3].map(|()| Arc::new(AutoResetEvent::new(false)));
+            let tasks = [0, 1, 2].map(|place| {
+                let (mine, next) = (events[place].clone(), events[(place + 1) % 3].clone());
+                spawn_as(&scheduler, KINDS[1], move || {
+                    native::section(&CALL, || {
+                        for _ in 0..2 {
+                            native::callback(|| {
+                                assert_eq!(mine.wait(), Wake::Signalled);
+                                next.set();
+                            });
+                        }
+                    });
+                })
+            });
+            let monitor = monitor(&scheduler, 2);
+            events[0].set();
+            for task in tasks {
+                task.join().unwrap();
+            }
+            monitor.join().unwrap();
+            end(scheduler);
+        });
+    }
 }
