@@ -191,7 +191,7 @@ impl Thread {
             core.call_one();
         }
         // Calls were taken in its sleep; and who claims a slot now has called the driver before this one.
-        let stopping = core.phase() == Phase::Stopping;
+        let stopping = core.phase() == Phase::Stopping && !cfg!(feature = "bug_claim_stop");
         if stopping || !self.inbox.is_empty() || core.idle.claimants() > 0 {
             self.sleeper.call();
         }
@@ -296,7 +296,9 @@ impl Core {
         };
         if let Some(slot) = found {
             // It may have stood there since it looked before.
-            to.leave_lists(lists);
+            if !cfg!(feature = "bug_claim_list") {
+                to.leave_lists(lists);
+            }
             self.give(slot, to);
         }
         found.is_some()

@@ -286,7 +286,7 @@ impl Core {
         if let Some(index) = roster.vacant.pop() {
             return Ok(index);
         }
-        let max = self.settings.max_threads;
+        let max = self.threads_max();
         if self.threads.len() >= max {
             let text = format!("the limit of {max} threads is reached");
             return Err(io::Error::new(io::ErrorKind::QuotaExceeded, text));
@@ -321,6 +321,17 @@ impl Core {
         .inspect_err(|_| task.release_holds())
     }
 
+    /// The most threads.
+    fn threads_max(&self) -> usize {
+        let max = self.settings.max_threads;
+        // A model that asks for none beside its workers says nothing.
+        if cfg!(any(loom, shuttle)) {
+            max.max(self.slots.len())
+        } else {
+            max
+        }
+    }
+
     /// Threads that may stand by; one more ends.
     pub(crate) fn spares_max(&self) -> usize {
         self.slots.len().max(4)
@@ -328,7 +339,7 @@ impl Core {
 
     /// Starts a thread that stands by, if none does.
     pub(crate) fn ensure_spare(&self) {
-        if self.idle.spares() > 0 || self.settings.max_threads == self.slots.len() {
+        if self.idle.spares() > 0 || self.threads_max() == self.slots.len() {
             return;
         }
         if let Err(error) = self.add_thread(None, crate::worker::run, |_| {})

@@ -713,7 +713,8 @@ impl Thread {
         // The loop takes calls; this one was taken by waking up. A call to search is not kept: kept, it would end the search,
         // and the baton would go from one sleeper to the other for ever.
         let mine = !self.inbox.is_empty();
-        if slept.called && (mine || core.idle.claimants() > 0 || self.should_stop()) {
+        let claimed = || core.idle.claimants() > 0 && !cfg!(feature = "bug_claim_sleep");
+        if slept.called && (mine || claimed() || self.should_stop()) {
             self.sleeper.call();
         }
         if slept.woke {
