@@ -798,7 +798,11 @@ impl Core {
             injector: Injector::new(),
             idle: Idle::new(count),
             stacks: StackPool::new(&settings),
-            monitor: Monitor::new(settings.quantum, settings.handover_after),
+            monitor: Monitor::new(
+                settings.quantum,
+                settings.handover_after,
+                settings.stalls.clone(),
+            ),
             idle_spin: settings.idle_spin,
             force_migration: settings.force_migration,
             checks: settings.check_invariants,

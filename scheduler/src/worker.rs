@@ -43,6 +43,7 @@ impl Drop for AbortIfPanic {
 pub(crate) fn run(thread: &'static Thread) {
     let guard = AbortIfPanic;
     let _signals = fiber::overflow::prepare_thread();
+    thread.show_os_thread(true);
     current::set_thread(thread);
     #[cfg(fiberhost_jump)]
     thread.frame.set(fiber::switch::here());
@@ -60,6 +61,7 @@ pub(crate) fn run(thread: &'static Thread) {
 impl Thread {
     /// The last thing a thread does: what it keeps for itself goes to the others, and so does its record.
     pub(crate) fn put_away(&self) {
+        self.show_os_thread(false);
         self.magazine.empty();
         self.stacks.empty(&self.core().stacks);
         current::set_thread(std::ptr::null());
@@ -428,12 +430,13 @@ impl Thread {
 
     /// A yield of the only task must still let calls, timers and the injector in now and then.
     pub(crate) fn looks_now(&self) -> bool {
-        let yields = self.lone_yields.get() + 1;
-        self.lone_yields.set(yields);
+        // Relaxed: one writer.
+        let yields = self.lone_yields.load(Ordering::Relaxed) + 1;
+        self.lone_yields.store(yields, Ordering::Relaxed);
         if yields < FAIR_EVERY && !self.sleeper.is_called() {
             return false;
         }
-        self.lone_yields.set(0);
+        self.lone_yields.store(0, Ordering::Relaxed);
         self.fair_at.set(0);
         self.look_soon();
         true

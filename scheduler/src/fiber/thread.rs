@@ -26,6 +26,7 @@ pub(crate) fn bind(task: &'static Task, thread: &'static Thread) {
 pub(crate) fn run(thread: &'static Thread) {
     let task = thread.task.get().expect("bound before the thread starts");
     let _signals = overflow::prepare_thread();
+    thread.show_os_thread(true);
     let guard = ThreadGuard::new(task);
     current::set_thread(thread);
     thread.claim();
