@@ -366,6 +366,31 @@ impl TaskBuilder {
         self
     }
 
+    /// A span of `tracing` that the task runs in: the worker enters it around each resume, and exits it while the task waits.
+    /// It ends with the task. What the task's code itself has entered, with a guard that it holds across a wait, goes with it:
+    /// it is exited and entered again, also on another thread. Default: none.
+    ///
+    /// That holds for tasks with a span that is not disabled, and for spans of the same subscriber. Without, use
+    /// [`tracing::Span::in_scope`] around code that does not wait: subscribers keep entered spans by thread, and a guard that
+    /// is held across a wait would put all that runs there meanwhile into its span.
+    ///
+    /// ```
+    /// use fiberhost_scheduler::{Scheduler, yield_now};
+    ///
+    /// let scheduler = Scheduler::new()?;
+    /// let task = scheduler.task().span(tracing::info_span!("request", number = 7)).spawn(|| {
+    ///     let _phase = tracing::info_span!("parse").entered();
+    ///     yield_now();
+    ///     tracing::info!("in both spans");
+    /// })?;
+    /// task.join()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn span(mut self, span: tracing::Span) -> Self {
+        self.plan.span = Some(span);
+        self
+    }
+
     /// Spawns the task. Once started it stays on its thread.
     ///
     /// After the shutdown began the closure is dropped at once and [`JoinHandle::join`] says cancelled.

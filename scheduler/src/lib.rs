@@ -149,6 +149,7 @@ pub(crate) mod queue;
 pub(crate) mod scheduler;
 pub(crate) mod scope;
 pub(crate) mod slot;
+pub(crate) mod span;
 pub(crate) mod stall;
 pub(crate) mod stats;
 pub(crate) mod steal;

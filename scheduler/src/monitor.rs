@@ -37,6 +37,7 @@ use crate::primitive::{AtomicBool, AtomicU64, Instant, Mutex, Ordering, Plain, f
 use crate::scheduler::Core;
 use crate::slot::Slot;
 use crate::stall::{Orders, Stalls};
+use crate::task::payload::contain;
 use crate::wait::Wake;
 
 /// Ticks in a quantum, and in the time after which a section counts as long.
@@ -269,7 +270,12 @@ fn tick(core: &'static Core, seen: &mut [Seen], time: Duration) {
         }
     }
     if lasting {
+        let before = core.handovers.load(Ordering::Relaxed);
         core.take_lasting(|slot| seen[slot.index].out_for >= SECTION_TICKS);
+        let taken = core.handovers.load(Ordering::Relaxed) - before;
+        if taken > 0 {
+            contain(|| tracing::trace!(taken, "native sections have lost their slots"));
+        }
     }
 }
 

@@ -355,6 +355,10 @@ impl Core {
             return Ok(());
         }
         if self.settings.admission == Admission::Refuse {
+            tracing::debug!(
+                max,
+                "the limit of live tasks is reached: a spawn is refused"
+            );
             return Err(SpawnError(Refusal::Limit(max)));
         }
         let waited = park::wait(
@@ -481,6 +485,7 @@ pub(crate) struct Plan {
     pub(crate) stack_size: Option<usize>,
     pub(crate) backing: Backing,
     pub(crate) mobile: bool,
+    pub(crate) span: Option<tracing::Span>,
 }
 
 impl Plan {
@@ -491,6 +496,7 @@ impl Plan {
             stack_size: None,
             backing: Backing::Fiber,
             mobile: false,
+            span: None,
         }
     }
 }
@@ -546,7 +552,13 @@ impl Core {
         if let Some(name) = &plan.name {
             task.extra_mut().name = Some(Arc::clone(name));
         }
+        if let Some(span) = &plan.span {
+            task.set_span(span.clone());
+        }
         self.fill(task, class, closure);
+        if let Some(span) = &plan.span {
+            tracing::trace!(parent: span, "task spawned");
+        }
         match here {
             Some(thread) => self.queue_here(thread, task),
             None => self.queue_outside(task),
@@ -845,6 +857,7 @@ impl Core {
                 survivors: self.survivors(),
             });
         };
+        tracing::debug!("the scheduler shuts down");
         // Step 1.
         self.phase.fetch_max(Phase::Closing as u8, Ordering::SeqCst);
         barrier::heavy();
@@ -875,6 +888,7 @@ impl Core {
         self.monitor.stop();
         if survivors.is_empty() {
             self.join_threads();
+            tracing::debug!("the scheduler has ended");
             return Ok(());
         }
         tracing::warn!(

@@ -9,6 +9,8 @@
 use crate::current::{self, Thread};
 use crate::fiber::thread_guard::{self, ThreadGuard};
 use crate::fiber::{ON_THREAD, overflow};
+use crate::span;
+use crate::task::payload::contain;
 use crate::task::{Hold, Task};
 
 /// Bytes that the thread needs beyond those that its task asks for.
@@ -25,6 +27,13 @@ pub(crate) fn bind(task: &'static Task, thread: &'static Thread) {
 /// The life of that thread.
 pub(crate) fn run(thread: &'static Thread) {
     let task = thread.task.get().expect("bound before the thread starts");
+    contain(|| {
+        tracing::trace!(
+            thread = thread.index,
+            task = task.id.get(),
+            "thread started"
+        )
+    });
     let _signals = overflow::prepare_thread();
     thread.show_os_thread(true);
     let guard = ThreadGuard::new(task);
@@ -36,8 +45,15 @@ pub(crate) fn run(thread: &'static Thread) {
     }
     let measured = guard.as_ref().filter(|_| core.stacks.measures());
     measured.inspect(|guard| guard.forget_use());
+    if task.has_span() {
+        span::enter(task);
+    }
     task.payload.run();
     crate::park::finish(task);
+    if task.has_span() {
+        span::exit(task);
+        span::end(task);
+    }
     measured.inspect(|guard| super::note_use(task, guard.use_of_stack()));
     // Before anybody may take the task for ended.
     drop(guard);
