@@ -6,7 +6,7 @@ use std::ffi::c_void;
 use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use common::{LONG, Watchdog, checked, eventually, expect_panics, hog_until, os_thread, with};
@@ -90,7 +90,7 @@ struct Seen {
 }
 
 #[derive(Clone, Default)]
-struct Reports(Arc<Mutex<Vec<Seen>>>);
+struct Reports(Arc<(Mutex<Vec<Seen>>, Condvar)>);
 
 impl Reports {
     fn on(&self, builder: Builder) -> Builder {
@@ -99,7 +99,7 @@ impl Reports {
     }
 
     fn note(&self, stall: &Stall) {
-        self.0.lock().unwrap().push(Seen {
+        self.0.0.lock().unwrap().push(Seen {
             kind: stall.kind(),
             id: stall.task_id(),
             name: stall.task_name().map(str::to_owned),
@@ -111,25 +111,26 @@ impl Reports {
             frames: stall.frames().to_vec(),
             text: format!("{stall} {stall:?}"),
         });
+        self.0.1.notify_all();
     }
 
     fn count(&self) -> usize {
-        self.0.lock().unwrap().len()
+        self.0.0.lock().unwrap().len()
     }
 
     fn all(&self) -> Vec<Seen> {
-        self.0.lock().unwrap().clone()
+        self.0.0.lock().unwrap().clone()
     }
 
-    /// On a plain thread, or on a worker that stalls: the report with this number, when it is there.
+    /// Blocks the thread, also that of a worker, which stalls: the report with this number, when it is there.
     #[track_caller]
     fn wait_for(&self, number: usize) -> Seen {
-        let until = Instant::now() + LONG;
-        while self.count() < number {
-            assert!(Instant::now() < until, "report {number} never came");
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        self.all()[number - 1].clone()
+        let (reports, changed) = &*self.0;
+        let fewer = |reports: &mut Vec<Seen>| reports.len() < number;
+        let waited = changed.wait_timeout_while(reports.lock().unwrap(), LONG, fewer);
+        let (reports, limit) = waited.unwrap();
+        assert!(!limit.timed_out(), "report {number} never came");
+        reports[number - 1].clone()
     }
 }
 

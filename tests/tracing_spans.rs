@@ -471,13 +471,12 @@ fn a_stall_is_an_event() {
     let builder = checked(1).stall_after(Duration::from_millis(50));
     with(builder, |scheduler| {
         let task = scheduler.task().name("is slow");
-        let task = task.spawn(|| {
-            while events("\"is slow\"").is_empty() {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-        });
+        let (sender, receiver) = std::sync::mpsc::channel::<()>();
+        let task = task.spawn(move || receiver.recv().unwrap());
         let task = task.unwrap();
         let id = task.task().id();
+        eventually("it is reported", || !events("\"is slow\"").is_empty());
+        sender.send(()).unwrap();
         task.join().unwrap();
         let text = &events("\"is slow\"")[0].text;
         assert!(text.contains(&format!("task={id} ")), "{text}");

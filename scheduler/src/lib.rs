@@ -96,6 +96,12 @@
 //!   the process. Code that catches every unwinding is unwound again at its next wait.
 //! - *Signals.* A handler that may run on a worker's thread needs `SA_ONSTACK`: the entry of each stack is smaller than a
 //!   signal's frame. A start warns of others; [`Builder::handlers_on_task_stacks`] makes room for them.
+//! - *Spans.* Subscribers of `tracing` keep entered spans by thread. A task with [`TaskBuilder::span`] carries its own and what
+//!   it enters across its waits; in any other a guard of an entered span must not be held across a wait. A subscriber that
+//!   is the default for a thread only is not carried.
+//! - *Stalls.* A task that has not settled for [`Builder::stall_after`] is reported, once. For its frames the thread gets a
+//!   signal ([`Builder::stall_signal`]), which makes some system calls return `EINTR`. A thread that the kernel does not let
+//!   handle it is reported without frames. Frames are addresses; where code keeps no frame pointers they are guessed.
 //! - *Processes.* A forked child may only call exec. A library that contains this crate must not be unloaded.
 //! - *Shadow stacks* would see every switch as an attack: where the process has them no scheduler starts.
 //! - *Memory.* The records of ended tasks are used again, and not given back to the system. Stacks stay unlocked under
@@ -116,11 +122,11 @@
 //! 5. `current`: the one thread-local, which says which worker this thread is and so which task runs.
 //! 6. `suspend`, `park` and `freeze`: how a task gives its thread back, stops until it is told, and is interrupted.
 //! 7. `queue`, `steal`, `timer` and `slot`: where runnable tasks and deadlines stand.
-//! 8. `idle` and `worker`: who sleeps and who wakes them; the loop.
+//! 8. `idle`, `span` and `worker`: who sleeps and who wakes them; the spans around a resume; the loop.
 //! 9. `join`, `join_set`, `scope`, `cancel`, `local`, `mobile` and [`native`]: what tasks are to each other, what they keep
 //!    for themselves, and what keeps them on their thread.
 //! 10. [`sync`]: what tasks and threads wait for together.
-//! 11. `monitor`, `stats` and `check`: who looks on from outside.
+//! 11. `monitor`, `stall`, `stats` and `check`: who looks on from outside.
 //! 12. `environment`, `scheduler` and `builder`: what the process must be like; the whole, its start and end; every default.
 
 pub(crate) mod builder;

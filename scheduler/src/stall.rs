@@ -293,7 +293,9 @@ const PERIOD_MIN: u64 = MS / 2;
 const PERIOD_MAX: u64 = 250 * MS;
 /// How long a thread has for its answer. One that is not scheduled may get a processor meanwhile.
 const ANSWER_MAX: u64 = 200 * MS;
-/// How soon somebody looks for it.
+/// How long a report waits for its turn to ask.
+const TURN_MAX: u64 = 2000 * MS;
+/// How soon somebody looks for an answer.
 const ANSWER_LOOK: u64 = MS;
 
 /// The monitor's part.
@@ -397,10 +399,11 @@ impl Stalls {
             report(core, thread, kind, blocked, Frames::default());
             return true;
         };
-        if self.asked.is_some() {
-            return false;
-        }
-        match sample::ask(thread, signal) {
+        let ask = match self.asked {
+            Some(_) => Ask::Busy,
+            None => sample::ask(thread, signal),
+        };
+        match ask {
             Ask::Asked(question) => {
                 self.asked = Some(Asked {
                     index: thread.index,
@@ -411,8 +414,8 @@ impl Stalls {
                     signal,
                 });
             }
-            Ask::Busy => return false,
-            Ask::Refused => report(core, thread, kind, blocked, Frames::default()),
+            Ask::Busy if now - watch.since < self.after.saturating_add(TURN_MAX) => return false,
+            Ask::Busy | Ask::Refused => report(core, thread, kind, blocked, Frames::default()),
         }
         true
     }
