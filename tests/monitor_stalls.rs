@@ -15,6 +15,9 @@ use fiberhost::scheduler::{
     Backing, Builder, Scheduler, Stall, StallKind, current, park_for, sleep, yield_now,
 };
 
+const fn is_shared<T: Send + Sync>() {}
+const _: () = is_shared::<Stall>();
+
 /// Long against what a busy machine takes from a thread, short against a test.
 const LIMIT: Duration = Duration::from_millis(100);
 

@@ -398,7 +398,7 @@ fn panics_and_aborts_leave_their_spans() {
 fn a_task_that_never_runs_closes_its_span() {
     subscribe();
     let scheduler = checked(1).build().unwrap();
-    let task = scheduler.spawn(|| common::hog_until(|| scheduler_is_closing()));
+    let task = scheduler.spawn(|| common::hog_until(scheduler_is_closing));
     let fresh = spanned(&scheduler, named("never runs"), || {
         unreachable!("it never runs")
     });
