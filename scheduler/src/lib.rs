@@ -98,6 +98,12 @@
 //!   the process. Code that catches every unwinding is unwound again at its next wait.
 //! - *Signals.* A handler that may run on a worker's thread needs `SA_ONSTACK`: the entry of each stack is smaller than a
 //!   signal's frame. A start warns of others; [`Builder::handlers_on_task_stacks`] makes room for them.
+//! - *Spans.* Subscribers of `tracing` keep entered spans by thread. A task with [`TaskBuilder::span`] carries its own and what
+//!   it enters across its waits; in any other a guard of an entered span must not be held across a wait. A subscriber that
+//!   is the default for a thread only is not carried.
+//! - *Stalls.* A task that has not settled for [`Builder::stall_after`] is reported, once. For its frames the thread gets a
+//!   signal ([`Builder::stall_signal`]), which makes some system calls return `EINTR`. A thread that the kernel does not let
+//!   handle it is reported without frames. Frames are addresses; where code keeps no frame pointers they are guessed.
 //! - *Processes.* A forked child may only call exec. A library that contains this crate must not be unloaded.
 //! - *Shadow stacks* would see every switch as an attack: where the process has them no scheduler starts.
 //! - *Memory.* The records of ended tasks are used again, and not given back to the system. Stacks stay unlocked under
@@ -121,13 +127,13 @@
 //! 7. `queue`, `steal`, `timer` and `slot`: where runnable tasks and deadlines stand.
 //! 8. `idle`, `lease` and `claim`: who sleeps and who wakes them; how a slot goes from one thread to another (`threads`: where
 //!    their records are).
-//! 9. `worker` and `pinned`: the loop, and how a task waits that has its thread to itself.
+//! 9. `worker`, `pinned` and `span`: the loop, and how a task waits that has its thread to itself; the spans around a resume (`span`).
 //! 10. `join`, `join_set`, `scope`, `cancel`, `local`, `mobile`, [`native`], `adopt` and `deadlock`: what tasks are to each
 //!     other, what they keep for themselves, what keeps them on their thread, threads that become tasks, and waits that
 //!     could never end.
 //! 11. [`sync`]: what tasks and threads wait for together.
 //! 12. `io` and `net` (feature `net`): waiting for descriptors; `future` (feature `futures`): tasks and futures.
-//! 13. `monitor`, `stats` and `check`: who looks on from outside.
+//! 13. `monitor`, `stall`, `stats` and `check`: who looks on from outside.
 //! 14. `environment`, `scheduler` and `builder`: what the process must be like; the whole, its start and end; every default.
 
 pub(crate) mod adopt;
@@ -167,6 +173,8 @@ pub(crate) mod queue;
 pub(crate) mod scheduler;
 pub(crate) mod scope;
 pub(crate) mod slot;
+pub(crate) mod span;
+pub(crate) mod stall;
 pub(crate) mod stats;
 pub(crate) mod steal;
 pub(crate) mod suspend;
@@ -191,6 +199,7 @@ pub use native::blocking;
 pub use park::{Elapsed, check_quantum, park, park_for, sleep, timeout, yield_now};
 pub use scheduler::{Scheduler, ShutdownError, SpawnError};
 pub use scope::{Scope, ScopedJoinHandle, run, scope, spawn};
+pub use stall::{Stall, StallKind};
 pub use stats::{StackClass, Stats};
 pub use task::{Backing, Priority};
 pub use wait::{WaitReason, Wake};

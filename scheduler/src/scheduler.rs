@@ -376,6 +376,10 @@ impl Core {
             return Ok(());
         }
         if self.settings.admission == Admission::Refuse {
+            tracing::debug!(
+                max,
+                "the limit of live tasks is reached: a spawn is refused"
+            );
             return Err(SpawnError(Refusal::Limit(max)));
         }
         let waited = park::wait(
@@ -502,6 +506,7 @@ pub(crate) struct Plan {
     pub(crate) stack_size: Option<usize>,
     pub(crate) backing: Backing,
     pub(crate) mobile: bool,
+    pub(crate) span: Option<tracing::Span>,
 }
 
 impl Plan {
@@ -512,6 +517,7 @@ impl Plan {
             stack_size: None,
             backing: Backing::Fiber,
             mobile: false,
+            span: None,
         }
     }
 }
@@ -567,7 +573,13 @@ impl Core {
         if let Some(name) = &plan.name {
             task.extra_mut().name = Some(Arc::clone(name));
         }
+        if let Some(span) = &plan.span {
+            task.set_span(span.clone());
+        }
         self.fill(task, class, closure);
+        if let Some(span) = &plan.span {
+            tracing::trace!(parent: span, "task spawned");
+        }
         match here {
             Some(thread) => self.queue_here(thread, task),
             None => self.queue_outside(task),
@@ -871,7 +883,11 @@ impl Core {
             injector: Injector::new(),
             idle: Idle::new(count),
             stacks: StackPool::new(&settings),
-            monitor: Monitor::new(settings.quantum, settings.handover_after),
+            monitor: Monitor::new(
+                settings.quantum,
+                settings.handover_after,
+                settings.stalls.clone(),
+            ),
             io: Io::new(),
             idle_spin: settings.idle_spin,
             force_migration: settings.force_migration,
@@ -925,6 +941,7 @@ impl Core {
                 survivors: self.survivors(),
             });
         };
+        tracing::debug!("the scheduler shuts down");
         // Step 1.
         self.phase.fetch_max(Phase::Closing as u8, Ordering::SeqCst);
         barrier::heavy();
@@ -955,6 +972,7 @@ impl Core {
         self.monitor.stop();
         if survivors.is_empty() {
             self.join_threads();
+            tracing::debug!("the scheduler has ended");
             return Ok(());
         }
         tracing::warn!(
