@@ -32,6 +32,11 @@ fn sleeping(workers: usize, threads: usize) -> Scheduler {
     })
 }
 
+/// For programs that loom goes through; Shuttle need not look at them for long.
+const fn small(at_least: usize) -> Bounds {
+    Bounds::whole(at_least).schedules(1_000)
+}
+
 fn ran_or_cancelled(result: Result<(), JoinError>) {
     if let Err(error) = result {
         assert!(error.is_cancelled(), "{error}");
@@ -61,7 +66,7 @@ impl Call {
 /// A section that lasts: its slot is taken, and the task that ends the section runs on the thread that stood by.
 #[test]
 fn a_section_that_lasts_loses_its_slot() {
-    explore(Bounds::whole(2000), || {
+    explore(small(2000), || {
         let scheduler = sleeping(1, 2);
         let call = Call::default();
         let outer = {
@@ -86,7 +91,7 @@ fn a_section_that_lasts_loses_its_slot() {
 /// Short sections, of which the monitor takes one, or none: the task goes on with a slot, and so does the one that waits.
 #[test]
 fn a_short_section_meets_the_monitor() {
-    explore(Bounds::whole(500), || {
+    explore(small(500), || {
         let scheduler = sleeping(1, 2);
         let outer = unexplored(|| {
             scheduler.spawn(move || {
@@ -106,7 +111,7 @@ fn a_short_section_meets_the_monitor() {
 /// Code that is called back from a section waits, and is signalled from outside, while another task uses the slot.
 #[test]
 fn a_callback_waits_for_a_plain_thread() {
-    explore(Bounds::whole(500), || {
+    explore(small(500), || {
         let scheduler = sleeping(1, 2);
         let event = Arc::new(AutoResetEvent::new(false));
         let outer = {
@@ -130,7 +135,7 @@ fn a_callback_waits_for_a_plain_thread() {
 /// A task that owns its thread waits for one that runs on its slot meanwhile: it is woken on a thread without a slot.
 #[test]
 fn a_pinned_task_is_woken_without_a_slot() {
-    explore(Bounds::whole(2000), || {
+    explore(small(2000), || {
         let scheduler = sleeping(1, 2);
         let outer = unexplored(|| {
             scheduler.spawn(move || {
@@ -153,7 +158,7 @@ fn a_pinned_task_is_woken_without_a_slot() {
 /// Blocking code with somebody to take over, which ends it from a task.
 #[test]
 fn blocking_code_is_ended_by_a_task() {
-    explore(Bounds::whole(2000), || {
+    explore(small(2000), || {
         let scheduler = sleeping(1, 2);
         let outer = unexplored(|| {
             scheduler.spawn(|| {
@@ -172,7 +177,7 @@ fn blocking_code_is_ended_by_a_task() {
 /// Blocking code with nobody to take over keeps its slot, also from the monitor.
 #[test]
 fn blocking_code_keeps_its_slot_without_a_spare() {
-    explore(Bounds::whole(500), || {
+    explore(small(500), || {
         let scheduler = sleeping(1, 1);
         let call = Call::default();
         let outer = {
@@ -216,7 +221,7 @@ fn with_two_spares() -> Scheduler {
 /// plain thread spawns the task that wakes it.
 #[test]
 fn work_comes_while_a_slot_is_placed() {
-    explore(Bounds::whole(1000), || {
+    explore(small(1000), || {
         let scheduler = with_two_spares();
         let event = Arc::new(AutoResetEvent::new(false));
         let pinned = {
@@ -240,7 +245,7 @@ fn work_comes_while_a_slot_is_placed() {
 /// Two come back at once, for one slot that a third thread sleeps with.
 #[test]
 fn two_come_back_for_one_slot() {
-    explore(Bounds::whole(500).preemptions(1), || {
+    explore(small(500).preemptions(1), || {
         let scheduler = sleeping(1, 3);
         let calls = [Call::default(), Call::default()];
         let tasks = unexplored(|| {
@@ -269,7 +274,7 @@ fn two_come_back_for_one_slot() {
 /// A section ends while the thread that has its slot goes idle.
 #[test]
 fn a_return_meets_a_worker_that_goes_idle() {
-    explore(Bounds::whole(5000), || {
+    explore(small(5000), || {
         let scheduler = sleeping(1, 2);
         let call = Call::default();
         let (outer, other) = unexplored(|| {
@@ -292,7 +297,7 @@ fn a_return_meets_a_worker_that_goes_idle() {
 /// gone on. The call is for both.
 #[test]
 fn a_return_meets_a_worker_that_is_called() {
-    explore(Bounds::whole(3000), || {
+    explore(small(3000), || {
         let scheduler = sleeping(1, 2);
         let call = Call::default();
         let done = Arc::new(AtomicBool::new(false));
@@ -327,7 +332,7 @@ fn a_return_meets_a_worker_that_is_called() {
 /// A task on a thread of its own waits for one on a fiber.
 #[test]
 fn a_task_on_a_thread_waits_for_one_on_a_fiber() {
-    explore(Bounds::whole(2000), || {
+    explore(small(2000), || {
         let scheduler = sleeping(1, 3);
         let event = Arc::new(AutoResetEvent::new(false));
         let sets = event.clone();
@@ -347,7 +352,7 @@ fn a_task_on_a_thread_waits_for_one_on_a_fiber() {
 /// The shutdown while a task is in a section whose slot was taken: it ends when the section does.
 #[test]
 fn a_shutdown_meets_a_section() {
-    explore(Bounds::whole(500).preemptions(1), || {
+    explore(small(500).preemptions(1), || {
         let scheduler = sleeping(1, 2);
         let call = Call::default();
         let outer = unexplored(|| {
@@ -373,7 +378,7 @@ fn a_shutdown_meets_a_section() {
 /// The shutdown while code that was called back waits: the wait ends, and says so.
 #[test]
 fn a_shutdown_meets_a_callback_that_waits() {
-    explore(Bounds::whole(5000), || {
+    explore(small(5000), || {
         let scheduler = sleeping(1, 2);
         let event = Arc::new(AutoResetEvent::new(false));
         let outer =
@@ -390,7 +395,7 @@ fn a_shutdown_meets_a_callback_that_waits() {
 /// The shutdown while a task gives its slot to the last thread that stands by, which starts its successor.
 #[test]
 fn a_shutdown_meets_a_thread_that_starts() {
-    explore(Bounds::whole(500).preemptions(1), || {
+    explore(small(500).preemptions(1), || {
         let scheduler = sleeping(1, 3);
         let call = Call::default();
         let outer = unexplored(|| {
@@ -410,7 +415,7 @@ fn a_shutdown_meets_a_thread_that_starts() {
 /// The shutdown while a task ends on a thread of its own, and its slot goes to a thread that stands by and starts another.
 #[test]
 fn a_shutdown_meets_the_end_of_a_thread() {
-    explore(Bounds::whole(5000), || {
+    explore(small(5000), || {
         let scheduler = sleeping(1, 4);
         let task = scheduler.task().backing(Backing::Thread);
         let task = task.spawn(|| ()).expect("memory for a task");
