@@ -241,6 +241,8 @@ impl Core {
     ) -> io::Result<()> {
         let mut roster = self.roster.lock();
         let index = self.reserve(&mut roster)?;
+        // The record, then the new thread's look at the phase; the shutdown sets the phase, then looks whom to call.
+        fence(Ordering::SeqCst);
         // SAFETY: a core is made in an `Arc`, and the caller has one or is called by who does.
         let mine = unsafe { Core::keep(self.this) };
         // SAFETY: the record lives in the core, of which the thread keeps a reference until it is done.

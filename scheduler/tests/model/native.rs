@@ -11,7 +11,7 @@ use fiberhost_scheduler::sync::AutoResetEvent;
 use fiberhost_scheduler::{Backing, JoinError, Scheduler, Wake, blocking, spawn, yield_now};
 
 use super::explore::{Bounds, explore, thread, unexplored};
-use super::whole::end;
+use super::whole::{end, scheduler_of};
 
 #[cfg(loom)]
 use loom::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +23,7 @@ static CALL: Target = Target::new("a call");
 /// Workers and threads that stand by, all asleep.
 fn sleeping(workers: usize, threads: usize) -> Scheduler {
     unexplored(|| {
-        let scheduler = build(workers, threads);
+        let scheduler = scheduler_of(workers, threads);
         let standing_by = usize::from(threads > workers);
         while scheduler.stats().idle_workers < workers || spares(&scheduler) < standing_by {
             thread::yield_now();
@@ -32,15 +32,9 @@ fn sleeping(workers: usize, threads: usize) -> Scheduler {
     })
 }
 
-fn build(workers: usize, threads: usize) -> Scheduler {
-    Scheduler::builder()
-        .workers(workers)
-        .max_threads(threads)
-        .idle_spin(Duration::ZERO)
-        .shutdown_limit(Duration::MAX)
-        .check_invariants(true)
-        .build()
-        .expect("a model has memory and threads")
+/// For programs that loom goes through; Shuttle need not look at them for long.
+const fn small(at_least: usize) -> Bounds {
+    Bounds::whole(at_least).schedules(1_000)
 }
 
 fn ran_or_cancelled(result: Result<(), JoinError>) {
@@ -72,7 +66,7 @@ impl Call {
 /// A section that lasts: its slot is taken, and the task that ends the section runs on the thread that stood by.
 #[test]
 fn a_section_that_lasts_loses_its_slot() {
-    explore(Bounds::whole(100), || {
+    explore(small(2000), || {
         let scheduler = sleeping(1, 2);
         let call = Call::default();
         let outer = {
@@ -97,7 +91,7 @@ fn a_section_that_lasts_loses_its_slot() {
 /// Short sections, of which the monitor takes one, or none: the task goes on with a slot, and so does the one that waits.
 #[test]
 fn a_short_section_meets_the_monitor() {
-    explore(Bounds::whole(100), || {
+    explore(small(500), || {
         let scheduler = sleeping(1, 2);
         let outer = unexplored(|| {
             scheduler.spawn(move || {
@@ -117,7 +111,7 @@ fn a_short_section_meets_the_monitor() {
 /// Code that is called back from a section waits, and is signalled from outside, while another task uses the slot.
 #[test]
 fn a_callback_waits_for_a_plain_thread() {
-    explore(Bounds::whole(100), || {
+    explore(small(500), || {
         let scheduler = sleeping(1, 2);
         let event = Arc::new(AutoResetEvent::new(false));
         let outer = {
@@ -141,7 +135,7 @@ fn a_callback_waits_for_a_plain_thread() {
 /// A task that owns its thread waits for one that runs on its slot meanwhile: it is woken on a thread without a slot.
 #[test]
 fn a_pinned_task_is_woken_without_a_slot() {
-    explore(Bounds::whole(100), || {
+    explore(small(2000), || {
         let scheduler = sleeping(1, 2);
         let outer = unexplored(|| {
             scheduler.spawn(move || {
@@ -164,7 +158,7 @@ fn a_pinned_task_is_woken_without_a_slot() {
 /// Blocking code with somebody to take over, which ends it from a task.
 #[test]
 fn blocking_code_is_ended_by_a_task() {
-    explore(Bounds::whole(100), || {
+    explore(small(2000), || {
         let scheduler = sleeping(1, 2);
         let outer = unexplored(|| {
             scheduler.spawn(|| {
@@ -183,7 +177,7 @@ fn blocking_code_is_ended_by_a_task() {
 /// Blocking code with nobody to take over keeps its slot, also from the monitor.
 #[test]
 fn blocking_code_keeps_its_slot_without_a_spare() {
-    explore(Bounds::whole(10), || {
+    explore(small(500), || {
         let scheduler = sleeping(1, 1);
         let call = Call::default();
         let outer = {
@@ -205,10 +199,53 @@ fn blocking_code_keeps_its_slot_without_a_spare() {
     });
 }
 
+/// One worker, asleep, and two threads that stand by, after a section has been taken once.
+fn with_two_spares() -> Scheduler {
+    let scheduler = sleeping(1, 3);
+    unexplored(|| {
+        let call = Call::default();
+        let mine = call.clone();
+        let task = scheduler.spawn(move || native::section(&CALL, || mine.run()));
+        call.wait_until_it_runs();
+        take_lasting(&scheduler);
+        call.end();
+        task.join().unwrap();
+        while scheduler.stats().idle_workers < 1 || spares(&scheduler) < 2 {
+            thread::yield_now();
+        }
+    });
+    scheduler
+}
+
+/// A task that owns its thread goes to sleep, and its slot, which nobody needs, is placed with a thread that sleeps, while a
+/// plain thread spawns the task that wakes it.
+#[test]
+fn work_comes_while_a_slot_is_placed() {
+    explore(small(1000), || {
+        let scheduler = with_two_spares();
+        let event = Arc::new(AutoResetEvent::new(false));
+        let pinned = {
+            let event = event.clone();
+            unexplored(|| {
+                scheduler.spawn(move || {
+                    let _own = native::own();
+                    event.wait()
+                })
+            })
+        };
+        let other = scheduler.spawn(move || event.set());
+        assert_eq!(pinned.join().unwrap(), Wake::Signalled);
+        unexplored(|| {
+            other.join().unwrap();
+            end(scheduler);
+        });
+    });
+}
+
 /// Two come back at once, for one slot that a third thread sleeps with.
 #[test]
 fn two_come_back_for_one_slot() {
-    explore(Bounds::whole(100), || {
+    explore(small(500).preemptions(1), || {
         let scheduler = sleeping(1, 3);
         let calls = [Call::default(), Call::default()];
         let tasks = unexplored(|| {
@@ -237,7 +274,7 @@ fn two_come_back_for_one_slot() {
 /// A section ends while the thread that has its slot goes idle.
 #[test]
 fn a_return_meets_a_worker_that_goes_idle() {
-    explore(Bounds::whole(100), || {
+    explore(small(5000), || {
         let scheduler = sleeping(1, 2);
         let call = Call::default();
         let (outer, other) = unexplored(|| {
@@ -260,7 +297,7 @@ fn a_return_meets_a_worker_that_goes_idle() {
 /// gone on. The call is for both.
 #[test]
 fn a_return_meets_a_worker_that_is_called() {
-    explore(Bounds::whole(100), || {
+    explore(small(3000), || {
         let scheduler = sleeping(1, 2);
         let call = Call::default();
         let done = Arc::new(AtomicBool::new(false));
@@ -295,7 +332,7 @@ fn a_return_meets_a_worker_that_is_called() {
 /// A task on a thread of its own waits for one on a fiber.
 #[test]
 fn a_task_on_a_thread_waits_for_one_on_a_fiber() {
-    explore(Bounds::whole(100), || {
+    explore(small(2000), || {
         let scheduler = sleeping(1, 3);
         let event = Arc::new(AutoResetEvent::new(false));
         let sets = event.clone();
@@ -315,7 +352,7 @@ fn a_task_on_a_thread_waits_for_one_on_a_fiber() {
 /// The shutdown while a task is in a section whose slot was taken: it ends when the section does.
 #[test]
 fn a_shutdown_meets_a_section() {
-    explore(Bounds::whole(100), || {
+    explore(small(500).preemptions(1), || {
         let scheduler = sleeping(1, 2);
         let call = Call::default();
         let outer = unexplored(|| {
@@ -341,7 +378,7 @@ fn a_shutdown_meets_a_section() {
 /// The shutdown while code that was called back waits: the wait ends, and says so.
 #[test]
 fn a_shutdown_meets_a_callback_that_waits() {
-    explore(Bounds::whole(100), || {
+    explore(small(5000), || {
         let scheduler = sleeping(1, 2);
         let event = Arc::new(AutoResetEvent::new(false));
         let outer =
@@ -358,7 +395,7 @@ fn a_shutdown_meets_a_callback_that_waits() {
 /// The shutdown while a task gives its slot to the last thread that stands by, which starts its successor.
 #[test]
 fn a_shutdown_meets_a_thread_that_starts() {
-    explore(Bounds::whole(100), || {
+    explore(small(500).preemptions(1), || {
         let scheduler = sleeping(1, 3);
         let call = Call::default();
         let outer = unexplored(|| {
@@ -371,6 +408,19 @@ fn a_shutdown_meets_a_thread_that_starts() {
         call.end();
         scheduler.shutdown(Duration::MAX).expect("nothing survives");
         ran_or_cancelled(outer.join());
+        unexplored(|| end(scheduler));
+    });
+}
+
+/// The shutdown while a task ends on a thread of its own, and its slot goes to a thread that stands by and starts another.
+#[test]
+fn a_shutdown_meets_the_end_of_a_thread() {
+    explore(small(5000), || {
+        let scheduler = sleeping(1, 4);
+        let task = scheduler.task().backing(Backing::Thread);
+        let task = task.spawn(|| ()).expect("memory for a task");
+        scheduler.shutdown(Duration::MAX).expect("nothing survives");
+        ran_or_cancelled(task.join());
         unexplored(|| end(scheduler));
     });
 }
@@ -449,7 +499,7 @@ mod sampled {
     const MOVE: [Kind; 3] = [Kind::Mobile, Kind::OnThread, Kind::Mobile];
 
     fn with_a_lock(workers: usize) {
-        let scheduler = build(workers, 10);
+        let scheduler = scheduler_of(workers, 10);
         let lock = Arc::new(Mutex::new(0));
         let tasks = MOVE.map(|kind| {
             let lock = lock.clone();
@@ -471,7 +521,7 @@ mod sampled {
     }
 
     fn for_permits(workers: usize, threads: usize, kinds: &[Kind]) {
-        let scheduler = build(workers, threads);
+        let scheduler = scheduler_of(workers, threads);
         let permits = Arc::new(Semaphore::new(0));
         let spawn = |&kind| {
             let permits = permits.clone();
@@ -535,7 +585,7 @@ mod sampled {
     #[test]
     fn a_shutdown_meets_native_code_of_each_kind() {
         explore(Bounds::whole(0), || {
-            let scheduler = build(2, 10);
+            let scheduler = scheduler_of(2, 10);
             let permits = Arc::new(Semaphore::new(4));
             let tasks = KINDS.map(|kind| {
                 let permits = permits.clone();
@@ -560,7 +610,7 @@ mod sampled {
     fn limits_of_pinned_tasks_pass() {
         explore(Bounds::whole(0), || {
             let_time_pass();
-            let scheduler = build(1, 10);
+            let scheduler = scheduler_of(1, 10);
             let tasks = KINDS.map(|kind| {
                 spawn_as(&scheduler, kind, || {
                     let event = AutoResetEvent::new(false);
@@ -590,7 +640,7 @@ mod sampled {
     #[test]
     fn callbacks_wait_for_each_other() {
         explore(Bounds::whole(0), || {
-            let scheduler = build(1, 5);
+            let scheduler = scheduler_of(1, 5);
             let events = [(); 3].map(|()| Arc::new(AutoResetEvent::new(false)));
             let tasks = [0, 1, 2].map(|place| {
                 let (mine, next) = (events[place].clone(), events[(place + 1) % 3].clone());
