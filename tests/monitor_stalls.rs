@@ -242,6 +242,7 @@ fn frames_go_on_to_the_workers() {
             scheduler.run(move || call(|| drop(reports.wait_for(number))));
         }
         let [first, second] = [0, 1].map(|number| reports.all()[number].frames.clone());
+        println!("{}", reports.all()[0].text);
         let outermost = first.last().expect("there are frames");
         assert_eq!(second.last(), Some(outermost), "{first:x?} {second:x?}");
         assert!(first.len() > 4, "{first:x?}");

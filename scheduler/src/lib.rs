@@ -103,7 +103,8 @@
 //!   is the default for a thread only is not carried.
 //! - *Stalls.* A task that has not settled for [`Builder::stall_after`] is reported, once. For its frames the thread gets a
 //!   signal ([`Builder::stall_signal`]), which makes some system calls return `EINTR`. A thread that the kernel does not let
-//!   handle it is reported without frames. Frames are addresses; where code keeps no frame pointers they are guessed.
+//!   handle it is reported without frames. Frames are addresses, some of which may be left over from
+//!   calls that have returned.
 //! - *Processes.* A forked child may only call exec. A library that contains this crate must not be unloaded.
 //! - *Shadow stacks* would see every switch as an attack: where the process has them no scheduler starts.
 //! - *Memory.* The records of ended tasks are used again, and not given back to the system. Stacks stay unlocked under

@@ -137,16 +137,18 @@ impl Stall {
     /// Program counters, innermost first: the task's frames and then the worker's. They are addresses of code, to be turned
     /// into names by a debugger or a library for that.
     ///
+    /// After the first these are all words on the stack that point behind a call. None is missing, up to 32 KiB from the
+    /// innermost; but some may be left over from calls that have returned.
+    ///
     /// Empty for native sections, without a [signal](crate::Builder::stall_signal), and if the thread did not answer in
     /// time: since it is not scheduled, has the signal blocked, or is blocked where no signal reaches it.
     pub fn frames(&self) -> &[usize] {
-        &self.frames.addresses
+        &self.frames.likely
     }
 
-    /// Whether the frames after the first are guessed: the code keeps no frame pointers, so they are the words on the stack
-    /// that point behind a call, and some may be left over from calls that have returned.
-    pub fn frames_are_likely(&self) -> bool {
-        self.frames.are_likely
+    /// The same along the frame pointers: exact where all code keeps them. Functions that do not are left out, or end it.
+    pub fn linked_frames(&self) -> &[usize] {
+        &self.frames.linked
     }
 }
 
@@ -177,8 +179,8 @@ impl fmt::Debug for Stall {
             .field("target", &self.target())
             .field("system_call", &self.blocked.call)
             .field("wait_channel", &self.blocked.channel())
-            .field("frames", &Hex(&self.frames.addresses))
-            .field("frames_are_likely", &self.frames.are_likely)
+            .field("frames", &Hex(&self.frames.likely))
+            .field("linked_frames", &Hex(&self.frames.linked))
             .finish()
     }
 }

@@ -48,8 +48,6 @@ const PHASE_BITS: u32 = 3;
 const LINKED_MAX: usize = 128;
 const TASK_WORDS: usize = 4096;
 const WORKER_WORDS: usize = 512;
-/// Fewer linked frames are no chain, but what a register happened to hold.
-const LINKED_MIN: usize = 4;
 const SIGNALS: usize = 65;
 
 /// A list that a handler fills.
@@ -230,27 +228,21 @@ pub(super) struct Sample {
 /// Program counters, innermost first.
 #[derive(Default)]
 pub(super) struct Frames {
-    pub(super) addresses: Box<[usize]>,
-    /// Some may be left over from calls that have returned.
-    pub(super) are_likely: bool,
+    /// The innermost, and every word on the stacks that points behind a call.
+    pub(super) likely: Box<[usize]>,
+    /// The innermost, and where the frame pointers lead.
+    pub(super) linked: Box<[usize]>,
 }
 
 /// What the buffer comes to. This allocates: it is for the report.
 fn frames() -> Frames {
-    let innermost = std::iter::once(BUFFER.instruction.load(Ordering::Relaxed));
-    let linked = BUFFER.linked.iter();
-    if BUFFER.linked.len.load(Ordering::Relaxed) >= LINKED_MIN {
-        return Frames {
-            addresses: innermost.chain(linked).collect(),
-            are_likely: false,
-        };
-    }
+    let innermost = || std::iter::once(BUFFER.instruction.load(Ordering::Relaxed));
     let code = Code::read();
     let words = BUFFER.task.iter().chain(BUFFER.worker.iter());
     let likely = words.filter(|&word| code.follows_a_call_elsewhere(word));
     Frames {
-        addresses: innermost.chain(likely).collect(),
-        are_likely: true,
+        likely: innermost().chain(likely).collect(),
+        linked: innermost().chain(BUFFER.linked.iter()).collect(),
     }
 }
 
@@ -415,8 +407,10 @@ fn copy(thread: &Thread, registers: &Registers) {
     // The worker's frames, which it left in the jump to the task; other switches do not say where.
     let outer = Part::from(thread.sp.get(), own_low, own_top);
     if let Some(part) = outer.filter(|_| is_on_fiber && cfg!(fiberhost_jump)) {
-        if BUFFER.linked.len.load(Ordering::Relaxed) >= LINKED_MIN {
-            let [frame, _] = thread.frame.get();
+        let [frame, entry] = thread.frame.get();
+        // The chain of a task ends in the worker's loop, if it is one.
+        let last = BUFFER.linked.iter().last();
+        if last == Some(entry) {
             part.frames(frame).for_each(|at| BUFFER.linked.push(at));
         }
         part.words(WORKER_WORDS)
