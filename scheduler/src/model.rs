@@ -325,7 +325,8 @@ impl MonitorSleep {
 
     /// The monitor sleeps, unless one of so many workers is awake.
     pub fn sleep_until_needed(&self, idle: &Idle, workers: usize) {
-        self.0.sleep_until_needed(None, || idle.sleeping() == workers);
+        self.0
+            .sleep_until_needed(None, || idle.sleeping() == workers);
     }
 }
 

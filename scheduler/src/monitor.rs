@@ -11,8 +11,10 @@
 //!
 //! And now and then, for each thread: whether its task has not settled for long (`stall.rs`).
 //!
-//! It ticks while a slot is driven or lazily left and for a second longer, and sleeps otherwise; a worker that wakes up wakes
-//! it too. A tick allocates nothing, but for the report of a stall.
+//! It ticks while a slot is driven or lazily left and for a moment longer, and sleeps otherwise; a worker that wakes up wakes
+//! it too. In that moment nobody wakes it, so that a worker which sleeps often and shortly does not pay for waking two
+//! threads; it ticks half as often then, which is how much later it may come to a task that does not switch.
+//! A tick allocates nothing, but for the report of a stall.
 //!
 //! # Why no worker runs while nobody ticks
 //!
@@ -45,8 +47,8 @@ const TICKS: u32 = 4;
 const SECTION_TICKS: u32 = 2;
 const TICK_MIN: Duration = Duration::from_micros(100);
 /// How long it goes on ticking when all workers sleep.
-const GRACE: Duration = Duration::from_secs(1);
-const IDLE_TICK: Duration = Duration::from_millis(20);
+const GRACE: Duration = Duration::from_millis(50);
+const IDLE_TICKS: u32 = 2;
 /// Further than any clock goes.
 const FAR: Duration = Duration::from_secs(u32::MAX as u64);
 
@@ -208,7 +210,7 @@ fn watch(core: &Weak<Core>, shared: &Shared) {
         idle_since = asleep.then(|| idle_since.unwrap_or(now));
         let step = match idle_since {
             None => time,
-            Some(since) if now - since < GRACE => IDLE_TICK.max(time),
+            Some(since) if now - since < GRACE => time.saturating_mul(IDLE_TICKS),
             Some(_) => {
                 let until = core.upgrade().and_then(|core| stalls.next_look(&core));
                 shared.sleep_until_needed(until, || {
@@ -257,6 +259,7 @@ fn tick(core: &'static Core, seen: &mut [Seen], time: Duration) {
         seen.look(driver);
         lasting |= seen.out_for >= SECTION_TICKS;
         if seen.out.is_none() {
+            // More, if the quantum was made shorter meanwhile.
             if seen.still >= in_quantum {
                 // It names the resume, so it means nothing to the next one.
                 driver.slice_over.store(seen.switches, Ordering::Relaxed);
