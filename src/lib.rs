@@ -37,9 +37,28 @@
 //! | native section | code the scheduler cannot see into, from leave to enter | preemptive mode | syscall | pinned | `LeaveRuntime` … `EnterRuntime` |
 //! | stay, own | counts that keep a task on its OS thread; own also keeps the thread for it | | LockOSThread | pin | thread affinity |
 //! | quantum | time after which a polite task yields | quantum | slice | | `SwitchToTask` |
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
+
+#[allow(unsafe_code, reason = "the one room for it: see there")]
+pub mod com;
+mod current;
+mod gc;
+mod host;
+pub mod policy;
+mod switching;
+mod sync;
+mod sync_manager;
+mod task;
+mod task_manager;
+mod threadpool;
+mod transition;
 
 pub use fiberhost_scheduler as scheduler;
+pub use gc::GcFigures;
+pub use host::{Builder, Figures, Hooks, Host, HostTask, Strangers};
+pub use switching::TaskMode;
+pub use task::{Abort, Kind};
+pub use transition::{DEPTH_MAX, State};
 
 /// The programs in the README, as tests.
 #[cfg(doctest)]

@@ -157,9 +157,12 @@ pub use fiber::stack::Guards;
 pub use join::{JoinError, JoinHandle, TaskRef, current, current_worker, try_current};
 pub use join_set::JoinSet;
 pub use local::{AccessError, LocalKey};
-pub use park::{Elapsed, check_quantum, park, park_for, sleep, timeout, yield_now};
+pub use park::{
+    Elapsed, check_quantum, heed_alerts, park, park_for, sleep, sleep_heeding, timeout, yield_now,
+    yield_to_others,
+};
 pub use scheduler::{Scheduler, ShutdownError, SpawnError};
 pub use scope::{Scope, ScopedJoinHandle, run, scope, spawn};
 pub use stats::Stats;
 pub use task::{Backing, Priority};
-pub use wait::{WaitReason, Wake};
+pub use wait::{Heed, WaitReason, Wake};

@@ -16,7 +16,7 @@ use crate::suspend::{AT_ONCE, Arm, FOREVER, Listed, Wait};
 use crate::task::payload::contain;
 use crate::task::state::{Ended, Epoch};
 use crate::task::{Task, flag};
-use crate::wait::{Interrupt, WaitReason, Wake};
+use crate::wait::{Heed, Interrupt, WaitReason, Wake};
 
 /// When a wait gives up.
 #[derive(Clone, Copy, Debug)]
@@ -302,7 +302,8 @@ where
 {
     let me = current::plain();
     // In a model a plain thread stands in for a task without a stack: it settles, and can be interrupted, like one.
-    let stands_in = cfg!(any(loom, shuttle));
+    // So can one that has asked for it.
+    let stands_in = cfg!(any(loom, shuttle)) || me.flags.load(Ordering::Relaxed) & flag::HEEDS != 0;
     let allow = if stands_in { allow } else { Interrupt::Never };
     me.set_reason(reason);
     let waited = match publish(me, allow) {
@@ -362,6 +363,26 @@ pub fn yield_now() {
     // SAFETY: `running` says that we are on this task's stack and this thread runs it.
     unsafe { fiber::suspend(thread, task, YIELD) };
     after_yield(task);
+}
+
+/// Gives the processor to the other runnable tasks, and says whether there were any. For code that must not be unwound.
+///
+/// On a thread that is no task, and for a task that owns its thread, the system may run something else; that does not count.
+pub fn yield_to_others() -> bool {
+    let Some((thread, task)) = current::running() else {
+        yield_thread();
+        return false;
+    };
+    if must_block(task) {
+        yield_thread();
+        return false;
+    }
+    if task.is_next_to_itself() && thread.nothing_else(task) {
+        return false;
+    }
+    // SAFETY: `running` says that we are on this task's stack and this thread runs it.
+    unsafe { fiber::suspend(thread, task, YIELD) };
+    true
 }
 
 #[cold]
@@ -437,6 +458,18 @@ pub fn sleep(time: Duration) -> Wake {
         return check(ended.wake);
     }
     ended.wake
+}
+
+/// Waits for nothing but the time limit and what is heeded, without unwinding. No limit: for ever.
+pub fn sleep_heeding(limit: Option<Duration>, heed: Heed) -> Wake {
+    let limit = limit.map_or(Limit::Never, Limit::After);
+    let publish = |task: &'static Task, allow| Some(task.wait.arm(allow));
+    wait(WaitReason::Sleep, limit, heed.interrupt(), publish).wake
+}
+
+/// From now on alerts to the calling plain thread end its waits as they end a task's. For a thread that stands for a task.
+pub fn heed_alerts() {
+    current::plain().raise(flag::HEEDS);
 }
 
 const EMPTY: u32 = 0;

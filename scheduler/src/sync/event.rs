@@ -9,7 +9,7 @@ use crate::primitive::SpinLock;
 use crate::suspend::Arm;
 use crate::sync::wait_list::WaitList;
 use crate::task::Task;
-use crate::wait::{Interrupt, WaitReason, Wake};
+use crate::wait::{Heed, Interrupt, WaitReason, Wake};
 use crate::worker::make_runnable;
 
 struct State {
@@ -57,17 +57,22 @@ impl AutoResetEvent {
     /// Waits for a set and takes it. Ends early if the task is alerted or cancelled, and says so.
     #[inline]
     pub fn wait(&self) -> Wake {
-        self.wait_limited(Limit::Never)
+        park::check(self.wait_limited(Limit::Never, Interrupt::Alert))
     }
 
     /// The same with a time limit.
     #[inline]
     pub fn wait_for(&self, limit: Duration) -> Wake {
-        self.wait_limited(Limit::After(limit))
+        park::check(self.wait_limited(Limit::After(limit), Interrupt::Alert))
+    }
+
+    /// The same for code that must not be unwound: see [`Heed`]. No limit: for ever.
+    pub fn wait_heeding(&self, limit: Option<Duration>, heed: Heed) -> Wake {
+        self.wait_limited(limit.map_or(Limit::Never, Limit::After), heed.interrupt())
     }
 
     #[inline(always)]
-    fn wait_limited(&self, limit: Limit) -> Wake {
+    fn wait_limited(&self, limit: Limit, allow: Interrupt) -> Wake {
         let publish = |task: &'static Task, arm: Arm| {
             let mut state = self.state.lock();
             if state.set {
@@ -78,14 +83,8 @@ impl AutoResetEvent {
             state.waiters.push(&task.node, task, epoch, 0);
             Some(epoch)
         };
-        let waited = park::wait_listed(
-            WaitReason::Event,
-            limit,
-            Interrupt::Alert,
-            publish,
-            |task| self.state.lock().waiters.remove(&task.node),
-        );
-        park::check(waited.wake)
+        let take_back = |task: &'static Task| self.state.lock().waiters.remove(&task.node);
+        park::wait_listed(WaitReason::Event, limit, allow, publish, take_back).wake
     }
 }
 
@@ -132,15 +131,20 @@ impl ManualResetEvent {
 
     /// Waits until it is set. Ends early if the task is alerted or cancelled, and says so.
     pub fn wait(&self) -> Wake {
-        self.wait_limited(Limit::Never)
+        park::check(self.wait_limited(Limit::Never, Interrupt::Alert))
     }
 
     /// The same with a time limit.
     pub fn wait_for(&self, limit: Duration) -> Wake {
-        self.wait_limited(Limit::After(limit))
+        park::check(self.wait_limited(Limit::After(limit), Interrupt::Alert))
     }
 
-    fn wait_limited(&self, limit: Limit) -> Wake {
+    /// The same for code that must not be unwound: see [`Heed`]. No limit: for ever.
+    pub fn wait_heeding(&self, limit: Option<Duration>, heed: Heed) -> Wake {
+        self.wait_limited(limit.map_or(Limit::Never, Limit::After), heed.interrupt())
+    }
+
+    fn wait_limited(&self, limit: Limit, allow: Interrupt) -> Wake {
         let publish = |task: &'static Task, arm: Arm| {
             let mut state = self.state.lock();
             if state.set {
@@ -150,14 +154,8 @@ impl ManualResetEvent {
             state.waiters.push(&task.node, task, epoch, 0);
             Some(epoch)
         };
-        let waited = park::wait_listed(
-            WaitReason::Event,
-            limit,
-            Interrupt::Alert,
-            publish,
-            |task| self.state.lock().waiters.remove(&task.node),
-        );
-        park::check(waited.wake)
+        let take_back = |task: &'static Task| self.state.lock().waiters.remove(&task.node);
+        park::wait_listed(WaitReason::Event, limit, allow, publish, take_back).wake
     }
 }
 

@@ -1,0 +1,268 @@
+//! `IHostThreadpoolManager`: a runtime's pieces of work on tasks that are kept for the next piece.
+//!
+//! Work that comes goes to an idle worker, or to a new one as long as there are fewer than the most, or waits. A worker
+//! without work stays for a while; as many as the least stay for good. Each is one task of the runtime from its first piece
+//! of work to its end, so the runtime attaches itself to it once.
+//!
+//! Who waits is counted under the lock: every idle worker either is still counted as *idle*, or somebody has taken it off
+//! that number and given a permit for it. So a worker whose wait has ended otherwise knows whether a permit is for it.
+#![forbid(unsafe_code)]
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fiberhost_scheduler::sync::{ManualResetEvent, Semaphore};
+use fiberhost_scheduler::{Heed, Wake};
+use parking_lot::Mutex;
+
+use crate::com::host::{IHostTask, IHostThreadpoolManager};
+use crate::com::{ComRef, Hresult, QueueFlags, Work, vouch};
+use crate::current;
+use crate::host::Shared;
+use crate::task::{Kind, Task};
+
+/// How long a worker beyond the least waits for work before it ends.
+const IDLE: Duration = Duration::from_secs(20);
+
+pub(crate) struct Pool {
+    host: Arc<Shared>,
+    state: Mutex<State>,
+    /// One for each idle worker that is to look again.
+    calls: Semaphore,
+    /// Set when the last worker has gone from a closed pool.
+    gone: ManualResetEvent,
+}
+
+struct State {
+    queue: VecDeque<Work>,
+    /// Workers that will look at the queue again, and those whose tasks have not ended yet.
+    workers: u32,
+    present: u32,
+    idle: u32,
+    most: u32,
+    least: u32,
+    closed: bool,
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").finish_non_exhaustive()
+    }
+}
+
+impl Pool {
+    pub(crate) fn new(host: Arc<Shared>, least: u32, most: u32) -> Arc<Pool> {
+        Arc::new(Pool {
+            host,
+            state: Mutex::new(State {
+                queue: VecDeque::new(),
+                workers: 0,
+                present: 0,
+                idle: 0,
+                most,
+                least,
+                closed: false,
+            }),
+            calls: Semaphore::new(0),
+            gone: ManualResetEvent::new(false),
+        })
+    }
+
+    /// No more work is taken. Returns whether all that was taken was done, and all workers are gone, within the limit.
+    pub(crate) fn close(&self, limit: Duration) -> bool {
+        let mut state = self.state.lock();
+        state.closed = true;
+        let idle = std::mem::take(&mut state.idle);
+        if state.present == 0 {
+            self.gone.set();
+        }
+        drop(state);
+        if idle > 0 {
+            self.calls.add(idle as usize);
+        }
+        self.gone.wait_heeding(Some(limit), Heed::Nothing) == Wake::Signalled
+    }
+
+    /// Counts one more worker, whom `start` makes.
+    fn reserve(state: &mut State) {
+        state.workers += 1;
+        state.present += 1;
+    }
+
+    fn start(self: &Arc<Self>, promise: crate::com::Promise) -> Result<(), Hresult> {
+        let host = &self.host;
+        let backing = host.switching.backing();
+        let has_thread = backing == fiberhost_scheduler::Backing::Thread;
+        let (task, object) = Task::new(host, Kind::Worker, 0, has_thread);
+        let builder = host
+            .scheduler
+            .task()
+            .backing(backing)
+            .stack_size(host.stack_size);
+        let context = (Arc::clone(self), Arc::clone(&task), object);
+        let spawned =
+            vouch::spawn(builder, promise, context, run).map_err(|_| Hresult::E_OUTOFMEMORY)?;
+        task.runs_as(spawned.task().clone());
+        Ok(())
+    }
+
+    /// What a worker does next; `None`: it ends.
+    fn next(&self) -> Option<Work> {
+        loop {
+            let mut state = self.state.lock();
+            if state.workers > state.most {
+                state.workers -= 1;
+                return None;
+            }
+            if let Some(work) = state.queue.pop_front() {
+                return Some(work);
+            }
+            if state.closed {
+                state.workers -= 1;
+                return None;
+            }
+            state.idle += 1;
+            let limit = (state.workers > state.least).then_some(IDLE);
+            drop(state);
+            let wait = || self.calls.wait_heeding(limit, Heed::Cancel);
+            let wake = self.host.switching.around(wait);
+            if wake != Wake::Signalled && !self.stays(wake) {
+                return None;
+            }
+        }
+    }
+
+    /// A worker's wait has ended without a permit.
+    fn stays(&self, wake: Wake) -> bool {
+        let mut state = self.state.lock();
+        if state.idle == 0 {
+            // All who were idle were called, this one too: the permit is there or about to be.
+            drop(state);
+            let called = self.calls.wait_heeding(None, Heed::Nothing);
+            debug_assert!(called == Wake::Signalled, "nothing else ends it");
+            return true;
+        }
+        state.idle -= 1;
+        let stays = wake == Wake::TimedOut && state.workers <= state.least;
+        if !stays {
+            state.workers -= 1;
+        }
+        stays
+    }
+
+    fn leave(&self) {
+        let mut state = self.state.lock();
+        state.present -= 1;
+        if state.closed && state.present == 0 {
+            self.gone.set();
+        }
+    }
+}
+
+/// A worker from its first instruction to its last.
+fn run((pool, task, object): (Arc<Pool>, Arc<Task>, ComRef<dyn IHostTask>)) {
+    drop(current::become_current(task, object));
+    while let Some(work) = pool.next() {
+        // What the function returns means nothing to anybody here.
+        let _ = work.run();
+    }
+    current::end(&pool.host);
+    pool.leave();
+}
+
+impl IHostThreadpoolManager for Arc<Pool> {
+    /// It is always queued, which the flag that allows to run it here allows as well.
+    fn queue_user_work_item(&self, work: Work, _flags: QueueFlags) -> Result<(), Hresult> {
+        let promise = work.promise();
+        let mut state = self.state.lock();
+        if state.closed {
+            return Err(Hresult::HOST_E_CLRNOTAVAILABLE);
+        }
+        state
+            .queue
+            .try_reserve(1)
+            .map_err(|_| Hresult::E_OUTOFMEMORY)?;
+        state.queue.push_back(work);
+        if state.idle > 0 {
+            state.idle -= 1;
+            drop(state);
+            self.calls.add(1);
+            return Ok(());
+        }
+        if state.workers >= state.most {
+            return Ok(());
+        }
+        Pool::reserve(&mut state);
+        drop(state);
+        let Err(error) = self.start(promise) else {
+            return Ok(());
+        };
+        let mut state = self.state.lock();
+        state.workers -= 1;
+        state.present -= 1;
+        if state.closed && state.present == 0 {
+            self.gone.set();
+        }
+        if state.workers > 0 {
+            // The others will come to it.
+            return Ok(());
+        }
+        match state.queue.pop_back() {
+            // Nobody will come to it, so it was not taken.
+            Some(_) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    fn set_max_threads(&self, threads: u32) -> Result<(), Hresult> {
+        let mut state = self.state.lock();
+        if threads == 0 || threads < state.least {
+            return Err(Hresult::E_INVALIDARG);
+        }
+        state.most = threads;
+        loop {
+            let more = state.queue.len() > state.idle as usize && state.workers < state.most;
+            let Some(promise) = state.queue.front().filter(|_| more).map(Work::promise) else {
+                return Ok(());
+            };
+            Pool::reserve(&mut state);
+            drop(state);
+            let started = self.start(promise);
+            state = self.state.lock();
+            if started.is_err() {
+                state.workers -= 1;
+                state.present -= 1;
+                // There are others, or nothing would have been queued.
+                return Ok(());
+            }
+            if state.workers as usize >= state.queue.len() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn max_threads(&self) -> Result<u32, Hresult> {
+        Ok(self.state.lock().most)
+    }
+
+    fn available_threads(&self) -> Result<u32, Hresult> {
+        let state = self.state.lock();
+        let busy = state.workers - state.idle;
+        Ok(state.most.saturating_sub(busy))
+    }
+
+    fn set_min_threads(&self, threads: u32) -> Result<(), Hresult> {
+        let mut state = self.state.lock();
+        if threads > state.most {
+            return Err(Hresult::E_INVALIDARG);
+        }
+        state.least = threads;
+        Ok(())
+    }
+
+    fn min_threads(&self) -> Result<u32, Hresult> {
+        Ok(self.state.lock().least)
+    }
+}
