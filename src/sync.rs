@@ -373,3 +373,48 @@ impl IHostCrst for Crst {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::switching::TaskMode;
+    use std::sync::Weak;
+
+    fn switching() -> Arc<Switching> {
+        Arc::new(Switching::new(Weak::new(), TaskMode::Fiber))
+    }
+
+    #[test]
+    fn a_section_is_not_freed_while_somebody_has_it() {
+        let option = WAIT_OPTION::default();
+        for entered in [false, true] {
+            let crst = Crst::new(switching(), 0);
+            let section = Arc::downgrade(&crst.section);
+            if entered {
+                crst.enter(option).unwrap();
+            }
+            drop(crst);
+            assert_eq!(section.upgrade().is_some(), entered);
+        }
+    }
+
+    #[test]
+    fn only_waits_behind_a_cookie_may_be_broken_and_not_all_of_those() {
+        let any = WAIT_OPTION::default();
+        assert!(!Breakable::No.allows(any));
+        for breakable in [
+            Breakable::Monitor(5),
+            Breakable::Writers(5),
+            Breakable::Readers(5),
+        ] {
+            assert!(breakable.allows(any) && breakable.allows(WAIT_OPTION::WAIT_ALERTABLE));
+            assert!(!breakable.allows(WAIT_OPTION::WAIT_NOTINDEADLOCK));
+            assert_eq!(breakable.cookie(), Some(5));
+        }
+        assert_eq!(Breakable::No.cookie(), None);
+        let monitor = AutoEvent::new(switching(), Breakable::Monitor(7));
+        let readers = ManualEvent::new(switching(), true, Breakable::Readers(8));
+        assert_eq!(monitor.breakable().cookie(), Some(7));
+        assert_eq!(readers.breakable().cookie(), Some(8));
+    }
+}
