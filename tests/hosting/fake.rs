@@ -210,3 +210,97 @@ unsafe extern "system" fn plain_release(this: *mut c_void) -> u32 {
     assert!(before > 0, "released more often than counted");
     before - 1
 }
+
+/// An object of any interface of a runtime: it notes slot and words of each call, and answers as it is told.
+#[repr(C)]
+pub(crate) struct Recorder {
+    table: *const Slots,
+    references: AtomicU32,
+    answer: Box<dyn Fn(usize, &[usize; WORDS]) -> Hresult + Send + Sync>,
+    calls: Mutex<Vec<(usize, [usize; WORDS])>>,
+}
+
+pub(crate) const WORDS: usize = 5;
+type Slot = unsafe extern "system" fn(*mut c_void, usize, usize, usize, usize, usize) -> Hresult;
+
+#[repr(C)]
+struct Slots {
+    query: unsafe extern "system" fn(*mut c_void, *const Guid, *mut *mut c_void) -> Hresult,
+    add_ref: unsafe extern "system" fn(*mut c_void) -> u32,
+    release: unsafe extern "system" fn(*mut c_void) -> u32,
+    others: [Slot; 9],
+}
+
+static SLOTS: Slots = Slots {
+    query: plain_query,
+    add_ref: recorder_add_ref,
+    release: recorder_release,
+    others: [
+        recorded::<3>,
+        recorded::<4>,
+        recorded::<5>,
+        recorded::<6>,
+        recorded::<7>,
+        recorded::<8>,
+        recorded::<9>,
+        recorded::<10>,
+        recorded::<11>,
+    ],
+};
+
+// SAFETY: the table is constant.
+unsafe impl Sync for Recorder {}
+
+impl Recorder {
+    pub(crate) fn new(
+        answer: impl Fn(usize, &[usize; WORDS]) -> Hresult + Send + Sync + 'static,
+    ) -> &'static Recorder {
+        Box::leak(Box::new(Recorder {
+            table: &raw const SLOTS,
+            references: AtomicU32::new(1),
+            answer: Box::new(answer),
+            calls: Mutex::default(),
+        }))
+    }
+
+    pub(crate) fn object(&'static self) -> Object {
+        Object::new(std::ptr::from_ref(self).cast_mut().cast())
+    }
+
+    pub(crate) fn references(&self) -> u32 {
+        self.references.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn take_calls(&self) -> Vec<(usize, [usize; WORDS])> {
+        std::mem::take(&mut *self.calls.lock().unwrap())
+    }
+}
+
+fn recorder(this: *mut c_void) -> &'static Recorder {
+    // SAFETY: these functions stand in no other table.
+    unsafe { &*this.cast::<Recorder>() }
+}
+
+unsafe extern "system" fn recorder_add_ref(this: *mut c_void) -> u32 {
+    recorder(this).references.fetch_add(1, Ordering::SeqCst) + 1
+}
+
+unsafe extern "system" fn recorder_release(this: *mut c_void) -> u32 {
+    let before = recorder(this).references.fetch_sub(1, Ordering::SeqCst);
+    assert!(before > 0, "released more often than counted");
+    before - 1
+}
+
+/// On x86-64 every argument of these interfaces is one word, and those that are not given are whatever was there.
+unsafe extern "system" fn recorded<const SLOT: usize>(
+    this: *mut c_void,
+    first: usize,
+    second: usize,
+    third: usize,
+    fourth: usize,
+    fifth: usize,
+) -> Hresult {
+    let words = [first, second, third, fourth, fifth];
+    recorder(this).calls.lock().unwrap().push((SLOT, words));
+    (recorder(this).answer)(SLOT, &words)
+}
