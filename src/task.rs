@@ -168,6 +168,13 @@ impl Task {
     /// Nothing runs on it any more, and nothing will.
     pub(crate) fn finish(&self) {
         self.ended.set();
+        self.forget_beginning();
+    }
+
+    /// One that was started too late does not keep its own object.
+    fn forget_beginning(&self) {
+        let object = self.begins_with.lock().take();
+        drop(object);
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -320,6 +327,10 @@ impl IHostTask for Face {
         }
         *task.begins_with.lock() = Some(object);
         task.gate.set();
+        // Either this is seen by the one who finished it, or that by us.
+        if task.has_ended() {
+            task.forget_beginning();
+        }
         Ok(())
     }
 

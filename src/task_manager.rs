@@ -48,18 +48,35 @@ impl TaskManager {
     }
 }
 
+/// What a created task begins with.
+struct Beginning {
+    task: Arc<Task>,
+    work: Option<Work>,
+}
+
+impl Drop for Beginning {
+    fn drop(&mut self) {
+        if self.work.is_some() {
+            // The scheduler has ended, or the system refused the stack: it never runs, and nobody is to wait for it.
+            self.task.finish();
+        }
+    }
+}
+
 /// A created task from its first instruction: it waits to be started, runs its function, and ends.
-fn run_created((task, work): (Arc<Task>, Work)) {
+fn run_created(mut beginning: Beginning) {
+    let task = Arc::clone(&beginning.task);
     let Some(object) = task.wait_for_start() else {
         // Released unstarted, or the scheduler ends: the function is never called.
-        drop(work);
-        return task.finish();
+        return;
     };
     let host = Arc::clone(&task.host);
     // The answer is only of use to those who are not called from here.
     drop(current::become_current(task, object));
-    // What a thread's function returns means nothing to anybody here.
-    let _ = work.run();
+    if let Some(work) = beginning.work.take() {
+        // What a thread's function returns means nothing to anybody here.
+        let _ = work.run();
+    }
     current::end(&host);
 }
 
@@ -89,14 +106,13 @@ impl IHostTaskManager for TaskManager {
             .task()
             .backing(backing)
             .stack_size(asked.saturating_add(STACK_RESERVE as usize));
-        let spawned = vouch::spawn(
-            builder,
-            work.promise(),
-            (Arc::clone(&task), work),
-            run_created,
-        )
-        .map_err(|_| Hresult::E_OUTOFMEMORY)?;
-        task.runs_as(spawned.task().clone());
+        let promise = work.promise();
+        let beginning = Beginning {
+            task: Arc::clone(&task),
+            work: Some(work),
+        };
+        let spawned = vouch::spawn(builder, promise, beginning, run_created)?;
+        task.runs_as(spawned);
         Ok(object)
     }
 

@@ -15,10 +15,10 @@ use std::time::Duration;
 
 use fiberhost_scheduler::sync::{ManualResetEvent, Semaphore};
 use fiberhost_scheduler::{Heed, Wake};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::com::host::{IHostTask, IHostThreadpoolManager};
-use crate::com::{ComRef, Hresult, QueueFlags, Work, vouch};
+use crate::com::{ComRef, Hresult, Promise, QueueFlags, Work, vouch};
 use crate::current;
 use crate::host::Shared;
 use crate::task::{Kind, Task};
@@ -36,10 +36,14 @@ pub(crate) struct Pool {
 }
 
 struct State {
-    queue: VecDeque<Work>,
+    /// Each with a number, by which whoever queued it finds it again.
+    queue: VecDeque<(u64, Work)>,
+    next: u64,
     /// Workers that will look at the queue again, and those whose tasks have not ended yet.
     workers: u32,
     present: u32,
+    /// Those of them that do not run yet, and may never.
+    starting: u32,
     idle: u32,
     most: u32,
     least: u32,
@@ -58,8 +62,10 @@ impl Pool {
             host,
             state: Mutex::new(State {
                 queue: VecDeque::new(),
+                next: 0,
                 workers: 0,
                 present: 0,
+                starting: 0,
                 idle: 0,
                 most,
                 least,
@@ -85,13 +91,31 @@ impl Pool {
         self.gone.wait_heeding(Some(limit), Heed::Nothing) == Wake::Signalled
     }
 
-    /// Counts one more worker, whom `start` makes.
-    fn reserve(state: &mut State) {
+    /// One more worker. The lock is not held while it is made.
+    fn add_worker<'a>(
+        self: &'a Arc<Self>,
+        mut state: MutexGuard<'a, State>,
+        promise: Promise,
+    ) -> (MutexGuard<'a, State>, Result<(), Hresult>) {
         state.workers += 1;
         state.present += 1;
+        state.starting += 1;
+        drop(state);
+        let started = self.start(promise);
+        let mut state = self.state.lock();
+        // One that will not run has been taken off the other numbers already.
+        state.starting -= 1;
+        (state, started)
     }
 
-    fn start(self: &Arc<Self>, promise: crate::com::Promise) -> Result<(), Hresult> {
+    fn gone_one(&self, state: &mut State) {
+        state.present -= 1;
+        if state.closed && state.present == 0 {
+            self.gone.set();
+        }
+    }
+
+    fn start(self: &Arc<Self>, promise: Promise) -> Result<(), Hresult> {
         let host = &self.host;
         let backing = host.switching.backing();
         let has_thread = backing == fiberhost_scheduler::Backing::Thread;
@@ -101,10 +125,13 @@ impl Pool {
             .task()
             .backing(backing)
             .stack_size(host.stack_size);
-        let context = (Arc::clone(self), Arc::clone(&task), object);
-        let spawned =
-            vouch::spawn(builder, promise, context, run).map_err(|_| Hresult::E_OUTOFMEMORY)?;
-        task.runs_as(spawned.task().clone());
+        let beginning = Beginning {
+            pool: Arc::clone(self),
+            task: Arc::clone(&task),
+            object: Some(object),
+        };
+        let spawned = vouch::spawn(builder, promise, beginning, run)?;
+        task.runs_as(spawned);
         Ok(())
     }
 
@@ -116,7 +143,7 @@ impl Pool {
                 state.workers -= 1;
                 return None;
             }
-            if let Some(work) = state.queue.pop_front() {
+            if let Some((_, work)) = state.queue.pop_front() {
                 return Some(work);
             }
             if state.closed {
@@ -151,25 +178,43 @@ impl Pool {
         }
         stays
     }
+}
 
-    fn leave(&self) {
-        let mut state = self.state.lock();
-        state.present -= 1;
-        if state.closed && state.present == 0 {
-            self.gone.set();
+/// What a worker begins with.
+struct Beginning {
+    pool: Arc<Pool>,
+    task: Arc<Task>,
+    object: Option<ComRef<dyn IHostTask>>,
+}
+
+impl Drop for Beginning {
+    fn drop(&mut self) {
+        if self.object.take().is_none() {
+            return;
         }
+        // The scheduler has ended, or the system refused the stack: it never runs.
+        self.task.finish();
+        let mut state = self.pool.state.lock();
+        state.workers -= 1;
+        self.pool.gone_one(&mut state);
     }
 }
 
 /// A worker from its first instruction to its last.
-fn run((pool, task, object): (Arc<Pool>, Arc<Task>, ComRef<dyn IHostTask>)) {
-    drop(current::become_current(task, object));
+fn run(mut beginning: Beginning) {
+    let pool = Arc::clone(&beginning.pool);
+    let Some(object) = beginning.object.take() else {
+        return;
+    };
+    // The answer is only of use to those who are not called from here.
+    drop(current::become_current(Arc::clone(&beginning.task), object));
     while let Some(work) = pool.next() {
         // What the function returns means nothing to anybody here.
         let _ = work.run();
     }
     current::end(&pool.host);
-    pool.leave();
+    let mut state = pool.state.lock();
+    pool.gone_one(&mut state);
 }
 
 impl IHostThreadpoolManager for Arc<Pool> {
@@ -184,7 +229,9 @@ impl IHostThreadpoolManager for Arc<Pool> {
             .queue
             .try_reserve(1)
             .map_err(|_| Hresult::E_OUTOFMEMORY)?;
-        state.queue.push_back(work);
+        let number = state.next;
+        state.next += 1;
+        state.queue.push_back((number, work));
         if state.idle > 0 {
             state.idle -= 1;
             drop(state);
@@ -194,24 +241,15 @@ impl IHostThreadpoolManager for Arc<Pool> {
         if state.workers >= state.most {
             return Ok(());
         }
-        Pool::reserve(&mut state);
-        drop(state);
-        let Err(error) = self.start(promise) else {
-            return Ok(());
-        };
-        let mut state = self.state.lock();
-        state.workers -= 1;
-        state.present -= 1;
-        if state.closed && state.present == 0 {
-            self.gone.set();
-        }
-        if state.workers > 0 {
-            // The others will come to it.
+        let (mut state, started) = self.add_worker(state, promise);
+        // Somebody who runs will come to it; one who only starts may never run.
+        if started.is_ok() || state.workers > state.starting {
             return Ok(());
         }
-        match state.queue.pop_back() {
-            // Nobody will come to it, so it was not taken.
-            Some(_) => Err(error),
+        // Otherwise it was not taken, unless somebody has been there meanwhile.
+        let at = state.queue.iter().position(|(other, _)| *other == number);
+        match at.and_then(|at| state.queue.remove(at)) {
+            Some(_) => started,
             None => Ok(()),
         }
     }
@@ -222,25 +260,21 @@ impl IHostThreadpoolManager for Arc<Pool> {
             return Err(Hresult::E_INVALIDARG);
         }
         state.most = threads;
-        loop {
-            let more = state.queue.len() > state.idle as usize && state.workers < state.most;
-            let Some(promise) = state.queue.front().filter(|_| more).map(Work::promise) else {
-                return Ok(());
+        // What waits although somebody new may take it now.
+        let waiting = u32::try_from(state.queue.len()).unwrap_or(u32::MAX);
+        let wanted = waiting.saturating_sub(state.idle);
+        for _ in 0..wanted.min(threads.saturating_sub(state.workers)) {
+            let Some(promise) = state.queue.front().map(|(_, work)| work.promise()) else {
+                break;
             };
-            Pool::reserve(&mut state);
-            drop(state);
-            let started = self.start(promise);
-            state = self.state.lock();
+            let started;
+            (state, started) = self.add_worker(state, promise);
             if started.is_err() {
-                state.workers -= 1;
-                state.present -= 1;
-                // There are others, or nothing would have been queued.
-                return Ok(());
-            }
-            if state.workers as usize >= state.queue.len() {
-                return Ok(());
+                // The others will come to it: something was queued, so there are some.
+                break;
             }
         }
+        Ok(())
     }
 
     fn max_threads(&self) -> Result<u32, Hresult> {
