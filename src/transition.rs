@@ -351,7 +351,7 @@ mod tests {
     fn beyond_the_depth_pushes_are_refused_and_change_nothing() {
         let mut frames = Frames::new();
         while frames.depth() < DEPTH_MAX {
-            let hook = if frames.depth() % 2 == 0 {
+            let hook = if frames.depth().is_multiple_of(2) {
                 Leave
             } else {
                 ReverseEnter

@@ -45,6 +45,10 @@ impl Place {
     }
 }
 
+fn places() -> [Place; WORDS] {
+    std::array::from_fn(|_| Place::new())
+}
+
 /// What a parameter is, as far as bad input goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -352,7 +356,7 @@ fn wrong_this(world: &World<'_>) {
             wrong.push(("a foreign object", this.get(), Hresult::E_INVALIDARG));
         }
         for (wrong, this, expected) in wrong {
-            let places = [const { () }; WORDS].map(|()| Place::new());
+            let places = places();
             let words = world.right_words(method, &places);
             let case = Case {
                 interface,
@@ -444,7 +448,7 @@ fn wrong_arguments(world: &World<'_>) {
             let kind = kind(method, parameter);
             let spare = Place::new();
             for (wrong, value, expected) in wrong_values(world, kind, &spare) {
-                let places = [const { () }; WORDS].map(|()| Place::new());
+                let places = places();
                 let mut words = world.right_words(method, &places);
                 words[at] = value;
                 let wrong = format!("{} {wrong}", parameter.name);
@@ -490,7 +494,7 @@ fn unknown_identifiers(world: &World<'_>) {
             if known {
                 continue;
             }
-            let places = [const { () }; WORDS].map(|()| Place::new());
+            let places = places();
             let mut words = world.right_words(method, &places);
             words[0] = std::ptr::from_ref(iid) as usize;
             let wrong = format!("asked for {iid}");
@@ -549,7 +553,7 @@ fn wrong_numbers(world: &World<'_>) {
             .expect("a method");
         let method = &interface.methods[slot];
         for number in numbers {
-            let places = [const { () }; WORDS].map(|()| Place::new());
+            let places = places();
             let mut words = world.right_words(method, &places);
             for (at, parameter) in method.parameters.iter().enumerate().take(2) {
                 if parameter.direction == "in" {
@@ -667,7 +671,7 @@ fn a_host_that_was_shut_down_refuses_all_but_ends() {
         }
         // Also with what would be wrong otherwise: the gate comes before the arguments.
         for wrong in [false, true] {
-            let places = [const { () }; WORDS].map(|()| Place::new());
+            let places = places();
             let mut words = world.right_words(method, &places);
             for (at, parameter) in method.parameters.iter().enumerate() {
                 let kind = kind(method, parameter);

@@ -14,7 +14,6 @@ use fiberhost::{Builder, Host, TaskMode};
 use crate::common::{LONG, Watchdog, eventually};
 
 /// Calls a slot of an object, named by the type of its table.
-#[macro_export]
 macro_rules! com {
     ($object:expr, $table:ident, $slot:ident $(, $argument:expr)* $(,)?) => {{
         let object: $crate::hosting::Object = $object;
