@@ -61,12 +61,18 @@ pub(crate) struct Current {
 }
 
 /// Looks where it is kept. `None`: the task is so near its end that nothing is kept for it any more.
+#[inline]
 fn look<R>(work: impl FnOnce(&List) -> R) -> Option<R> {
     let mut work = Some(work);
     let mut once = |list: &List| (work.take().expect("one of them does it"))(list);
-    if let Ok(result) = KEPT.try_with(|kept| once(&kept.0)) {
-        return Some(result);
+    match KEPT.try_with(|kept| once(&kept.0)) {
+        Ok(result) => Some(result),
+        Err(_) => look_again(once),
     }
+}
+
+#[cold]
+fn look_again<R>(mut once: impl FnMut(&List) -> R) -> Option<R> {
     if let Ok(result) = GOING.try_with(&mut once) {
         return Some(result);
     }
@@ -106,19 +112,27 @@ fn forget(host: &Shared) {
 }
 
 /// The caller, if it is a task of the runtime already.
+#[inline]
 pub(crate) fn known(host: &Shared) -> Option<Rc<Current>> {
-    here(host)?.current.borrow().clone()
+    look(|list| {
+        let list = list.borrow();
+        let here = list.iter().find(|here| here.host == host.id)?;
+        here.current.borrow().clone()
+    })?
 }
 
 /// The caller. A task of the scheduler becomes one of the runtime's by being asked about; an OS thread does not.
 #[inline]
 pub(crate) fn find(host: &Arc<Shared>) -> Option<Rc<Current>> {
-    known(host).or_else(|| {
-        let task = try_current()?;
-        let (record, object) = Task::new(host, Kind::Entered, 0, false);
-        record.runs_as(task);
-        become_current(record, object)
-    })
+    known(host).or_else(|| enter(host))
+}
+
+#[cold]
+fn enter(host: &Arc<Shared>) -> Option<Rc<Current>> {
+    let task = try_current()?;
+    let (record, object) = Task::new(host, Kind::Entered, 0, false);
+    record.runs_as(task);
+    become_current(record, object)
 }
 
 /// The calling OS thread becomes a task. What it counted before stays counted.
@@ -232,10 +246,6 @@ impl Current {
 
     pub(crate) fn object(&self) -> &ComRef<dyn IHostTask> {
         &self.object
-    }
-
-    pub(crate) fn state(&self) -> State {
-        self.frames.borrow().state()
     }
 
     /// Whether its thread is its own at this moment.

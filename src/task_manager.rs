@@ -33,18 +33,24 @@ impl TaskManager {
     }
 
     /// A hook of the calling task. What does not fit changes nothing, and is counted.
+    #[inline]
     fn hook(&self, hook: impl FnOnce(&mut Frames) -> Result<Edge, Hresult>) -> Result<(), Hresult> {
         let result = match self.current() {
             Some(current) => current.hook(hook),
             None => Err(Hresult::HOST_E_INVALIDOPERATION),
         };
+        result.map_err(|error| self.note_refusal(error))
+    }
+
+    #[cold]
+    fn note_refusal(&self, error: Hresult) -> Hresult {
         if matches!(
-            result,
-            Err(Hresult::E_UNEXPECTED | Hresult::HOST_E_INVALIDOPERATION)
+            error,
+            Hresult::E_UNEXPECTED | Hresult::HOST_E_INVALIDOPERATION
         ) {
             self.host.figures.note_stray_hook();
         }
-        result
+        error
     }
 }
 
@@ -165,13 +171,16 @@ impl IHostTaskManager for TaskManager {
 
     /// In unmanaged code it is never refused: see `transition`.
     fn leave_runtime(&self, target: usize) -> Result<(), Hresult> {
-        let native = self
-            .current()
-            .is_some_and(|current| current.state() == State::Native);
-        if !native {
-            self.host.gate.check()?;
+        let gate = self.host.gate.check();
+        if gate.is_err() && self.current().is_none() {
+            return gate;
         }
-        self.hook(|frames| frames.leave(target))
+        self.hook(|frames| {
+            if frames.state() != State::Native {
+                gate?;
+            }
+            frames.leave(target)
+        })
     }
 
     fn enter_runtime(&self) -> Result<(), Hresult> {

@@ -121,7 +121,7 @@ fn a_thread_that_is_no_task_has_no_transitions() {
 fn frames_may_be_as_deep_as_the_limit_and_no_deeper() {
     at(2, TaskMode::Fiber, |bench| {
         let bench = borrowed(bench);
-        assert!(DEPTH_MAX >= 1024);
+        const { assert!(DEPTH_MAX >= 1024) };
         bench.run(move || {
             for depth in 0..DEPTH_MAX {
                 let hook = if depth % 2 == 0 { ReverseEnter } else { Leave };
