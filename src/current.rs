@@ -248,6 +248,10 @@ impl Current {
         &self.object
     }
 
+    pub(crate) fn state(&self) -> State {
+        self.frames.borrow().state()
+    }
+
     /// Whether its thread is its own at this moment.
     pub(crate) fn is_pinned(&self) -> bool {
         self.pins.get() > 0 || affinity(&self.task.host) > 0 || self.for_life.borrow().is_some()

@@ -428,6 +428,10 @@ impl Host {
         &self.shared.scheduler
     }
 
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     /// Whether calls are still let in, for all objects of this host.
     pub fn gate(&self) -> &'static Gate {
         self.shared.gate

@@ -161,6 +161,11 @@ impl Task {
         self.clr_task.lock().clone()
     }
 
+    /// Ties the runtime's task to it. The answer is to be dropped without a lock: the runtime may call back.
+    pub(crate) fn tie(&self, task: ICLRTask) -> Option<ICLRTask> {
+        self.clr_task.lock().replace(task)
+    }
+
     pub(crate) fn take_clr_task(&self) -> Option<ICLRTask> {
         self.clr_task.lock().take()
     }
@@ -386,7 +391,7 @@ impl IHostTask for Face {
         if !self.0.is_caller() || self.0.has_ended() {
             return Err(Hresult::HOST_E_INVALIDOPERATION);
         }
-        let before = self.0.clr_task.lock().replace(task);
+        let before = self.0.tie(task);
         // Released without the lock: the runtime may call back.
         drop(before);
         Ok(())

@@ -526,6 +526,43 @@ fn an_abort_is_delivered_when_it_is_not_delayed() {
 }
 
 #[test]
+fn a_runtimes_task_is_used_again() {
+    at(2, TaskMode::Fiber, |bench| {
+        // SAFETY: the tasks have ended before this returns.
+        let borrowed: &'static Bench = unsafe { &*std::ptr::from_ref(bench) };
+        let clr_task = ClrTask::new(Hresult::S_OK);
+        let recycled = bench.run(move || {
+            let host = &borrowed.host;
+            let wrong = Err(Hresult::HOST_E_INVALIDOPERATION);
+            assert_eq!(host.recycle(false).map(drop), wrong, "it has none");
+            let me = me(borrowed);
+            assert_eq!(
+                com!(me, IHostTaskVtbl, SetCLRTask, clr_task.object().get()),
+                Hresult::S_OK
+            );
+            assert_eq!(
+                host.callback(|| host.recycle(true).map(drop)),
+                Ok(wrong),
+                "not at its base"
+            );
+            assert_eq!(com!(me, IHostTaskVtbl, Alert), Hresult::S_OK);
+            let recycled = host.recycle(true).expect("it can be used again");
+            let sleep = com!(borrowed.tasks, IHostTaskManagerVtbl, Sleep, 1, ALERTABLE);
+            assert_eq!(sleep, Hresult::S_OK, "the alert was for its former use");
+            recycled
+        });
+        assert_eq!(clr_task.calls(), ["Reset full"], "and no end");
+        bench.run(move || {
+            let host = &borrowed.host;
+            assert!(host.resume(recycled).is_ok());
+            assert!(host.current_task().expect("a task").clr_task().is_some());
+        });
+        assert_eq!(clr_task.calls(), ["Reset full", "SwitchIn", "ExitTask"]);
+        assert_eq!(clr_task.references(), 1);
+    });
+}
+
+#[test]
 fn which_calls_are_announced_is_a_setting() {
     for (hooks, answers) in [
         (Hooks::Always, [1, 1]),

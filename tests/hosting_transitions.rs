@@ -215,6 +215,39 @@ fn a_callback_without_an_announced_call_holds_the_task_too() {
     });
 }
 
+#[test]
+fn an_unwinding_ends_transitions_as_returns_do() {
+    common::expect_panics();
+    at_workers(|bench| {
+        let bench = borrowed(bench);
+        bench.run(move || {
+            let seen = std::cell::RefCell::new(Vec::new());
+            let see = common::OnDrop(|| seen.borrow_mut().push(transition(bench)));
+            let host = &bench.host;
+            let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                host.leave(1, || {
+                    let _outer = common::OnDrop(|| seen.borrow_mut().push(transition(bench)));
+                    host.callback(|| {
+                        let _middle = common::OnDrop(|| seen.borrow_mut().push(transition(bench)));
+                        host.leave(2, || panic!("expected: in unmanaged code"))
+                            .map(|()| ())
+                    })
+                })
+            }));
+            assert!(panicked.is_err());
+            drop(see);
+            let states = [(State::Managed, 2), (State::Native, 1), (State::Base, 0)];
+            assert_eq!(*seen.borrow(), states);
+        });
+        let closed = bench.host.leave(0, || unreachable!());
+        assert_eq!(
+            closed,
+            Err::<(), _>(Hresult::HOST_E_INVALIDOPERATION),
+            "a thread that is no task"
+        );
+    });
+}
+
 fn begin(bench: &Bench) -> Hresult {
     com!(bench.tasks, IHostTaskManagerVtbl, BeginThreadAffinity)
 }
