@@ -12,7 +12,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use fiberhost_scheduler::{heed_alerts, native, task_local, try_current};
+use fiberhost_scheduler::{ThreadAlerts, native, task_local, thread_alerts, try_current};
 
 use crate::com::host::IHostTask;
 use crate::com::{ComRef, Hresult};
@@ -58,6 +58,8 @@ pub(crate) struct Current {
     /// The runtime was told that it is switched out, or is being told.
     pub(crate) switched: Cell<bool>,
     ended: Cell<bool>,
+    /// Of an adopted thread, whose waits are to heed alerts.
+    alerts: RefCell<Option<ThreadAlerts>>,
 }
 
 /// Looks where it is kept. `None`: the task is so near its end that nothing is kept for it any more.
@@ -138,11 +140,12 @@ fn enter(host: &Arc<Shared>) -> Option<Rc<Current>> {
 /// The calling OS thread becomes a task. What it counted before stays counted.
 pub(crate) fn adopt(host: &Arc<Shared>) -> Option<Rc<Current>> {
     // First: what it keeps of the scheduler's is to go last.
-    let thread = fiberhost_scheduler::current();
-    heed_alerts();
+    let alerts = thread_alerts();
     let (record, object) = Task::new(host, Kind::Adopted, 0, true);
-    record.runs_as(thread);
-    become_current(record, object)
+    record.runs_as(alerts.thread().clone());
+    let current = become_current(record, object)?;
+    *current.alerts.borrow_mut() = Some(alerts);
+    Some(current)
 }
 
 /// The caller is this task from now on.
@@ -160,6 +163,7 @@ pub(crate) fn become_current(
         for_life: RefCell::new(None),
         switched: Cell::new(false),
         ended: Cell::new(false),
+        alerts: RefCell::new(None),
     });
     *here.current.borrow_mut() = Some(Rc::clone(&current));
     Some(current)

@@ -42,6 +42,7 @@
 //! | quantum | time after which a polite task yields | quantum | slice | | `SwitchToTask` |
 #![deny(unsafe_code)]
 
+mod alert;
 #[allow(unsafe_code, reason = "the one room for it: see there")]
 pub mod com;
 mod current;

@@ -5,9 +5,6 @@
 #![forbid(unsafe_code)]
 
 use std::rc::Rc;
-use std::time::Duration;
-
-use fiberhost_scheduler::{Heed, sleep_heeding};
 
 use crate::com::clr::ICLRTask;
 use crate::com::{Hresult, ThreadHandle};
@@ -95,7 +92,7 @@ impl Host {
         clr_task.reset(full)?;
         let taken = current.task().take_clr_task();
         drop(taken);
-        let _ = sleep_heeding(Some(Duration::ZERO), Heed::Alert);
+        current.task().alerts().take();
         Ok(Recycled(clr_task))
     }
 

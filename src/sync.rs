@@ -17,11 +17,12 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use fiberhost_scheduler::sync::{AutoResetEvent, ManualResetEvent, RawMutex, Semaphore};
-use fiberhost_scheduler::{Heed, Wake, current};
+use fiberhost_scheduler::{Heed, Wake};
 
+use crate::alert;
 use crate::com::host::{IHostAutoEvent, IHostCrst, IHostManualEvent, IHostSemaphore};
 use crate::com::{Hresult, INFINITE, Optional, WAIT_OPTION};
-use crate::switching::Switching;
+use crate::host::Shared;
 
 /// A time of the interface: none means for ever.
 pub(crate) fn limit(milliseconds: u32) -> Option<Duration> {
@@ -69,11 +70,11 @@ impl Breakable {
 ///
 /// The order decides who wins: a signal that is there counts before the alert, and once more after it.
 fn wait(
-    switching: &Switching,
+    host: &Shared,
     milliseconds: u32,
     heed: Heed,
     try_take: impl Fn() -> bool,
-    take: impl FnOnce(Option<Duration>, Heed) -> Wake,
+    take: impl Fn(Option<Duration>, Heed) -> Wake,
 ) -> Result<(), Hresult> {
     if try_take() {
         return Ok(());
@@ -81,12 +82,12 @@ fn wait(
     if milliseconds == 0 {
         return Err(Hresult::HOST_E_TIMEOUT);
     }
-    match switching.around(|| take(limit(milliseconds), heed)) {
+    match alert::wait(host, limit(milliseconds), heed, take) {
         Wake::Signalled => Ok(()),
         Wake::TimedOut => Err(Hresult::HOST_E_TIMEOUT),
         Wake::Alerted if try_take() => {
             // The alert was taken by this wait: it goes back.
-            current().alert();
+            alert::put_back(host);
             Ok(())
         }
         Wake::Alerted => Err(Hresult::HOST_E_INTERRUPTED),
@@ -108,15 +109,15 @@ fn heed_of_event(option: WAIT_OPTION) -> Heed {
 pub(crate) struct AutoEvent {
     event: AutoResetEvent,
     breakable: Breakable,
-    switching: Arc<Switching>,
+    host: Arc<Shared>,
 }
 
 impl AutoEvent {
-    pub(crate) fn new(switching: Arc<Switching>, breakable: Breakable) -> AutoEvent {
+    pub(crate) fn new(host: Arc<Shared>, breakable: Breakable) -> AutoEvent {
         AutoEvent {
             event: AutoResetEvent::new(false),
             breakable,
-            switching,
+            host,
         }
     }
 
@@ -134,13 +135,7 @@ impl IHostAutoEvent for AutoEvent {
     fn wait(&self, milliseconds: u32, option: WAIT_OPTION) -> Result<(), Hresult> {
         let heed = heed_of_event(option);
         let take = |limit, heed| self.event.wait_heeding(limit, heed);
-        wait(
-            &self.switching,
-            milliseconds,
-            heed,
-            || self.event.reset(),
-            take,
-        )
+        wait(&self.host, milliseconds, heed, || self.event.reset(), take)
     }
 
     fn set(&self) -> Result<(), Hresult> {
@@ -154,15 +149,15 @@ impl IHostAutoEvent for AutoEvent {
 pub(crate) struct ManualEvent {
     event: ManualResetEvent,
     breakable: Breakable,
-    switching: Arc<Switching>,
+    host: Arc<Shared>,
 }
 
 impl ManualEvent {
-    pub(crate) fn new(switching: Arc<Switching>, set: bool, breakable: Breakable) -> ManualEvent {
+    pub(crate) fn new(host: Arc<Shared>, set: bool, breakable: Breakable) -> ManualEvent {
         ManualEvent {
             event: ManualResetEvent::new(set),
             breakable,
-            switching,
+            host,
         }
     }
 
@@ -180,13 +175,7 @@ impl IHostManualEvent for ManualEvent {
     fn wait(&self, milliseconds: u32, option: WAIT_OPTION) -> Result<(), Hresult> {
         let heed = heed_of_event(option);
         let take = |limit, heed| self.event.wait_heeding(limit, heed);
-        wait(
-            &self.switching,
-            milliseconds,
-            heed,
-            || self.event.is_set(),
-            take,
-        )
+        wait(&self.host, milliseconds, heed, || self.event.is_set(), take)
     }
 
     fn reset(&self) -> Result<(), Hresult> {
@@ -205,19 +194,19 @@ impl IHostManualEvent for ManualEvent {
 pub(crate) struct HostSemaphore {
     permits: Semaphore,
     most: usize,
-    switching: Arc<Switching>,
+    host: Arc<Shared>,
 }
 
 impl HostSemaphore {
     /// `E_INVALIDARG` unless 0 ≤ initial ≤ most, most > 0, and both are numbers that `ReleaseSemaphore` can give.
-    pub(crate) fn new(switching: Arc<Switching>, initial: u32, most: u32) -> Result<Self, Hresult> {
+    pub(crate) fn new(host: Arc<Shared>, initial: u32, most: u32) -> Result<Self, Hresult> {
         if most == 0 || initial > most || i32::try_from(most).is_err() {
             return Err(Hresult::E_INVALIDARG);
         }
         Ok(HostSemaphore {
             permits: Semaphore::new(initial as usize),
             most: most as usize,
-            switching,
+            host,
         })
     }
 }
@@ -232,7 +221,7 @@ impl IHostSemaphore for HostSemaphore {
         };
         let take = |limit, heed| self.permits.wait_heeding(limit, heed);
         let waited = wait(
-            &self.switching,
+            &self.host,
             milliseconds,
             heed_alerts_alone(option),
             try_take,
@@ -289,20 +278,20 @@ struct Section {
     /// How often the owner has entered once more. Only the owner touches it.
     again: AtomicU64,
     spins: AtomicU32,
-    switching: Arc<Switching>,
+    host: Arc<Shared>,
 }
 
 /// More looks than this only cost time.
 const SPINS_MAX: u32 = 4000;
 
 impl Crst {
-    pub(crate) fn new(switching: Arc<Switching>, spins: u32) -> Crst {
+    pub(crate) fn new(host: Arc<Shared>, spins: u32) -> Crst {
         Crst {
             section: Arc::new(Section {
                 lock: RawMutex::new_fair(),
                 again: AtomicU64::new(0),
                 spins: AtomicU32::new(spins),
-                switching,
+                host,
             }),
         }
     }
@@ -346,7 +335,10 @@ impl IHostCrst for Crst {
     fn enter(&self, _option: WAIT_OPTION) -> Result<(), Hresult> {
         let section = &self.section;
         if !section.try_enter() && !section.spin() {
-            section.switching.around(|| section.lock.lock_through());
+            section
+                .host
+                .switching
+                .around(|| section.lock.lock_through());
         }
         Ok(())
     }
@@ -377,18 +369,14 @@ impl IHostCrst for Crst {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::switching::TaskMode;
-    use std::sync::Weak;
-
-    fn switching() -> Arc<Switching> {
-        Arc::new(Switching::new(Weak::new(), TaskMode::Fiber))
-    }
+    use crate::host::Host;
 
     #[test]
     fn a_section_is_not_freed_while_somebody_has_it() {
+        let host = Host::builder().build().expect("a host");
         let option = WAIT_OPTION::default();
         for entered in [false, true] {
-            let crst = Crst::new(switching(), 0);
+            let crst = Crst::new(Arc::clone(host.shared()), 0);
             let section = Arc::downgrade(&crst.section);
             if entered {
                 crst.enter(option).unwrap();
@@ -412,8 +400,10 @@ mod tests {
             assert_eq!(breakable.cookie(), Some(5));
         }
         assert_eq!(Breakable::No.cookie(), None);
-        let monitor = AutoEvent::new(switching(), Breakable::Monitor(7));
-        let readers = ManualEvent::new(switching(), true, Breakable::Readers(8));
+        let host = Host::builder().build().expect("a host");
+        let shared = || Arc::clone(host.shared());
+        let monitor = AutoEvent::new(shared(), Breakable::Monitor(7));
+        let readers = ManualEvent::new(shared(), true, Breakable::Readers(8));
         assert_eq!(monitor.breakable().cookie(), Some(7));
         assert_eq!(readers.breakable().cookie(), Some(8));
     }

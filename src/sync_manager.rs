@@ -26,19 +26,16 @@ impl SyncManager {
     }
 
     fn section(&self, spins: u32) -> ComRef<dyn IHostCrst> {
-        self.object(Arc::new(Crst::new(Arc::clone(&self.host.switching), spins)))
+        self.object(Arc::new(Crst::new(Arc::clone(&self.host), spins)))
     }
 
     fn auto_event(&self, breakable: Breakable) -> ComRef<dyn IHostAutoEvent> {
-        self.object(Arc::new(AutoEvent::new(
-            Arc::clone(&self.host.switching),
-            breakable,
-        )))
+        self.object(Arc::new(AutoEvent::new(Arc::clone(&self.host), breakable)))
     }
 
     fn manual_event(&self, set: bool, breakable: Breakable) -> ComRef<dyn IHostManualEvent> {
         self.object(Arc::new(ManualEvent::new(
-            Arc::clone(&self.host.switching),
+            Arc::clone(&self.host),
             set,
             breakable,
         )))
@@ -90,7 +87,7 @@ impl IHostSyncManager for SyncManager {
         initial: u32,
         most: u32,
     ) -> Result<ComRef<dyn IHostSemaphore>, Hresult> {
-        let semaphore = HostSemaphore::new(Arc::clone(&self.host.switching), initial, most)?;
+        let semaphore = HostSemaphore::new(Arc::clone(&self.host), initial, most)?;
         Ok(self.object(Arc::new(semaphore)))
     }
 }

@@ -21,6 +21,7 @@ use fiberhost_scheduler::sync::ManualResetEvent;
 use fiberhost_scheduler::{Heed, Priority, TaskRef, Wake};
 use parking_lot::Mutex;
 
+use crate::alert::{self, Alerts};
 use crate::com::clr::ICLRTask;
 use crate::com::host::IHostTask;
 use crate::com::{
@@ -70,6 +71,7 @@ pub(crate) struct Task {
     /// Its own reference to its object, between `Start` and the moment when it begins.
     begins_with: Mutex<Option<ComRef<dyn IHostTask>>>,
     ended: ManualResetEvent,
+    alerts: Alerts,
     clr_task: Mutex<Option<ICLRTask>>,
     priority: AtomicI32,
     locale: AtomicU32,
@@ -109,6 +111,7 @@ impl Task {
                 gate: ManualResetEvent::new(false),
                 begins_with: Mutex::new(None),
                 ended: ManualResetEvent::new(false),
+                alerts: Alerts::default(),
                 clr_task: Mutex::new(None),
                 priority: AtomicI32::new(THREAD_PRIORITY_NORMAL),
                 locale: AtomicU32::new(0),
@@ -140,6 +143,10 @@ impl Task {
         task.set_priority(urgency(self.priority.load(Ordering::Relaxed)));
         let first = self.scheduler.set(task).is_ok();
         debug_assert!(first, "a task is one task of the scheduler");
+    }
+
+    pub(crate) fn alerts(&self) -> &Alerts {
+        &self.alerts
     }
 
     pub(crate) fn scheduler_task(&self) -> Option<&TaskRef> {
@@ -341,9 +348,7 @@ impl IHostTask for Face {
 
     /// A latch: it stays until an alertable wait takes it.
     fn alert(&self) -> Result<(), Hresult> {
-        if let Some(task) = self.0.scheduler.get() {
-            task.alert();
-        }
+        self.0.alerts.raise(self.0.scheduler.get());
         Ok(())
     }
 
@@ -357,13 +362,14 @@ impl IHostTask for Face {
             return Err(Hresult::HOST_E_TIMEOUT);
         }
         let heed = heed_alerts_alone(option);
-        let wait = || ended.wait_heeding(limit(milliseconds), heed);
-        let result = match self.0.host.switching.around(wait) {
+        let host = &self.0.host;
+        let wait = |limit, heed| ended.wait_heeding(limit, heed);
+        let result = match alert::wait(host, limit(milliseconds), heed, wait) {
             Wake::Signalled => Ok(()),
             Wake::TimedOut => Err(Hresult::HOST_E_TIMEOUT),
             Wake::Alerted if ended.is_set() => {
                 // The end counts, and the alert goes back.
-                fiberhost_scheduler::current().alert();
+                alert::put_back(host);
                 Ok(())
             }
             Wake::Alerted => Err(Hresult::HOST_E_INTERRUPTED),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use fiberhost_scheduler::{Wake, native, sleep_heeding, yield_to_others};
 
+use crate::alert;
 use crate::com::clr::ICLRTaskManager;
 use crate::com::host::{IHostTask, IHostTaskManager};
 use crate::com::{ComRef, Hresult, WAIT_OPTION, Work, vouch};
@@ -129,8 +130,7 @@ impl IHostTaskManager for TaskManager {
             return Ok(());
         }
         let heed = heed_alerts_alone(option);
-        let sleep = || sleep_heeding(limit(milliseconds), heed);
-        match self.host.switching.around(sleep) {
+        match alert::wait(&self.host, limit(milliseconds), heed, sleep_heeding) {
             Wake::TimedOut => Ok(()),
             // A shutdown is an alert without a reason to one who can be alerted.
             Wake::Alerted | Wake::Aborted => Err(Hresult::HOST_E_INTERRUPTED),

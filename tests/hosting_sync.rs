@@ -377,6 +377,78 @@ fn an_alert_is_a_latch_that_an_alertable_wait_takes() {
     at_workers(|bench| everywhere(bench, alerts));
 }
 
+/// A task that owns its thread blocks it, and is alerted all the same.
+fn alerts_while_pinned(bench: &'static Bench) {
+    me(bench);
+    let manager = bench.tasks;
+    let call = |slot: fn(Object) -> Hresult| assert_eq!(slot(manager), Hresult::S_OK);
+    call(|manager| com!(manager, IHostTaskManagerVtbl, BeginThreadAffinity));
+    alerts(bench);
+    call(|manager| com!(manager, IHostTaskManagerVtbl, LeaveRuntime, 1));
+    alerts(bench);
+    call(|manager| com!(manager, IHostTaskManagerVtbl, EndThreadAffinity));
+    call(|manager| com!(manager, IHostTaskManagerVtbl, ReverseEnterRuntime));
+    alerts(bench);
+    call(|manager| com!(manager, IHostTaskManagerVtbl, ReverseLeaveRuntime));
+    call(|manager| com!(manager, IHostTaskManagerVtbl, EnterRuntime));
+    alerts(bench);
+}
+
+#[test]
+fn an_alert_reaches_a_task_that_owns_its_thread() {
+    at_workers(|bench| everywhere(bench, alerts_while_pinned));
+}
+
+/// Many alerts meet many waits, half of them on a thread of the task's own. Each alert is taken by a wait after it, whatever
+/// wakes before it were late.
+#[test]
+fn alerts_are_not_lost_between_waits_of_both_kinds() {
+    const ROUNDS: u32 = 400;
+    at_workers(|bench| {
+        // SAFETY: the task has ended before this returns.
+        let borrowed: &'static Bench = unsafe { &*std::ptr::from_ref(bench) };
+        let event = auto_event(bench);
+        let (round, taken) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        let waiter = {
+            let taken = Arc::clone(&taken);
+            bench.start(move || {
+                for wait in 0..ROUNDS {
+                    let pinned = wait % 2 == 0;
+                    let manager = borrowed.tasks;
+                    if pinned {
+                        assert_eq!(
+                            com!(manager, IHostTaskManagerVtbl, LeaveRuntime, 1),
+                            Hresult::S_OK
+                        );
+                    }
+                    let result = match wait % 3 {
+                        0 => wait_auto(event, INFINITE, ALERTABLE),
+                        1 => com!(manager, IHostTaskManagerVtbl, Sleep, INFINITE, ALERTABLE),
+                        _ => com!(me(borrowed), IHostTaskVtbl, Join, INFINITE, ALERTABLE),
+                    };
+                    assert_eq!(result, Hresult::HOST_E_INTERRUPTED);
+                    if pinned {
+                        assert_eq!(
+                            com!(manager, IHostTaskManagerVtbl, EnterRuntime),
+                            Hresult::S_OK
+                        );
+                    }
+                    taken.fetch_add(1, Ordering::SeqCst);
+                }
+            })
+        };
+        while round.fetch_add(1, Ordering::SeqCst) < ROUNDS {
+            let before = taken.load(Ordering::SeqCst);
+            assert_eq!(com!(waiter, IHostTaskVtbl, Alert), Hresult::S_OK);
+            eventually("the alert is taken", || {
+                taken.load(Ordering::SeqCst) > before
+            });
+        }
+        join(waiter);
+        event.release();
+    });
+}
+
 #[test]
 fn an_alert_ends_the_wait_that_is_on() {
     at_workers(|bench| {

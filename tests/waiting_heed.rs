@@ -10,8 +10,8 @@ use std::time::Duration;
 use common::{LONG, SHORT, at, at_workers, eventually, until_waits};
 use fiberhost::scheduler::sync::{AutoResetEvent, ManualResetEvent, RawMutex, Semaphore};
 use fiberhost::scheduler::{
-    Heed, Scheduler, TaskRef, WaitReason, Wake, current, heed_alerts, sleep_heeding, spawn,
-    yield_now, yield_to_others,
+    Heed, Scheduler, TaskRef, WaitReason, Wake, current, native, sleep_heeding, spawn,
+    thread_alerts, yield_now, yield_to_others,
 };
 
 /// One of each, none of which ends by itself, with its reason.
@@ -127,9 +127,13 @@ fn a_plain_thread_can_ask_to_be_alerted() {
         let thread = thread::spawn(move || {
             current().alert();
             let deaf = wait(TICK, Heed::Alert);
-            heed_alerts();
+            let alerts = thread_alerts();
             let remembered = wait(None, Heed::Alert);
-            tell.send(current()).expect("the test waits for it");
+            let inner = thread_alerts();
+            assert_eq!(*inner.thread(), current());
+            drop(inner);
+            tell.send(alerts.thread().clone())
+                .expect("the test waits for it");
             (
                 deaf,
                 remembered,
@@ -148,13 +152,43 @@ fn a_plain_thread_can_ask_to_be_alerted() {
     }
 }
 
+/// A task that owns its thread blocks it: whoever wants to alert it alerts the thread, for as long as it says so.
+#[test]
+fn the_thread_of_a_task_that_owns_it_can_be_alerted() {
+    at_workers(|scheduler| {
+        for (_, wait) in waits() {
+            let (tell, told) = channel::<TaskRef>();
+            let task = scheduler.spawn(move || {
+                let _own = native::own();
+                let deaf = wait(TICK, Heed::Alert);
+                let alerts = thread_alerts();
+                tell.send(alerts.thread().clone())
+                    .expect("the test waits for it");
+                let during = wait(None, Heed::Alert);
+                alerts.thread().alert();
+                let remembered = wait(None, Heed::Alert);
+                alerts.thread().alert();
+                drop(alerts);
+                (deaf, during, remembered, wait(TICK, Heed::Alert))
+            });
+            let thread = told.recv().expect("it has told");
+            thread::sleep(Duration::from_millis(1));
+            thread.alert();
+            let ended = task.join().expect("no panic");
+            assert_eq!(
+                ended,
+                (Wake::TimedOut, Wake::Alerted, Wake::Alerted, Wake::TimedOut)
+            );
+        }
+    });
+}
+
 /// The record of a thread goes to others when it ends: what it asked for does not go with it.
 #[test]
 fn a_new_thread_has_asked_for_nothing() {
     for _ in 0..50 {
         let asked = thread::spawn(|| {
-            heed_alerts();
-            current().id()
+            std::mem::forget(thread_alerts());
         });
         asked.join().expect("no panic");
         let other = thread::spawn(|| {

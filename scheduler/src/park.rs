@@ -3,13 +3,14 @@
 //! Room for unsafe code: the one door off a stack.
 
 use std::any::Any;
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use crate::current::{self, FAIR_EVERY, Thread};
 use crate::fiber::{self, YIELD};
 use crate::freeze;
-use crate::join::JoinError;
+use crate::join::{JoinError, TaskRef};
 use crate::primitive::{Instant, Ordering};
 use crate::scheduler::Core;
 use crate::suspend::{AT_ONCE, Arm, FOREVER, Listed, Wait};
@@ -303,7 +304,8 @@ where
     let me = current::plain();
     // In a model a plain thread stands in for a task without a stack: it settles, and can be interrupted, like one.
     // So can one that has asked for it.
-    let stands_in = cfg!(any(loom, shuttle)) || me.flags.load(Ordering::Relaxed) & flag::HEEDS != 0;
+    let stands_in =
+        cfg!(any(loom, shuttle)) || me.flags.load(Ordering::Relaxed) & flag::HEEDS_ALL != 0;
     let allow = if stands_in { allow } else { Interrupt::Never };
     me.set_reason(reason);
     let waited = match publish(me, allow) {
@@ -467,9 +469,50 @@ pub fn sleep_heeding(limit: Option<Duration>, heed: Heed) -> Wake {
     wait(WaitReason::Sleep, limit, heed.interrupt(), publish).wake
 }
 
-/// From now on alerts to the calling plain thread end its waits as they end a task's. For a thread that stands for a task.
-pub fn heed_alerts() {
-    current::plain().raise(flag::HEEDS);
+/// Until this is dropped the calling OS thread's own waits heed alerts; see [`thread_alerts`].
+#[derive(Debug)]
+#[must_use = "it ends when it is dropped"]
+pub struct ThreadAlerts {
+    thread: TaskRef,
+    /// It counts for the thread that made it.
+    not_send: PhantomData<*const ()>,
+}
+
+/// Makes the calling OS thread's own waits heed alerts, as a task's do: for a plain thread that stands for a task, and for a
+/// task that owns its thread ([`native::own`](crate::native::own)) and so blocks it when it waits.
+///
+/// A task must not keep it longer than it owns the thread. An alert that no wait has taken goes with the last of these.
+///
+/// # Panics
+/// At 65,535 of them on one thread.
+pub fn thread_alerts() -> ThreadAlerts {
+    let thread = current::plain();
+    let before = thread.flags.fetch_add(flag::HEEDS, Ordering::AcqRel);
+    assert!(
+        before & flag::HEEDS_ALL != flag::HEEDS_ALL,
+        "too many ThreadAlerts on one thread"
+    );
+    ThreadAlerts {
+        thread: TaskRef::keep(thread),
+        not_send: PhantomData,
+    }
+}
+
+impl ThreadAlerts {
+    /// By which others alert the thread.
+    pub fn thread(&self) -> &TaskRef {
+        &self.thread
+    }
+}
+
+impl Drop for ThreadAlerts {
+    fn drop(&mut self) {
+        let thread = self.thread.record();
+        let before = thread.flags.fetch_sub(flag::HEEDS, Ordering::AcqRel);
+        if before & flag::HEEDS_ALL == flag::HEEDS {
+            thread.lower(flag::ALERT);
+        }
+    }
 }
 
 const EMPTY: u32 = 0;

@@ -120,7 +120,8 @@ impl fmt::Display for WaitReason {
 ///
 /// Such a wait says how it ended, also to a task that was aborted: whoever called decides what becomes of that.
 ///
-/// While a task owns its thread ([`native::own`](crate::native::own)) its waits heed nothing.
+/// While a task owns its thread ([`native::own`](crate::native::own)) its waits heed nothing of this, but for alerts to the
+/// thread, if that was asked for ([`thread_alerts`](crate::thread_alerts)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Heed {
     /// Nothing at all. A task in such a wait survives a shutdown that does not bring what it waits for.

@@ -9,7 +9,15 @@ use fiberhost::com::{Guid, Hresult};
 
 use super::Object;
 
-/// A runtime's task. It lives as long as the process.
+/// The objects here live as long as the process: one of them may be released late.
+fn kept<T: Send + Sync>(object: Box<T>) -> &'static T {
+    static KEPT: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+    let object: &'static T = Box::leak(object);
+    KEPT.lock().unwrap().push(&raw const *object as usize);
+    object
+}
+
+/// A runtime's task.
 #[repr(C)]
 pub(crate) struct ClrTask {
     table: *const ICLRTaskVtbl,
@@ -19,6 +27,8 @@ pub(crate) struct ClrTask {
 }
 
 // SAFETY: the table is constant.
+unsafe impl Send for ClrTask {}
+// SAFETY: as above.
 unsafe impl Sync for ClrTask {}
 
 static TASK: ICLRTaskVtbl = ICLRTaskVtbl {
@@ -41,7 +51,7 @@ static TASK: ICLRTaskVtbl = ICLRTaskVtbl {
 impl ClrTask {
     /// One that answers like this when it is switched out.
     pub(crate) fn new(switch_out: Hresult) -> &'static ClrTask {
-        Box::leak(Box::new(ClrTask {
+        kept(Box::new(ClrTask {
             table: &raw const TASK,
             references: AtomicU32::new(1),
             switch_out,
@@ -161,6 +171,8 @@ pub(crate) struct Plain {
 }
 
 // SAFETY: the table is constant.
+unsafe impl Send for Plain {}
+// SAFETY: as above.
 unsafe impl Sync for Plain {}
 
 static PLAIN: IUnknownVtbl = IUnknownVtbl {
@@ -171,7 +183,7 @@ static PLAIN: IUnknownVtbl = IUnknownVtbl {
 
 impl Plain {
     pub(crate) fn new() -> &'static Plain {
-        Box::leak(Box::new(Plain {
+        kept(Box::new(Plain {
             table: &raw const PLAIN,
             references: AtomicU32::new(1),
         }))
@@ -249,13 +261,15 @@ static SLOTS: Slots = Slots {
 };
 
 // SAFETY: the table is constant.
+unsafe impl Send for Recorder {}
+// SAFETY: as above.
 unsafe impl Sync for Recorder {}
 
 impl Recorder {
     pub(crate) fn new(
         answer: impl Fn(usize, &[usize; WORDS]) -> Hresult + Send + Sync + 'static,
     ) -> &'static Recorder {
-        Box::leak(Box::new(Recorder {
+        kept(Box::new(Recorder {
             table: &raw const SLOTS,
             references: AtomicU32::new(1),
             answer: Box::new(answer),
