@@ -72,7 +72,7 @@ pub(crate) struct Shared {
     pub(crate) switching: Arc<Switching>,
     pub(crate) strangers: Strangers,
     pub(crate) hooks: Hooks,
-    pub(crate) stack_size: usize,
+    stack_size: usize,
     pub(crate) figures: Counts,
     runtime: Mutex<Runtime>,
 }
@@ -133,7 +133,23 @@ pub struct Figures {
     pub failed_switches: u64,
 }
 
+/// The most that `SetStackGuarantee` can promise.
+const STACK_RESERVE: u32 = 64 * 1024;
+
 impl Shared {
+    /// How large the stack of a task is that asked for so much (0: for nothing), and how much of that can be promised for the
+    /// time after an overflow. What was asked for is there besides; the default has it inside.
+    pub(crate) fn stack(&self, asked: u32) -> (usize, u32) {
+        if asked == 0 {
+            let reserve = u32::try_from(self.stack_size / 4).unwrap_or(STACK_RESERVE);
+            return (self.stack_size, reserve.min(STACK_RESERVE));
+        }
+        (
+            (asked as usize).saturating_add(STACK_RESERVE as usize),
+            STACK_RESERVE,
+        )
+    }
+
     /// Once: the runtime does not change.
     pub(crate) fn set_clr_task_manager(&self, manager: ICLRTaskManager) -> Result<(), Hresult> {
         // What is refused goes when the lock is gone: the runtime may call back.

@@ -25,8 +25,9 @@ use crate::alert::{self, Alerts};
 use crate::com::clr::ICLRTask;
 use crate::com::host::IHostTask;
 use crate::com::{
-    ComRef, Hresult, THREAD_PRIORITY_IDLE, THREAD_PRIORITY_NORMAL, THREAD_PRIORITY_TIME_CRITICAL,
-    WAIT_OPTION, WeakRef,
+    ComRef, Hresult, THREAD_PRIORITY_ABOVE_NORMAL, THREAD_PRIORITY_BELOW_NORMAL,
+    THREAD_PRIORITY_IDLE, THREAD_PRIORITY_NORMAL, THREAD_PRIORITY_TIME_CRITICAL, WAIT_OPTION,
+    WeakRef,
 };
 use crate::current;
 use crate::host::Shared;
@@ -138,9 +139,10 @@ impl Task {
         self.has_thread
     }
 
-    /// Says which task of the scheduler it is. Once.
+    /// Says which task of the scheduler it is, and takes over how urgent that is. Once.
     pub(crate) fn runs_as(&self, task: TaskRef) {
-        task.set_priority(urgency(self.priority.load(Ordering::Relaxed)));
+        self.priority
+            .store(number(task.priority()), Ordering::Relaxed);
         let first = self.scheduler.set(task).is_ok();
         debug_assert!(first, "a task is one task of the scheduler");
     }
@@ -296,6 +298,15 @@ fn urgency(priority: i32) -> Priority {
         ..THREAD_PRIORITY_NORMAL => Priority::Low,
         THREAD_PRIORITY_NORMAL => Priority::Normal,
         _ => Priority::High,
+    }
+}
+
+/// The other way round, for a task that was there before the runtime knew of it.
+fn number(priority: Priority) -> i32 {
+    match priority {
+        Priority::Low => THREAD_PRIORITY_BELOW_NORMAL,
+        Priority::Normal => THREAD_PRIORITY_NORMAL,
+        Priority::High => THREAD_PRIORITY_ABOVE_NORMAL,
     }
 }
 

@@ -16,9 +16,6 @@ use crate::sync::{heed_alerts_alone, limit};
 use crate::task::{Kind, Task};
 use crate::transition::{Edge, Frames, State};
 
-/// What each created task's stack has beyond what was asked for: the room that `SetStackGuarantee` can promise.
-const STACK_RESERVE: u32 = 64 * 1024;
-
 #[derive(Debug)]
 pub(crate) struct TaskManager {
     host: Arc<Shared>,
@@ -103,16 +100,13 @@ impl IHostTaskManager for TaskManager {
         let host = &self.host;
         let backing = host.switching.backing();
         let has_thread = backing == fiberhost_scheduler::Backing::Thread;
-        let (task, object) = Task::new(host, Kind::Created, STACK_RESERVE, has_thread);
-        let asked = match stack_size {
-            0 => host.stack_size,
-            size => size as usize,
-        };
+        let (stack_size, reserve) = host.stack(stack_size);
+        let (task, object) = Task::new(host, Kind::Created, reserve, has_thread);
         let builder = host
             .scheduler
             .task()
             .backing(backing)
-            .stack_size(asked.saturating_add(STACK_RESERVE as usize));
+            .stack_size(stack_size);
         let promise = work.promise();
         let beginning = Beginning {
             task: Arc::clone(&task),

@@ -119,12 +119,13 @@ impl Pool {
         let host = &self.host;
         let backing = host.switching.backing();
         let has_thread = backing == fiberhost_scheduler::Backing::Thread;
-        let (task, object) = Task::new(host, Kind::Worker, 0, has_thread);
+        let (stack_size, reserve) = host.stack(0);
+        let (task, object) = Task::new(host, Kind::Worker, reserve, has_thread);
         let builder = host
             .scheduler
             .task()
             .backing(backing)
-            .stack_size(host.stack_size);
+            .stack_size(stack_size);
         let beginning = Beginning {
             pool: Arc::clone(self),
             task: Arc::clone(&task),
