@@ -30,6 +30,7 @@ use crate::transition::State;
 /// A created task that asks for no stack size has this much.
 const STACK_SIZE: usize = 256 * 1024;
 const POOL_MOST: u32 = 512;
+const POOL_PATIENCE: Duration = Duration::from_secs(20);
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
 
 /// What becomes of an OS thread that is none of the scheduler's when the runtime asks which task it is.
@@ -226,6 +227,7 @@ pub struct Builder {
     mode: TaskMode,
     stack_size: Option<usize>,
     pool: Option<(u32, u32)>,
+    pool_patience: Option<Duration>,
     without_pool: bool,
     pool_manager: Option<Arc<dyn IHostThreadpoolManager>>,
     gc_manager: Option<Arc<dyn IHostGCManager>>,
@@ -283,6 +285,12 @@ impl Builder {
     /// has, and 512.
     pub fn pool_threads(mut self, least: u32, most: u32) -> Self {
         self.pool = Some((least, most));
+        self
+    }
+
+    /// How long a worker beyond the least waits for work before it ends. Default: 20 s.
+    pub fn pool_patience(mut self, patience: Duration) -> Self {
+        self.pool_patience = Some(patience);
         self
     }
 
@@ -345,7 +353,8 @@ impl Builder {
         });
         let workers = u32::try_from(shared.scheduler.workers()).unwrap_or(POOL_MOST);
         let (least, most) = self.pool.unwrap_or((workers, POOL_MOST.max(workers)));
-        let pool = Pool::new(Arc::clone(&shared), least, most);
+        let patience = self.pool_patience.unwrap_or(POOL_PATIENCE);
+        let pool = Pool::new(Arc::clone(&shared), least, most, patience);
         let gc = Gc::new();
         let policy_log = PolicyLog::new();
 

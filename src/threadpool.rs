@@ -23,11 +23,10 @@ use crate::current;
 use crate::host::Shared;
 use crate::task::{Kind, Task};
 
-/// How long a worker beyond the least waits for work before it ends.
-const IDLE: Duration = Duration::from_secs(20);
-
 pub(crate) struct Pool {
     host: Arc<Shared>,
+    /// How long a worker beyond the least waits for work before it ends.
+    patience: Duration,
     state: Mutex<State>,
     /// One for each idle worker that is to look again.
     calls: Semaphore,
@@ -57,9 +56,10 @@ impl fmt::Debug for Pool {
 }
 
 impl Pool {
-    pub(crate) fn new(host: Arc<Shared>, least: u32, most: u32) -> Arc<Pool> {
+    pub(crate) fn new(host: Arc<Shared>, least: u32, most: u32, patience: Duration) -> Arc<Pool> {
         Arc::new(Pool {
             host,
+            patience,
             state: Mutex::new(State {
                 queue: VecDeque::new(),
                 next: 0,
@@ -152,7 +152,7 @@ impl Pool {
                 return None;
             }
             state.idle += 1;
-            let limit = (state.workers > state.least).then_some(IDLE);
+            let limit = (state.workers > state.least).then_some(self.patience);
             drop(state);
             let wait = || self.calls.wait_heeding(limit, Heed::Cancel);
             let wake = self.host.switching.around(wait);

@@ -410,6 +410,37 @@ fn work_is_refused_if_there_is_nobody_to_run_it() {
     });
 }
 
+/// Work comes just when workers give up waiting for it.
+#[test]
+fn work_that_meets_a_worker_on_its_way_out_runs() {
+    const ROUNDS: u32 = 400;
+    for least in [0, 1] {
+        let builder = builder(2)
+            .tasks(TaskMode::Fiber)
+            .pool_threads(least, 4)
+            .pool_patience(Duration::from_micros(200));
+        with(builder, |bench| {
+            let ran = Arc::new(AtomicU32::new(0));
+            for round in 0..ROUNDS {
+                for _ in 0..1 + round % 3 {
+                    let ran = Arc::clone(&ran);
+                    let queued = queue(bench, 0, move || {
+                        ran.fetch_add(1, Ordering::SeqCst);
+                    });
+                    assert_eq!(queued, Hresult::S_OK);
+                }
+                let all = (0..=round).map(|round| 1 + round % 3).sum();
+                eventually("all of it ran, once", || ran.load(Ordering::SeqCst) == all);
+                thread::sleep(Duration::from_micros(u64::from(round * 37 % 500)));
+            }
+            eventually("only the least are left", || {
+                bench.host.scheduler().stats().live() == u64::from(least)
+            });
+            assert_eq!(number(bench, "available"), 4);
+        });
+    }
+}
+
 /// The runtime attaches itself to a worker once, and is told of its end once.
 #[test]
 fn a_worker_is_one_task_for_many_pieces() {

@@ -81,6 +81,38 @@ fn a_task_that_is_released_unstarted_never_runs() {
     });
 }
 
+/// Whoever starts, joins and releases at the same time as the task ends: everything goes, once.
+#[test]
+fn starts_joins_and_releases_meet_the_end() {
+    at_workers(|bench| {
+        let (count, ran) = counted();
+        for _ in 0..200 {
+            let count = Arc::clone(&count);
+            let task = bench.create(move || count_one(&count));
+            for _ in 0..2 {
+                com!(task, IUnknownVtbl, AddRef);
+            }
+            let starter = thread::spawn(move || {
+                let first = start(task);
+                task.release();
+                first
+            });
+            let joiner = bench.start(move || {
+                assert_eq!(join_for(task, INFINITE, 0), Hresult::S_OK);
+                task.release();
+            });
+            let second = start(task);
+            let first = starter.join().expect("no panic");
+            let mut answers = [first, second];
+            answers.sort_by_key(|answer| answer.bits());
+            assert_eq!(answers, [Hresult::S_OK, Hresult::HOST_E_INVALIDOPERATION]);
+            join(task);
+            join(joiner);
+        }
+        assert_eq!(ran.load(Ordering::SeqCst), 200);
+    });
+}
+
 #[test]
 fn a_task_goes_on_when_everybody_has_released_it() {
     at_workers(|bench| {
