@@ -117,13 +117,12 @@ impl<T: 'static> LocalKey<T> {
     }
 
     fn find(&'static self, key: usize) -> Result<Option<*const T>, AccessError> {
-        with_locals(|locals| {
-            if locals.dropped.contains(&key) {
-                return Err(AccessError(()));
-            }
-            Ok(locals.find(key).map(|value| {
-                std::ptr::from_ref(value.downcast_ref::<T>().expect("a key has one type"))
-            }))
+        with_locals(|locals| match locals.find(key) {
+            Some(value) => Ok(Some(std::ptr::from_ref(
+                value.downcast_ref::<T>().expect("a key has one type"),
+            ))),
+            None if locals.dropped.contains(&key) => Err(AccessError(())),
+            None => Ok(None),
         })
         .unwrap_or(Err(AccessError(())))
     }
