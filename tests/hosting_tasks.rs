@@ -15,7 +15,7 @@ use fiberhost::com::{Hresult, INFINITE};
 use fiberhost::scheduler::{Priority, yield_now};
 use fiberhost::{Abort, Hooks, Kind, Strangers, TaskMode};
 use hosting::fake::ClrTask;
-use hosting::{Bench, Object, at, at_workers, builder, everywhere, given, join, with};
+use hosting::{Bench, Object, at, at_workers, builder, everywhere, given, join, routine, with};
 
 const ALERTABLE: u32 = 2;
 const ABOVE: i32 = 1;
@@ -425,6 +425,72 @@ fn a_task_of_the_scheduler_and_a_thread_end_as_tasks_of_the_runtime_too() {
 }
 
 /// A task that was there before the runtime knew of it is as urgent as before.
+/// Whatever the task is: while its runtime ends it, it is the current task still, and can wait.
+#[test]
+fn a_task_is_there_until_the_runtime_has_ended_it() {
+    at_workers(|bench| {
+        // SAFETY: tasks and threads have ended before this returns.
+        let borrowed: &'static Bench = unsafe { &*std::ptr::from_ref(bench) };
+        let attach = move || {
+            let clr_task = ClrTask::new(Hresult::S_OK);
+            let mine = given(|out| com!(borrowed.tasks, IHostTaskManagerVtbl, GetCurrentTask, out));
+            clr_task.at_exit(move || {
+                assert_eq!(me(borrowed), mine, "the same task");
+                let task = borrowed.host.current_task().expect("a task");
+                assert_eq!(task.transition(), (fiberhost::State::Base, 0));
+                assert!(!task.has_ended());
+                assert_eq!(
+                    com!(borrowed.tasks, IHostTaskManagerVtbl, Sleep, 1, 0),
+                    Hresult::S_OK
+                );
+                for slot in [
+                    com!(borrowed.tasks, IHostTaskManagerVtbl, BeginThreadAffinity),
+                    com!(borrowed.tasks, IHostTaskManagerVtbl, EndThreadAffinity),
+                    com!(borrowed.tasks, IHostTaskManagerVtbl, LeaveRuntime, 1),
+                    com!(borrowed.tasks, IHostTaskManagerVtbl, EnterRuntime),
+                ] {
+                    assert_eq!(slot, Hresult::S_OK);
+                }
+            });
+            assert_eq!(
+                com!(mine, IHostTaskVtbl, SetCLRTask, clr_task.object().get()),
+                Hresult::S_OK
+            );
+            (mine, clr_task)
+        };
+        let (tell, told) = channel();
+        let queued = tell.clone();
+        let (function, context) = routine(move || queued.send(attach()).expect("the test waits"));
+        let work = com!(
+            bench.pool,
+            IHostThreadpoolManagerVtbl,
+            QueueUserWorkItem,
+            Some(function),
+            context,
+            0
+        );
+        assert_eq!(work, Hresult::S_OK);
+        let created = tell.clone();
+        let task = bench.start(move || created.send(attach()).expect("the test waits"));
+        let entered = bench
+            .host
+            .scheduler()
+            .spawn(attach)
+            .join()
+            .expect("no panic");
+        let adopted = thread::spawn(attach).join().expect("no panic");
+        join(task);
+        let others = [told.recv().expect("one"), told.recv().expect("the other")];
+        bench.host.shutdown(LONG).expect("the worker ends");
+        for (task, clr_task) in [entered, adopted].into_iter().chain(others) {
+            eventually("it has ended", || clr_task.references() == 1);
+            let calls: Vec<_> = clr_task.calls();
+            assert_eq!(calls.iter().filter(|call| **call == "ExitTask").count(), 1);
+            task.release();
+        }
+    });
+}
+
 #[test]
 fn an_entered_task_keeps_its_priority() {
     at(1, TaskMode::Fiber, |bench| {

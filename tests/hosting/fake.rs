@@ -1,8 +1,8 @@
 //! Objects of a runtime that note how they are called.
 
 use std::ffi::c_void;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 use fiberhost::com::table::{COR_GC_THREAD_STATS, ICLRTaskVtbl, IID_ICLRTask, IUnknownVtbl};
 use fiberhost::com::{Guid, Hresult};
@@ -23,6 +23,7 @@ pub(crate) struct ClrTask {
     table: *const ICLRTaskVtbl,
     references: AtomicU32,
     switch_out: Hresult,
+    at_exit: OnceLock<Box<dyn Fn() + Send + Sync>>,
     calls: Mutex<Vec<&'static str>>,
 }
 
@@ -55,8 +56,14 @@ impl ClrTask {
             table: &raw const TASK,
             references: AtomicU32::new(1),
             switch_out,
+            at_exit: OnceLock::new(),
             calls: Mutex::default(),
         }))
+    }
+
+    /// What it does when it is told to end.
+    pub(crate) fn at_exit(&self, work: impl Fn() + Send + Sync + 'static) {
+        assert!(self.at_exit.set(Box::new(work)).is_ok(), "once");
     }
 
     pub(crate) fn object(&'static self) -> Object {
@@ -130,6 +137,9 @@ unsafe extern "system" fn reset(this: *mut c_void, full: i32) -> Hresult {
 }
 
 unsafe extern "system" fn exit_task(this: *mut c_void) -> Hresult {
+    if let Some(work) = task(this).at_exit.get() {
+        work();
+    }
     ClrTask::note(this, "ExitTask")
 }
 
