@@ -25,6 +25,9 @@
 //! 4. The other arguments, from left to right: `E_POINTER` for a null pointer (`E_INVALIDARG` for a null identifier),
 //!    `E_INVALIDARG` for a misaligned one, for an unknown flag and for a number that the enumeration does not have.
 //! 5. What the method itself finds.
+//!
+//! A method that panics has failed: `E_FAIL`, and the gate shuts for good. One that is unwound because its task is told to end
+//! answers `HOST_E_ABANDONED`.
 
 mod argument;
 pub mod clr;

@@ -139,7 +139,6 @@ fn enter(host: &Arc<Shared>) -> Option<Rc<Current>> {
 
 /// The calling OS thread becomes a task. What it counted before stays counted.
 pub(crate) fn adopt(host: &Arc<Shared>) -> Option<Rc<Current>> {
-    // First: what it keeps of the scheduler's is to go last.
     let alerts = thread_alerts();
     let (record, object) = Task::new(host, Kind::Adopted, 0, true);
     record.runs_as(alerts.thread().clone());

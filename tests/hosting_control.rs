@@ -646,6 +646,46 @@ fn a_panic_does_not_cross_the_boundary_and_the_latch_falls() {
     assert!(bench.host.gate().has_failed(), "for good");
 }
 
+/// An embedder's manager that waits for ever.
+struct Forever;
+
+impl IHostGCManager for Forever {
+    fn thread_is_blocking_for_suspension(&self) -> Result<(), Hresult> {
+        fiberhost::scheduler::park();
+        unreachable!("nobody unparks it");
+    }
+
+    fn suspension_starting(&self) -> Result<(), Hresult> {
+        Ok(())
+    }
+
+    fn suspension_ending(&self, _: u32) -> Result<(), Hresult> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_embedders_wait_that_a_shutdown_ends_is_no_failure() {
+    let _watchdog = common::Watchdog::new("a shutdown".into());
+    let builder = builder(1)
+        .tasks(TaskMode::Fiber)
+        .gc_manager(Arc::new(Forever));
+    let bench = Bench::new(builder);
+    let (tell, told) = channel();
+    let gc = bench.gc;
+    let task = bench.start(move || {
+        tell.send(None).expect("the test waits for it");
+        let answer = com!(gc, IHostGCManagerVtbl, ThreadIsBlockingForSuspension);
+        tell.send(Some(answer)).expect("the test waits for it");
+    });
+    assert_eq!(told.recv(), Ok(None));
+    thread::sleep(SHORT);
+    bench.host.shutdown(LONG).expect("it ends");
+    assert_eq!(told.recv(), Ok(Some(Hresult::HOST_E_ABANDONED)));
+    assert!(!bench.host.gate().has_failed());
+    task.release();
+}
+
 /// A pool that runs everything at once, where it is queued.
 struct AtOnce;
 

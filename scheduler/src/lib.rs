@@ -158,8 +158,8 @@ pub use join::{JoinError, JoinHandle, TaskRef, current, current_worker, try_curr
 pub use join_set::JoinSet;
 pub use local::{AccessError, LocalKey};
 pub use park::{
-    Elapsed, ThreadAlerts, check_quantum, park, park_for, sleep, sleep_heeding, thread_alerts,
-    timeout, yield_now, yield_to_others,
+    Elapsed, ThreadAlerts, check_quantum, is_interruption, park, park_for, sleep, sleep_heeding,
+    thread_alerts, timeout, yield_now, yield_to_others,
 };
 pub use scheduler::{Scheduler, ShutdownError, SpawnError};
 pub use scope::{Scope, ScopedJoinHandle, run, scope, spawn};

@@ -256,6 +256,14 @@ pub(crate) fn is_abort(panic: &(dyn Any + Send)) -> bool {
     panic.is::<Aborted>()
 }
 
+/// Whether what [`catch_unwind`] has caught is no panic, but the unwinding of a task that was
+/// [aborted](crate::TaskRef::abort) or whose [`timeout`] has passed.
+///
+/// For code at a boundary that nothing may unwind across. The task is unwound again at its next wait.
+pub fn is_interruption(caught: &(dyn Any + Send)) -> bool {
+    caught.is::<Aborted>() || caught.is::<Elapsing>()
+}
+
 /// What a task's closure ended by when it did not return.
 pub(crate) fn ended_by(panic: Box<dyn Any + Send>) -> JoinError {
     if panic.is::<Aborted>() {

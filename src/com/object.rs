@@ -10,7 +10,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 
-use fiberhost_scheduler::native;
+use fiberhost_scheduler::{is_interruption, native};
 
 use super::gate::Gate;
 use super::guid::Guid;
@@ -258,14 +258,19 @@ unsafe fn release<I: HostInterface + ?Sized>(object: *const Object<I>) -> u32 {
     u32::try_from(left).unwrap_or(u32::MAX)
 }
 
+/// What is answered for a method that did not return. A task that was told to end is no failure of the host's.
 #[cold]
 fn failed(gate: &Gate, manner: Manner, panic: Box<dyn Any + Send>) -> Hresult {
+    let interrupted = is_interruption(&*panic);
     // Its destructor may panic in turn.
     let _ = catch_unwind(AssertUnwindSafe(move || drop(panic)));
-    gate.fail();
+    if !interrupted {
+        gate.fail();
+    }
     match manner {
-        Manner::Usual => Hresult::E_FAIL,
         Manner::Always => Hresult::S_OK,
+        Manner::Usual if interrupted => Hresult::HOST_E_ABANDONED,
+        Manner::Usual => Hresult::E_FAIL,
     }
 }
 
