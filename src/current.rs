@@ -11,6 +11,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use fiberhost_scheduler::{ThreadAlerts, native, task_local, thread_alerts, try_current};
 
@@ -58,6 +59,8 @@ pub(crate) struct Current {
     /// The runtime was told that it is switched out, or is being told.
     pub(crate) switched: Cell<bool>,
     ended: Cell<bool>,
+    /// The unmanaged function that was called last and has neither returned nor called back, if that is of interest.
+    away: Cell<Option<(usize, Instant)>>,
     /// Of an adopted thread, whose waits are to heed alerts.
     alerts: RefCell<Option<ThreadAlerts>>,
 }
@@ -162,6 +165,7 @@ pub(crate) fn become_current(
         for_life: RefCell::new(None),
         switched: Cell::new(false),
         ended: Cell::new(false),
+        away: Cell::new(None),
         alerts: RefCell::new(None),
     });
     *here.current.borrow_mut() = Some(Rc::clone(&current));
@@ -320,11 +324,19 @@ impl Current {
 /// The edges, as far as the scheduler knows of unmanaged code: the thread stays with the task, nobody else runs on it, and a
 /// wait blocks it. The slot is not given away yet, so unmanaged code that blocks holds it.
 impl Edges for Current {
-    fn leave(&self, _target: usize) {
+    fn leave(&self, target: usize) {
         self.raise_pin();
+        if self.task.host.learned.is_some() {
+            self.away.set(Some((target, Instant::now())));
+        }
     }
 
     fn enter(&self, _target: usize) {
+        if let Some(learned) = &self.task.host.learned
+            && let Some((target, since)) = self.away.take()
+        {
+            learned.note_return(target, since.elapsed());
+        }
         self.lower_pin();
     }
 
@@ -332,6 +344,10 @@ impl Edges for Current {
         // Below a frame that was announced the thread is held already.
         if from != State::Native {
             self.raise_pin();
+        } else if let Some(learned) = &self.task.host.learned
+            && let Some((target, _)) = self.away.take()
+        {
+            learned.note_callback(target);
         }
     }
 

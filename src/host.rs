@@ -19,6 +19,7 @@ use crate::com::host::{
 use crate::com::{ComRef, Gate, Guid, HostInterface, Hresult, Manager, Origin};
 use crate::current;
 use crate::gc::{Gc, GcFigures};
+use crate::hooks::{Hooks, Learned};
 use crate::policy::{PolicyEvent, PolicyLog};
 use crate::switching::{Switching, TaskMode};
 use crate::sync_manager::SyncManager;
@@ -43,28 +44,6 @@ pub enum Strangers {
     Deny,
 }
 
-/// Which calls of unmanaged functions a runtime has to announce.
-#[derive(Clone, Default)]
-pub enum Hooks {
-    /// All.
-    #[default]
-    Always,
-    /// None: for unmanaged code that neither blocks, nor takes locks, nor calls back.
-    Never,
-    /// Those for whose address this says so. It must be quick, and say the same each time.
-    Ask(Arc<dyn Fn(usize) -> bool + Send + Sync>),
-}
-
-impl fmt::Debug for Hooks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Hooks::Always => "Always",
-            Hooks::Never => "Never",
-            Hooks::Ask(_) => "Ask",
-        })
-    }
-}
-
 /// What all parts of a host have in common. It refers to no object, so that nothing refers to itself.
 pub(crate) struct Shared {
     pub(crate) id: u64,
@@ -73,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) switching: Arc<Switching>,
     pub(crate) strangers: Strangers,
     pub(crate) hooks: Hooks,
+    /// If it is by what was learned that hooks are asked for.
+    pub(crate) learned: Option<Learned>,
     stack_size: usize,
     pub(crate) figures: Counts,
     runtime: Mutex<Runtime>,
@@ -346,6 +327,10 @@ impl Builder {
             scheduler,
             switching: Arc::new(Switching::new(host.clone(), self.mode)),
             strangers: self.strangers,
+            learned: match &self.hooks {
+                Hooks::Learned(learning) => Some(Learned::new(*learning)),
+                Hooks::Always | Hooks::Never | Hooks::Ask(_) => None,
+            },
             hooks: self.hooks,
             stack_size: self.stack_size.unwrap_or(STACK_SIZE),
             figures: Counts::default(),

@@ -47,6 +47,7 @@ mod alert;
 pub mod com;
 mod current;
 mod gc;
+mod hooks;
 mod host;
 pub mod policy;
 mod runtime;
@@ -60,7 +61,8 @@ mod transition;
 
 pub use fiberhost_scheduler as scheduler;
 pub use gc::GcFigures;
-pub use host::{Builder, Figures, Hooks, Host, HostTask, Strangers};
+pub use hooks::{Hooks, Learning};
+pub use host::{Builder, Figures, Host, HostTask, Strangers};
 pub use runtime::Recycled;
 pub use switching::TaskMode;
 pub use task::{Abort, Kind};

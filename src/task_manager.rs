@@ -11,7 +11,8 @@ use crate::com::clr::ICLRTaskManager;
 use crate::com::host::{IHostTask, IHostTaskManager};
 use crate::com::{ComRef, Hresult, WAIT_OPTION, Work, vouch};
 use crate::current::{self, Current};
-use crate::host::{Hooks, Shared, Strangers};
+use crate::hooks::Hooks;
+use crate::host::{Shared, Strangers};
 use crate::sync::{heed_alerts_alone, limit};
 use crate::task::{Kind, Task};
 use crate::transition::{Edge, Frames, State};
@@ -156,6 +157,10 @@ impl IHostTaskManager for TaskManager {
         Ok(match &self.host.hooks {
             Hooks::Always => true,
             Hooks::Never => false,
+            Hooks::Learned(_) => {
+                let learned = self.host.learned.as_ref();
+                learned.is_none_or(|learned| learned.needs_hook(target))
+            }
             Hooks::Ask(ask) => {
                 let _stay = native::stay();
                 ask(target)

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use common::os_thread;
 use fiberhost::com::Hresult;
 use fiberhost::scheduler::yield_now;
-use fiberhost::{DEPTH_MAX, State, TaskMode};
-use hosting::{Bench, Object, at, at_workers, given};
+use fiberhost::{DEPTH_MAX, Hooks, Learning, State, TaskMode};
+use hosting::{Bench, Object, at, at_workers, builder, given, with};
 
 #[derive(Clone, Copy, Debug)]
 enum Hook {
@@ -244,6 +244,53 @@ fn an_unwinding_ends_transitions_as_returns_do() {
             Err::<(), _>(Hresult::HOST_E_INVALIDOPERATION),
             "a thread that is no task"
         );
+    });
+}
+
+/// What a runtime announces is learned from: a quick function is trusted, one that calls back is not.
+#[test]
+fn announced_calls_are_learned_from() {
+    let learning = Learning {
+        slow: std::time::Duration::from_secs(5),
+        quick_calls: 10,
+        slow_calls: 1,
+        check_every: 1000,
+    };
+    let builder = builder(1)
+        .tasks(TaskMode::Fiber)
+        .hooks(Hooks::Learned(learning));
+    with(builder, |bench| {
+        let bench = borrowed(bench);
+        let needs = move |target: usize| {
+            let mut needs = -1;
+            let answer = com!(
+                bench.tasks,
+                IHostTaskManagerVtbl,
+                CallNeedsHostHook,
+                target,
+                &raw mut needs
+            );
+            assert_eq!(answer, Hresult::S_OK);
+            needs
+        };
+        bench.run(move || {
+            let host = &bench.host;
+            let (quick, calls_back) = (0x1000, 0x2000);
+            // Twice each time.
+            for call in 0..5 {
+                assert_eq!((needs(quick), needs(calls_back)), (1, 1), "{call}");
+                host.leave(quick, || ()).expect("a task");
+                // The function that is called from inside is a quick one too.
+                host.leave(calls_back, || host.callback(|| host.leave(quick, || ())))
+                    .expect("a task")
+                    .expect("a callback")
+                    .expect("a call");
+            }
+            // The first look at a trusted one is announced.
+            assert_eq!([needs(quick), needs(quick), needs(quick)], [1, 0, 0]);
+            assert_eq!(needs(calls_back), 1);
+        });
+        assert_eq!(needs(0x1000), 0, "for all tasks");
     });
 }
 
