@@ -28,9 +28,11 @@ mod versus {
     // What their programs have in common.
     pub(crate) mod cpus;
     pub(crate) mod deep;
+    pub(crate) mod echo;
     pub(crate) mod hold;
     pub(crate) mod idle;
     pub(crate) mod lap;
+    pub(crate) mod parked;
     pub(crate) mod procfs;
     pub(crate) mod random;
     pub(crate) mod ring;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fiberhost::scheduler::native::{self, Target};
 use fiberhost::scheduler::sync::AutoResetEvent;
 use fiberhost::scheduler::{Scheduler, spawn, yield_now};
 
@@ -13,7 +14,14 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     // As an example without arguments it shows each case once.
     if arguments.is_empty() {
-        for case in ["yield", "yield_deep", "pingpong", "spawn_join", "fanout"] {
+        for case in [
+            "yield",
+            "yield_deep",
+            "pingpong",
+            "spawn_join",
+            "fanout",
+            "leave_enter",
+        ] {
             run(case, 1000).expect("a known case");
             println!("{case}: 1000 operations");
         }
@@ -41,11 +49,13 @@ fn run(case: &str, count: u64) -> Option<()> {
         "pingpong" => pingpong,
         "spawn_join" => spawn_join,
         "fanout" => fanout,
+        "leave_enter" => leave_enter,
         _ => return None,
     };
     let scheduler = Scheduler::builder()
         .workers(1)
         .quantum(Duration::from_secs(3600))
+        .handover_after(Duration::from_secs(3600))
         .idle_spin(Duration::ZERO)
         .build()
         .expect("one thread");
@@ -107,6 +117,13 @@ fn pingpong(count: u64) {
         pong.wait();
     }
     partner.join().expect("it only answers");
+}
+
+fn leave_enter(count: u64) {
+    static NOTHING: Target = Target::new("nothing");
+    for _ in 0..count {
+        native::section(&NOTHING, || std::hint::black_box(()));
+    }
 }
 
 fn spawn_join(count: u64) {

@@ -8,9 +8,14 @@ fn main() {
     let var = |name: &str| env::var(name).unwrap_or_default();
     let written = var("CARGO_CFG_TARGET_ARCH") == "x86_64" && var("CARGO_CFG_TARGET_OS") == "linux";
     let chosen_other = var("CARGO_CFG_FIBERHOST_SWITCH") == "corosensei";
-    let checker = ["CARGO_CFG_LOOM", "CARGO_CFG_SHUTTLE", "CARGO_FEATURE_ASAN"]
-        .iter()
-        .any(|name| env::var_os(name).is_some());
+    let checker = [
+        "CARGO_CFG_LOOM",
+        "CARGO_CFG_SHUTTLE",
+        "CARGO_FEATURE_ASAN",
+        "CARGO_FEATURE_TSAN",
+    ]
+    .iter()
+    .any(|name| env::var_os(name).is_some());
     if written && !chosen_other && !checker {
         println!("cargo::rustc-cfg=fiberhost_jump");
     }

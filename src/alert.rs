@@ -3,9 +3,9 @@
 //! The latch is the host's own. An alert of the scheduler only wakes: it may come too late for the wait that it was meant for
 //! and meet another one, which then looks at the latch, finds nothing, and waits for what is left of its time.
 //!
-//! A task that owns its thread blocks it when it waits, so it is the thread that has to be woken. Who waits says which one
-//! before it looks at the latch for the last time; who alerts sets the latch before it looks whom to wake. Both do so under
-//! one lock: so either the latch is seen, or the thread is.
+//! In unmanaged code (state native) a wait blocks the thread, so it is the thread that has to be woken. Who waits says which
+//! one before it looks at the latch for the last time; who alerts sets the latch before it looks whom to wake. Both do so
+//! under one lock: so either the latch is seen, or the thread is.
 #![forbid(unsafe_code)]
 
 use std::time::{Duration, Instant};
@@ -16,17 +16,18 @@ use parking_lot::Mutex;
 use crate::current;
 use crate::host::Shared;
 use crate::task::Kind;
+use crate::transition::State;
 
 /// The latch of one task.
 #[derive(Debug, Default)]
 pub(crate) struct Alerts {
-    state: Mutex<State>,
+    state: Mutex<Latch>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    latch: bool,
-    /// The thread that the task blocks in an alertable wait.
+struct Latch {
+    set: bool,
+    /// The thread that the task blocks in an alertable wait in unmanaged code.
     thread: Option<TaskRef>,
 }
 
@@ -35,7 +36,7 @@ impl Alerts {
     pub(crate) fn raise(&self, task: Option<&TaskRef>) {
         let thread = {
             let mut state = self.state.lock();
-            state.latch = true;
+            state.set = true;
             state.thread.clone()
         };
         for who in [task, thread.as_ref()].into_iter().flatten() {
@@ -45,18 +46,18 @@ impl Alerts {
 
     /// Takes the latch, if it is set.
     pub(crate) fn take(&self) -> bool {
-        std::mem::take(&mut self.state.lock().latch)
+        std::mem::take(&mut self.state.lock().set)
     }
 
     /// The wait that took it has ended by a signal after all.
     pub(crate) fn put_back(&self) {
-        self.state.lock().latch = true;
+        self.state.lock().set = true;
     }
 
     /// Takes the latch, or says whom to wake from now on.
     fn take_or_block(&self, thread: Option<&ThreadAlerts>) -> bool {
         let mut state = self.state.lock();
-        if std::mem::take(&mut state.latch) {
+        if std::mem::take(&mut state.set) {
             return true;
         }
         state.thread = thread.map(|alerts| alerts.thread().clone());
@@ -89,8 +90,8 @@ pub(crate) fn wait(
     let mut left = limit;
     loop {
         // An adopted thread is alerted as itself.
-        let pinned = caller.is_pinned() && caller.task().kind() != Kind::Adopted;
-        let thread = pinned.then(thread_alerts);
+        let blocks = caller.state() == State::Native && caller.task().kind() != Kind::Adopted;
+        let thread = blocks.then(thread_alerts);
         if alerts.take_or_block(thread.as_ref()) {
             return Wake::Alerted;
         }

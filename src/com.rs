@@ -46,6 +46,7 @@ mod object;
 #[allow(non_camel_case_types, non_upper_case_globals, non_snake_case, reason = "as above")]
 #[rustfmt::skip]
 pub mod table;
+pub(crate) mod sections;
 pub(crate) mod vouch;
 
 pub(crate) use argument::Promise;

@@ -6,6 +6,16 @@
 //! - the count of thread affinity, which there may be before there is a task, and which an adoption takes over;
 //! - the stack of transitions;
 //! - what holds the task on its thread because of the two.
+//!
+//! # What the hooks are to the scheduler
+//!
+//! | edge | is |
+//! |---|---|
+//! | leave | a native section begins: the slot can be taken from now on |
+//! | enter | it ends: the task waits for a slot, if its slot was taken |
+//! | call from native | a callback: the task has a slot again, and waits as a task that owns its thread |
+//! | call from base or managed | the same without a section around it: only the thread is kept |
+//! | end of a call | the section around it goes on, if there is one |
 #![forbid(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
@@ -16,7 +26,7 @@ use std::time::Instant;
 use fiberhost_scheduler::{ThreadAlerts, native, task_local, thread_alerts, try_current};
 
 use crate::com::host::IHostTask;
-use crate::com::{ComRef, Hresult};
+use crate::com::{ComRef, Hresult, sections};
 use crate::host::Shared;
 use crate::task::{Kind, Task};
 use crate::transition::{Edge, Edges, Frames, State};
@@ -38,6 +48,9 @@ thread_local! {
     static THREAD_GOING: List = const { RefCell::new(Vec::new()) };
 }
 
+/// Calls from unmanaged code that need no memory beyond the task's own.
+const CALLBACKS_AT_START: usize = 4;
+
 /// What one host keeps with a task or thread.
 struct Here {
     host: u64,
@@ -51,9 +64,8 @@ pub(crate) struct Current {
     task: Arc<Task>,
     object: ComRef<dyn IHostTask>,
     frames: RefCell<Frames>,
-    /// For how many reasons unmanaged frames hold it on its thread, and what holds it.
-    pins: Cell<u32>,
-    pin: RefCell<Option<native::Own>>,
+    /// What the scheduler has said of each frame of a call.
+    callbacks: RefCell<Vec<native::Begun>>,
     /// It stays on its thread for good: its runtime cannot switch it.
     for_life: RefCell<Option<native::Own>>,
     /// The runtime was told that it is switched out, or is being told.
@@ -160,8 +172,7 @@ pub(crate) fn become_current(
         task,
         object,
         frames: RefCell::new(Frames::new()),
-        pins: Cell::new(0),
-        pin: RefCell::new(None),
+        callbacks: RefCell::new(Vec::with_capacity(CALLBACKS_AT_START)),
         for_life: RefCell::new(None),
         switched: Cell::new(false),
         ended: Cell::new(false),
@@ -261,7 +272,9 @@ impl Current {
 
     /// Whether its thread is its own at this moment.
     pub(crate) fn is_pinned(&self) -> bool {
-        self.pins.get() > 0 || affinity(&self.task.host) > 0 || self.for_life.borrow().is_some()
+        self.state() != State::Base
+            || affinity(&self.task.host) > 0
+            || self.for_life.borrow().is_some()
     }
 
     /// From now on it does not leave its thread, and nobody else runs there.
@@ -277,6 +290,13 @@ impl Current {
         let edge = {
             let mut frames = self.frames.borrow_mut();
             let edge = hook(&mut frames)?;
+            if matches!(edge, Edge::Call { .. })
+                && self.callbacks.borrow_mut().try_reserve(1).is_err()
+            {
+                // Refused as if it had never been pushed: nobody was told of it.
+                let _ = frames.reverse_leave()?;
+                return Err(Hresult::E_OUTOFMEMORY);
+            }
             self.task.publish(frames.state(), frames.depth());
             edge
         };
@@ -306,29 +326,15 @@ impl Current {
             self.task.host.figures.note_failed_exit();
         }
     }
-
-    fn raise_pin(&self) {
-        if self.pins.replace(self.pins.get() + 1) == 0 {
-            *self.pin.borrow_mut() = Some(native::own());
-        }
-    }
-
-    fn lower_pin(&self) {
-        self.pins.set(self.pins.get() - 1);
-        if self.pins.get() == 0 {
-            self.pin.borrow_mut().take();
-        }
-    }
 }
 
-/// The edges, as far as the scheduler knows of unmanaged code: the thread stays with the task, nobody else runs on it, and a
-/// wait blocks it. The slot is not given away yet, so unmanaged code that blocks holds it.
+/// The edges in the scheduler's words. The frames nest, and so do what is opened and closed here.
 impl Edges for Current {
     fn leave(&self, target: usize) {
-        self.raise_pin();
         if self.task.host.learned.is_some() {
             self.away.set(Some((target, Instant::now())));
         }
+        sections::leave();
     }
 
     fn enter(&self, _target: usize) {
@@ -337,23 +343,23 @@ impl Edges for Current {
         {
             learned.note_return(target, since.elapsed());
         }
-        self.lower_pin();
+        sections::enter();
     }
 
     fn call(&self, from: State) {
-        // Below a frame that was announced the thread is held already.
-        if from != State::Native {
-            self.raise_pin();
-        } else if let Some(learned) = &self.task.host.learned
+        if from == State::Native
+            && let Some(learned) = &self.task.host.learned
             && let Some((target, _)) = self.away.take()
         {
             learned.note_callback(target);
         }
+        // Nothing is borrowed while it waits for a slot.
+        let begun = sections::call();
+        self.callbacks.borrow_mut().push(begun);
     }
 
-    fn end_call(&self, to: State) {
-        if to != State::Native {
-            self.lower_pin();
-        }
+    fn end_call(&self, _to: State) {
+        let begun = self.callbacks.borrow_mut().pop();
+        sections::end_call(begun.expect("a frame of a call was pushed with it"));
     }
 }

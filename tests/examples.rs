@@ -8,8 +8,11 @@ use std::process::ExitCode;
 #[path = "../examples/pipeline.rs"]
 mod pipeline;
 
+#[path = "../examples/echo_load.rs"]
+mod echo_load;
+
 /// The command is this function: `run` over the process's own arguments, which here are the test harness's.
-const _: fn() -> ExitCode = pipeline::main;
+const _: [fn() -> ExitCode; 2] = [pipeline::main, echo_load::main];
 
 /// What a run of the example left.
 struct Ran {
@@ -18,19 +21,27 @@ struct Ran {
     err: String,
 }
 
-fn run(arguments: &[&str]) -> Ran {
-    let (mut out, mut err) = (Vec::new(), Vec::new());
-    let code = pipeline::run(
-        arguments.iter().map(OsString::from),
-        &mut out,
-        &mut err,
-        pipeline::Drawing::Off,
-    );
-    Ran {
-        code,
-        out: String::from_utf8(out).expect("the report is text"),
-        err: String::from_utf8(err).expect("messages are text"),
+impl Ran {
+    fn new(run: impl FnOnce(&mut Vec<u8>, &mut Vec<u8>) -> ExitCode) -> Ran {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let code = run(&mut out, &mut err);
+        Ran {
+            code,
+            out: String::from_utf8(out).expect("the report is text"),
+            err: String::from_utf8(err).expect("messages are text"),
+        }
     }
+}
+
+fn run(arguments: &[&str]) -> Ran {
+    Ran::new(|out, err| {
+        let arguments = arguments.iter().map(OsString::from);
+        pipeline::run(arguments, out, err, pipeline::Drawing::Off)
+    })
+}
+
+fn run_echo_load(arguments: &[&str]) -> Ran {
+    Ran::new(|out, err| echo_load::run(arguments.iter().map(OsString::from), out, err))
 }
 
 /// A folder that goes with the test.
@@ -191,5 +202,61 @@ fn pipeline_explains_itself() {
     let ran = run(&["--help"]);
     assert_eq!(ran.code, ExitCode::SUCCESS);
     assert!(ran.out.contains("usage: pipeline"), "{}", ran.out);
+    assert_eq!(ran.err, "");
+}
+
+#[test]
+fn echo_load_reports_what_it_did() {
+    for (workers, connections, bytes) in [(1, 1, 1), (1, 20, 64), (2, 50, 5_000)] {
+        let arguments = [
+            "--seconds=0.2",
+            &format!("--workers={workers}"),
+            &format!("--connections={connections}"),
+            &format!("--bytes={bytes}"),
+        ];
+        let ran = run_echo_load(&arguments);
+        assert_eq!(ran.code, ExitCode::SUCCESS, "{}", ran.err);
+        assert_eq!(ran.err, "");
+        assert_eq!(line(&ran, "workers"), workers.to_string());
+        assert_eq!(line(&ran, "connections"), connections.to_string());
+        assert_eq!(line(&ran, "message"), format!("{bytes} bytes"));
+        let requests: usize = line(&ran, "requests").parse().expect("a number");
+        assert!(requests >= connections, "each was answered:\n{}", ran.out);
+        let micros = |word| -> f64 {
+            let text = line(&ran, word).trim_start_matches("within ");
+            text.trim_end_matches(" µs").parse().expect("a number")
+        };
+        let times = ["half", "90 %", "99 %", "99.9 %", "longest"].map(micros);
+        assert!(times.is_sorted() && times[0] > 0.0, "{times:?}");
+        assert!(times[4] < 30e6, "{times:?}");
+    }
+}
+
+#[test]
+fn echo_load_says_what_is_wrong_with_its_arguments() {
+    let wrong: [(&[&str], &str); 9] = [
+        (&["--connections", "0"], "--connections: must be at least 1"),
+        (&["--connections", "many"], "many is not a number"),
+        (&["--connections"], "a number is missing"),
+        (&["--seconds=-1"], "--seconds: must be above 0"),
+        (&["--seconds=nan"], "--seconds: must be above 0"),
+        (&["--bytes=10000000"], "--bytes: at most"),
+        (&["--workers=5000"], "5000 workers"),
+        (&["--fast"], "--fast: no such option"),
+        (&["localhost"], "localhost: nothing but options"),
+    ];
+    for (arguments, message) in wrong {
+        let ran = run_echo_load(arguments);
+        assert_eq!(ran.code, ExitCode::from(2), "{arguments:?}: {}", ran.err);
+        assert_eq!(ran.out, "", "{arguments:?}");
+        assert!(ran.err.contains(message), "{arguments:?}: {}", ran.err);
+    }
+}
+
+#[test]
+fn echo_load_explains_itself() {
+    let ran = run_echo_load(&["--help"]);
+    assert_eq!(ran.code, ExitCode::SUCCESS);
+    assert!(ran.out.contains("usage: echo_load"), "{}", ran.out);
     assert_eq!(ran.err, "");
 }

@@ -175,10 +175,9 @@ fn unmanaged_code_keeps_its_thread_for_itself() {
                         com!(bench.tasks, IHostTaskManagerVtbl, Sleep, 1, 0),
                         Hresult::S_OK
                     );
-                    assert_eq!(
-                        com!(bench.tasks, IHostTaskManagerVtbl, SwitchToTask, 0),
-                        Hresult::S_FALSE
-                    );
+                    // Whether somebody wanted the slot.
+                    let others = com!(bench.tasks, IHostTaskManagerVtbl, SwitchToTask, 0);
+                    assert!([Hresult::S_OK, Hresult::S_FALSE].contains(&others));
                     assert_eq!(os_thread(), thread, "what is called back");
                     assert_eq!(call(bench, ReverseLeave), Hresult::S_OK);
                     assert_eq!(os_thread(), thread, "the unmanaged code");

@@ -8,7 +8,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const CASES: [&str; 4] = ["yield", "yield_deep", "pingpong", "spawn_join"];
+const CASES: [&str; 5] = [
+    "yield",
+    "yield_deep",
+    "pingpong",
+    "spawn_join",
+    "leave_enter",
+];
 const FEW: u64 = 2_000;
 const MANY: u64 = 22_000;
 const TOLERANCE: f64 = 0.01;

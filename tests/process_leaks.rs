@@ -2,13 +2,15 @@
 
 mod common;
 
+use std::io::{Read, Write};
 use std::time::Duration;
 
 use common::{LONG, Watchdog, eventually, expect_panics};
+use fiberhost::scheduler::net::UnixStream;
 use fiberhost::scheduler::sync::{AutoResetEvent, channel};
 use fiberhost::scheduler::{
-    Backing, CancelToken, Guards, JoinSet, Scheduler, park, scope, sleep, spawn, task_local,
-    timeout, yield_now,
+    Backing, CancelToken, Guards, JoinSet, Scheduler, block_on, park, scope, sleep, spawn,
+    task_local, timeout, yield_now,
 };
 
 task_local! {
@@ -68,6 +70,15 @@ fn use_it(scheduler: &Scheduler, round: usize) {
         token.cancel();
         waits.join().unwrap();
         assert!(timeout(Duration::from_micros(100), park).is_err());
+        let (mut near, mut far) = UnixStream::pair().unwrap();
+        let reads = spawn(move || far.read_exact(&mut [0]));
+        yield_now();
+        near.write_all(b"x").unwrap();
+        block_on(reads).unwrap().unwrap();
+    });
+    let reads = scheduler.spawn(|| {
+        let (mut near, _far) = UnixStream::pair().unwrap();
+        near.read_exact(&mut [0])
     });
     if round.is_multiple_of(10) {
         let panics = scheduler.task().name("panics").stack_size(200_000);
@@ -81,7 +92,7 @@ fn use_it(scheduler: &Scheduler, round: usize) {
             park();
         }));
     }
-    drop(parked);
+    drop((parked, reads));
 }
 
 fn round(round: usize) {

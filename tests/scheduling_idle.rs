@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use common::{LONG, Watchdog, eventually, until_waits};
+use fiberhost::scheduler::net::{TcpListener, TcpStream};
 use fiberhost::scheduler::{Scheduler, WaitReason, park, sleep};
 
 /// The figures of other tests' threads must not be among them.
@@ -46,7 +47,8 @@ fn threads(name: &str) -> BTreeMap<String, Counted> {
 #[track_caller]
 fn nothing_happens(name: &str, workers: usize, time: Duration) {
     let before = threads(name);
-    assert_eq!(before.len(), workers + 1, "{before:?}");
+    // The monitor, and one thread that stands by.
+    assert_eq!(before.len(), workers + 2, "{before:?}");
     std::thread::sleep(time);
     assert_eq!(threads(name), before);
 }
@@ -63,16 +65,23 @@ fn an_idle_scheduler_makes_no_system_call() {
         // Never used.
         std::thread::sleep(GRACE);
         nothing_happens("quiet", workers, Duration::from_millis(300));
-        // After work, with tasks that stay parked, and one whose time comes much later.
+        // After work, with tasks that stay parked, one whose time comes much later, and one that waits for connections.
         let tasks: Vec<_> = (0..100).map(|_| scheduler.spawn(park)).collect();
         let late = scheduler.spawn(|| sleep(100 * LONG));
         for task in &tasks {
             until_waits(task.task(), WaitReason::Park);
         }
         until_waits(late.task(), WaitReason::Sleep);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let open = scheduler.spawn(move || listener.accept().unwrap().1);
+        until_waits(open.task(), WaitReason::Readable);
         std::thread::sleep(GRACE);
         nothing_happens("quiet", workers, Duration::from_millis(300));
         tasks.iter().for_each(|task| task.task().unpark());
+        // It is there all the same.
+        let client = TcpStream::connect(address).unwrap();
+        assert_eq!(open.join().unwrap(), client.local_addr().unwrap());
         late.abort();
         for task in tasks {
             task.join().unwrap();

@@ -152,14 +152,37 @@ fn a_plain_thread_can_ask_to_be_alerted() {
     }
 }
 
-/// A task that owns its thread blocks it: whoever wants to alert it alerts the thread, for as long as it says so.
+/// A task that owns its thread sleeps with it, and waits like any other.
 #[test]
-fn the_thread_of_a_task_that_owns_it_can_be_alerted() {
+fn a_task_that_owns_its_thread_is_alerted_and_aborted_like_others() {
+    at_workers(|scheduler| {
+        for (reason, wait) in waits() {
+            let (tell, told) = channel::<()>();
+            let task = scheduler.spawn(move || {
+                let _own = native::own();
+                let first = wait(None, Heed::Alert);
+                tell.send(()).expect("the test waits for it");
+                (first, wait(None, Heed::Cancel))
+            });
+            until_waits(task.task(), reason);
+            task.task().alert();
+            told.recv().expect("the alert has ended the first one");
+            until_waits(task.task(), reason);
+            task.abort();
+            let ended = task.join().expect("it was not unwound");
+            assert_eq!(ended, (Wake::Alerted, Wake::Aborted));
+        }
+    });
+}
+
+/// In a native section a task blocks its thread: whoever wants to alert it alerts the thread, for as long as it says so.
+#[test]
+fn the_thread_of_a_task_in_a_section_can_be_alerted() {
+    static SECTION: native::Target = native::Target::new("a wait in a section");
     at_workers(|scheduler| {
         for (_, wait) in waits() {
             let (tell, told) = channel::<TaskRef>();
-            let task = scheduler.spawn(move || {
-                let _own = native::own();
+            let section = move || {
                 let deaf = wait(TICK, Heed::Alert);
                 let alerts = thread_alerts();
                 tell.send(alerts.thread().clone())
@@ -170,7 +193,8 @@ fn the_thread_of_a_task_that_owns_it_can_be_alerted() {
                 alerts.thread().alert();
                 drop(alerts);
                 (deaf, during, remembered, wait(TICK, Heed::Alert))
-            });
+            };
+            let task = scheduler.spawn(move || native::section(&SECTION, section));
             let thread = told.recv().expect("it has told");
             thread::sleep(Duration::from_millis(1));
             thread.alert();

@@ -20,6 +20,8 @@ pub(crate) const MUTEX_TASKS: usize = 8;
 pub(crate) const SLEEPS: usize = 10_000;
 /// The longest of them.
 pub(crate) const SLEEP_MICROS_MAX: u64 = 200_000;
+/// Tasks that are parked at once.
+pub(crate) const PARKED: u64 = 1_000_000;
 /// Deadlines of the timers that are cancelled: far enough that none is ever reached.
 pub(crate) const DEADLINE_SECONDS: std::ops::Range<u64> = 60..3_600;
 
@@ -55,7 +57,9 @@ pub(crate) enum Program {
     Mutex,
     WakeSleeping { placement: Placement },
     Timers,
+    Parked,
     Idle,
+    Echo,
 }
 
 /// How much of the program is one round.
@@ -175,10 +179,18 @@ pub(crate) const CASES: &[Case] = &[
         ..filling("timers", Program::Timers, &[1], "one arm + cancel")
     },
     Case {
+        size: Size::Fixed {
+            full: PARKED,
+            quick: PARKED,
+        },
+        ..filling("parked_1m", Program::Parked, &[1], "wake to end, a task")
+    },
+    Case {
         size: Size::Fixed { full: 10, quick: 2 },
         turns: Turns::Together,
         ..filling("idle", Program::Idle, &[2], "CPU time a second")
     },
+    filling("echo", Program::Echo, &[1, 2], "one round trip"),
 ];
 
 impl Case {

@@ -45,7 +45,9 @@ pub(crate) fn prepare(program: Program) -> Result<Prepared, Unavailable> {
         | Program::Mutex
         | Program::WakeSleeping { .. }
         | Program::Timers
-        | Program::Idle => return Unavailable::because("a coroutine has nobody to wait for"),
+        | Program::Parked
+        | Program::Idle
+        | Program::Echo => return Unavailable::because("a coroutine has nobody to wait for"),
     };
     Ok(round_robin.about("resumed by a loop, no queue"))
 }

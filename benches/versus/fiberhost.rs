@@ -4,20 +4,25 @@
 //! ones asserts the rest (see `witness.rs`).
 
 use std::hint;
-use std::net::TcpListener;
+use std::io::{Read, Write};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use fiberhost_scheduler::net::{TcpListener, TcpStream};
 use fiberhost_scheduler::sync::channel::{Receiver, Sender, bounded, unbounded};
 use fiberhost_scheduler::sync::{AutoResetEvent, ManualResetEvent, Mutex};
-use fiberhost_scheduler::{JoinHandle, Scheduler, Stats, Wake, sleep, spawn, yield_now};
+use fiberhost_scheduler::{
+    JoinHandle, Scheduler, Stats, WaitReason, Wake, sleep, spawn, yield_now,
+};
 
 use super::case::{CHANNEL_BOUND, Depth, MANY, MUTEX_TASKS, Placement, Program, RING, SLEEPS};
 use super::contender::{Measured, Prepared, Unavailable};
 use super::deep::four_calls;
+use super::echo::{self, CONNECTIONS, MESSAGE, Trips};
 use super::hold::Hold;
 use super::lap::Lap;
+use super::parked::{Footprint, Live};
 use super::ring::Ring;
 use super::skynet::{self, Sum};
 use super::sleeper::Sleeper;
@@ -60,6 +65,7 @@ pub(crate) fn prepare(program: Program, workers: usize) -> Result<Prepared, Unav
         Program::WakeSleeping { placement } => wake_sleeping(scheduler, placement),
         Program::Timers => rooted(scheduler, Audit::of(100, 101), timers)
             .about("tasks in AutoResetEvent::wait_for, set in random order"),
+        Program::Parked => rooted(scheduler, Audit::of(100, 101), parked),
         Program::Idle => {
             open_listener(&scheduler);
             Prepared::new(move |seconds| {
@@ -68,6 +74,7 @@ pub(crate) fn prepare(program: Program, workers: usize) -> Result<Prepared, Unav
                 idle::watch(seconds)
             })
         }
+        Program::Echo => rooted(scheduler, Audit::of(1, 2 * CONNECTIONS as u64), echo),
     };
     let about = if prepared.about.is_empty() {
         paths
@@ -526,10 +533,12 @@ fn timers(count: u64) -> Measured {
 /// Each task arms one timer by waiting with a limit; the wake that comes instead cancels it.
 fn arm_and_cancel(deadlines: Vec<Duration>, order: &[usize]) -> Duration {
     let count = deadlines.len();
-    // The tasks are started, and then let go, before anything is timed: only waits and wakes are.
+    // The tasks are started before the clock starts and end when it has stopped: only waits and wakes are timed.
     let start_arming = Arc::new(ManualResetEvent::new(false));
     let ready = Arc::new(Muster::of(count));
     let armed = Arc::new(Muster::of(count));
+    let cancelled = Arc::new(Muster::of(count));
+    let end = Arc::new(ManualResetEvent::new(false));
     let events: Vec<_> = deadlines
         .iter()
         .map(|_| Arc::new(AutoResetEvent::new(false)))
@@ -537,12 +546,16 @@ fn arm_and_cancel(deadlines: Vec<Duration>, order: &[usize]) -> Duration {
     let waiter = |(deadline, event): (Duration, &Arc<AutoResetEvent>)| {
         let start_arming = Arc::clone(&start_arming);
         let (ready, armed, event) = (Arc::clone(&ready), Arc::clone(&armed), Arc::clone(event));
+        let (cancelled, end) = (Arc::clone(&cancelled), Arc::clone(&end));
         spawn(move || {
             let _noted = witness::task();
             ready.here();
             start_arming.wait();
             armed.here();
-            event.wait_for(deadline)
+            let wake = event.wait_for(deadline);
+            cancelled.here();
+            end.wait();
+            wake
         })
     };
     let handles: Vec<_> = deadlines.into_iter().zip(&events).map(waiter).collect();
@@ -551,8 +564,10 @@ fn arm_and_cancel(deadlines: Vec<Duration>, order: &[usize]) -> Duration {
     start_arming.set();
     armed.all.wait();
     order.iter().for_each(|&place| events[place].set());
-    let wakes: Vec<Wake> = handles.into_iter().map(join).collect();
+    cancelled.all.wait();
     let took = start.elapsed();
+    end.set();
+    let wakes: Vec<Wake> = handles.into_iter().map(join).collect();
     assert!(
         wakes.iter().all(|&wake| wake == Wake::Signalled),
         "no deadline is reached"
@@ -595,13 +610,106 @@ fn sleeps() -> Vec<f64> {
 }
 
 /// A listener of std: nobody accepts. One task has run and one waits, so that the workers and the monitor have had work.
+fn parked(tasks: u64) -> Measured {
+    let _noted = witness::task();
+    let counted = Counted::now();
+    let event = Arc::new(ManualResetEvent::new(false));
+    let here = Arc::new(AtomicU64::new(0));
+    let spawn = |ordinal| {
+        let (event, here) = (Arc::clone(&event), Arc::clone(&here));
+        spawn(move || {
+            let _noted = witness::task();
+            let live = hint::black_box(Live::of(ordinal));
+            four_calls(|| {
+                // Relaxed: a count; what the tasks say comes back through their joins.
+                here.fetch_add(1, Ordering::Relaxed);
+                event.wait();
+            });
+            hint::black_box(&live).sum()
+        })
+    };
+    let handles: Vec<_> = (0..tasks).map(spawn).collect();
+    while here.load(Ordering::Relaxed) < tasks {
+        yield_now();
+    }
+    let footprint = Footprint::now(tasks);
+    let start = Instant::now();
+    event.set();
+    let sum = handles.into_iter().map(join).sum();
+    let took = start.elapsed();
+    // Once to start, once after the park.
+    counted.assert(tasks, 2);
+    footprint.measured(took, sum)
+}
+
 fn open_listener(scheduler: &Scheduler) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     scheduler.run(|| {
-        drop(spawn(move || {
-            let _open = listener;
-            ManualResetEvent::new(false).wait()
-        }));
-        yield_now();
+        let task = spawn(move || drop(listener.accept()));
+        while task.task().wait_reason() != WaitReason::Readable {
+            yield_now();
+        }
     });
+}
+
+fn echo(trips: u64) -> Measured {
+    let _noted = witness::task();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    let server = spawn(move || {
+        let serve = |_| {
+            let (stream, _) = listener.accept().expect("a client comes");
+            spawn(move || answer(stream))
+        };
+        let handles: Vec<_> = (0..CONNECTIONS).map(serve).collect();
+        handles.into_iter().for_each(join);
+    });
+    let lap = Arc::new(Lap::new(CONNECTIONS));
+    let spawn = |client| {
+        let lap = Arc::clone(&lap);
+        spawn(move || {
+            let _noted = witness::task();
+            let mut stream = TcpStream::connect(address).expect("the server listens");
+            stream.set_nodelay(true).expect("it is a TCP socket");
+            // One trip before the clock starts: the answering task is then known to be there.
+            trip(&mut stream, &mut Trips::new(client, 1));
+            lap.arrive();
+            while !lap.all_here() {
+                yield_now();
+            }
+            lap.begin();
+            let mut mine = Trips::new(client, trips);
+            for _ in 0..trips {
+                trip(&mut stream, &mut mine);
+            }
+            lap.leave();
+            mine
+        })
+    };
+    let handles: Vec<_> = (0..CONNECTIONS).map(spawn).collect();
+    let clients = handles.into_iter().map(join).collect();
+    join(server);
+    echo::measured(lap.took(), trips, clients)
+}
+
+fn trip(stream: &mut TcpStream, mine: &mut Trips) {
+    let message = mine.begin();
+    stream.write_all(&message).expect("the server is there");
+    let mut back = [0; MESSAGE];
+    stream.read_exact(&mut back).expect("the server answers");
+    mine.end(&message, &back);
+}
+
+fn answer(mut stream: TcpStream) {
+    let _noted = witness::task();
+    stream.set_nodelay(true).expect("it is a TCP socket");
+    let mut buffer = [0; 1024];
+    loop {
+        match stream.read(&mut buffer).expect("the client is there") {
+            0 => return,
+            count => stream
+                .write_all(&buffer[..count])
+                .expect("the client listens"),
+        }
+    }
 }

@@ -26,7 +26,9 @@ pub(crate) fn prepare(program: Program) -> Result<Prepared, Unavailable> {
         | Program::Channel
         | Program::Mutex
         | Program::Timers
-        | Program::Idle => Unavailable::because("only a wake is measured against it"),
+        | Program::Parked
+        | Program::Idle
+        | Program::Echo => Unavailable::because("only a wake is measured against it"),
     }
 }
 

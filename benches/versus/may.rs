@@ -3,18 +3,20 @@
 //! Coroutines line up at a barrier rather than by yielding: those that yield keep a worker from looking into the queue
 //! where the others wait to be started.
 
+use std::io::{Read, Write};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use may::coroutine::{self, yield_now};
 use may::go;
-use may::net::TcpListener;
+use may::net::{TcpListener, TcpStream};
 use may::sync::{Barrier, Mutex, Semphore, mpsc, spsc};
 
 use super::case::{CHANNEL_BOUND, Depth, MANY, MUTEX_TASKS, Placement, Program, RING, SLEEPS};
 use super::contender::{Measured, Prepared, Unavailable};
 use super::deep::four_calls;
+use super::echo::{self, CONNECTIONS, MESSAGE, Trips};
 use super::hold::Hold;
 use super::lap::Lap;
 use super::ring::Ring;
@@ -54,10 +56,16 @@ pub(crate) fn prepare(program: Program, workers: usize) -> Result<Prepared, Unav
             Prepared::new(move |wakes| wake_sleeping(wakes, placement))
         }
         Program::Timers => rooted(timers).about("coroutines in Semphore::wait_timeout, posted"),
+        Program::Parked => {
+            return Unavailable::because(
+                "each stack has a guard of its own: 2,000,000 mappings are not to be had",
+            );
+        }
         Program::Idle => {
             open_listener();
             Prepared::new(idle::watch)
         }
+        Program::Echo => rooted(echo),
     })
 }
 
@@ -342,6 +350,8 @@ fn arm_and_cancel(deadlines: Vec<Duration>, order: &[usize]) -> Duration {
     let go = Arc::new(Semphore::new(0));
     let ready = Arc::new(Semphore::new(0));
     let armed = Arc::new(Semphore::new(0));
+    let cancelled = Arc::new(Semphore::new(0));
+    let end = Arc::new(Semphore::new(0));
     let events: Vec<_> = deadlines
         .iter()
         .map(|_| Arc::new(Semphore::new(0)))
@@ -349,11 +359,14 @@ fn arm_and_cancel(deadlines: Vec<Duration>, order: &[usize]) -> Duration {
     let spawn = |(deadline, event): (Duration, &Arc<Semphore>)| {
         let (go, ready, armed) = (Arc::clone(&go), Arc::clone(&ready), Arc::clone(&armed));
         let event = Arc::clone(event);
+        let (cancelled, end) = (Arc::clone(&cancelled), Arc::clone(&end));
         go!(move || {
             ready.post();
             go.wait();
             armed.post();
             assert!(event.wait_timeout(deadline), "no deadline is reached");
+            cancelled.post();
+            end.wait();
         })
     };
     let handles: Vec<_> = deadlines.into_iter().zip(&events).map(spawn).collect();
@@ -362,8 +375,11 @@ fn arm_and_cancel(deadlines: Vec<Duration>, order: &[usize]) -> Duration {
     (0..count).for_each(|_| go.post());
     (0..count).for_each(|_| armed.wait());
     order.iter().for_each(|&place| events[place].post());
+    (0..count).for_each(|_| cancelled.wait());
+    let took = start.elapsed();
+    (0..count).for_each(|_| end.post());
     handles.into_iter().for_each(join);
-    start.elapsed()
+    took
 }
 
 fn sleeps() -> Vec<f64> {
@@ -388,4 +404,61 @@ fn open_listener() {
     drop(accepting);
     // The workers start with the first coroutine; give that one the time to get to its wait.
     thread::sleep(Duration::from_millis(100));
+}
+
+fn echo(trips: u64) -> Measured {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    let server = go!(move || {
+        let serve = |_| {
+            let (stream, _) = listener.accept().expect("a client comes");
+            go!(move || answer(stream))
+        };
+        let handles: Vec<_> = (0..CONNECTIONS).map(serve).collect();
+        handles.into_iter().for_each(join);
+    });
+    let lap = Arc::new(Lap::new(CONNECTIONS));
+    let start = Arc::new(Barrier::new(CONNECTIONS));
+    let spawn = |client| {
+        let (lap, start) = (Arc::clone(&lap), Arc::clone(&start));
+        go!(move || {
+            let mut stream = TcpStream::connect(address).expect("the server listens");
+            stream.set_nodelay(true).expect("it is a TCP socket");
+            // One trip before the clock starts: the answering coroutine is then known to be there.
+            trip(&mut stream, &mut Trips::new(client, 1));
+            start.wait();
+            lap.begin();
+            let mut mine = Trips::new(client, trips);
+            for _ in 0..trips {
+                trip(&mut stream, &mut mine);
+            }
+            lap.leave();
+            mine
+        })
+    };
+    let handles: Vec<_> = (0..CONNECTIONS).map(spawn).collect();
+    let clients = handles.into_iter().map(join).collect();
+    join(server);
+    echo::measured(lap.took(), trips, clients)
+}
+
+fn trip(stream: &mut TcpStream, mine: &mut Trips) {
+    let message = mine.begin();
+    stream.write_all(&message).expect("the server is there");
+    let mut back = [0; MESSAGE];
+    stream.read_exact(&mut back).expect("the server answers");
+    mine.end(&message, &back);
+}
+
+fn answer(mut stream: TcpStream) {
+    stream.set_nodelay(true).expect("it is a TCP socket");
+    let mut buffer = [0; 1024];
+    loop {
+        match stream.read(&mut buffer).expect("the client is there") {
+            0 => return,
+            count => stream
+                .write_all(&buffer[..count])
+                .expect("the client listens"),
+        }
+    }
 }

@@ -61,13 +61,25 @@ fn used_by(task: &Path) -> Option<(u64, u64)> {
 
 /// The most memory this process ever had resident, in bytes.
 pub(crate) fn resident_peak() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").expect("procfs is mounted");
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-    let kilobytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
-    kilobytes.expect("the kernel reports VmHWM") * 1024
+    memory("VmHWM:")
 }
 
-/// What is resident of fiberhost's stacks, in bytes: the mappings that refuse huge pages, which only its slabs do.
+/// A figure of this process's memory by the kernel's name for it, in bytes.
+pub(crate) fn memory(name: &str) -> u64 {
+    let status = fs::read_to_string("/proc/self/status").expect("procfs is mounted");
+    let line = status.lines().find(|line| line.starts_with(name));
+    let kilobytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+    kilobytes.expect("the kernel reports it") * 1024
+}
+
+/// How many mappings this process has.
+pub(crate) fn mappings() -> usize {
+    let maps = fs::read_to_string("/proc/self/maps").expect("procfs is mounted");
+    maps.lines().count()
+}
+
+/// What is resident of fiberhost's stacks, in bytes: the mappings that refuse huge pages, as threads' stacks do too, and
+/// are without reserve. Only its slabs are both.
 ///
 /// Stacks keep their pages while they are warm, so after a run this is the run's peak unless it needed more than the
 /// scheduler keeps warm.
@@ -84,7 +96,9 @@ pub(crate) fn resident_stacks() -> u64 {
                 .and_then(|word| word.parse().ok());
             resident = number.unwrap_or(0);
         } else if let Some(flags) = line.strip_prefix("VmFlags:")
-            && flags.split_whitespace().any(|flag| flag == "nh")
+            && ["nh", "nr"]
+                .iter()
+                .all(|wanted| flags.split_whitespace().any(|flag| flag == *wanted))
         {
             sum += resident * 1024;
         }

@@ -2,10 +2,11 @@
 //!
 //! A worker is a processor here: the threads of a case share as many processors as it has workers.
 
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Barrier, Mutex, OnceLock};
 use std::thread::{self, JoinHandle, Thread, yield_now};
 use std::time::Instant;
 
@@ -13,6 +14,7 @@ use super::case::{CHANNEL_BOUND, Depth, MANY, MUTEX_TASKS, Placement, Program, R
 use super::contender::{Measured, Prepared, Unavailable};
 use super::cpus;
 use super::deep::four_calls;
+use super::echo::{self, CONNECTIONS, MESSAGE, Trips};
 use super::hold::Hold;
 use super::lap::Lap;
 use super::ring::Ring;
@@ -52,10 +54,14 @@ pub(crate) fn prepare(program: Program, workers: usize) -> Result<Prepared, Unav
         Program::Timers => {
             return Unavailable::because("a thread has one timer, and 100,000 are not to be had");
         }
+        Program::Parked => {
+            return Unavailable::because("1,000,000 threads are not to be had");
+        }
         Program::Idle => {
             open_listener();
             Prepared::new(idle::watch)
         }
+        Program::Echo => Prepared::new(echo),
     })
 }
 
@@ -324,4 +330,61 @@ fn open_listener() {
             let _ = listener.accept();
         }
     });
+}
+
+fn echo(trips: u64) -> Measured {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    let server = thread::spawn(move || {
+        let serve = |_| {
+            let (stream, _) = listener.accept().expect("a client comes");
+            thread::spawn(move || answer(stream))
+        };
+        let handles: Vec<_> = (0..CONNECTIONS).map(serve).collect();
+        handles.into_iter().for_each(join);
+    });
+    let lap = Arc::new(Lap::new(CONNECTIONS));
+    let start = Arc::new(Barrier::new(CONNECTIONS));
+    let spawn = |client| {
+        let (lap, start) = (Arc::clone(&lap), Arc::clone(&start));
+        thread::spawn(move || {
+            let mut stream = TcpStream::connect(address).expect("the server listens");
+            stream.set_nodelay(true).expect("it is a TCP socket");
+            // One trip before the clock starts: the answering thread is then known to be there.
+            trip(&mut stream, &mut Trips::new(client, 1));
+            start.wait();
+            lap.begin();
+            let mut mine = Trips::new(client, trips);
+            for _ in 0..trips {
+                trip(&mut stream, &mut mine);
+            }
+            lap.leave();
+            mine
+        })
+    };
+    let handles: Vec<_> = (0..CONNECTIONS).map(spawn).collect();
+    let clients = handles.into_iter().map(join).collect();
+    join(server);
+    echo::measured(lap.took(), trips, clients)
+}
+
+fn trip(stream: &mut TcpStream, mine: &mut Trips) {
+    let message = mine.begin();
+    stream.write_all(&message).expect("the server is there");
+    let mut back = [0; MESSAGE];
+    stream.read_exact(&mut back).expect("the server answers");
+    mine.end(&message, &back);
+}
+
+fn answer(mut stream: TcpStream) {
+    stream.set_nodelay(true).expect("it is a TCP socket");
+    let mut buffer = [0; 1024];
+    loop {
+        match stream.read(&mut buffer).expect("the client is there") {
+            0 => return,
+            count => stream
+                .write_all(&buffer[..count])
+                .expect("the client listens"),
+        }
+    }
 }

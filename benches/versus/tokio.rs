@@ -7,11 +7,13 @@ use std::future::{self, Future};
 use std::hint::black_box;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 use tokio::task::{unconstrained, yield_now};
@@ -19,8 +21,10 @@ use tokio::time::{Sleep, sleep};
 
 use super::case::{CHANNEL_BOUND, Depth, MANY, MUTEX_TASKS, Placement, Program, RING, SLEEPS};
 use super::contender::{Flavour, Measured, Prepared, Unavailable};
+use super::echo::{self, CONNECTIONS, MESSAGE, Trips};
 use super::hold::Hold;
 use super::lap::Lap;
+use super::parked::{Footprint, Live};
 use super::ring::Ring;
 use super::skynet::{self, Sum};
 use super::sleeper::Sleeper;
@@ -70,6 +74,9 @@ pub(crate) fn prepare(
                 .expect("the system grants the threads");
             rooted(runtime, timers).about("Sleep futures, polled once and dropped")
         }
+        Program::Parked => {
+            rooted(build(), parked).about("a future that holds the same, below four async fns")
+        }
         Program::Idle => {
             open_listener(
                 builder
@@ -78,6 +85,13 @@ pub(crate) fn prepare(
                     .expect("the system grants the threads"),
             );
             Prepared::new(idle::watch)
+        }
+        Program::Echo => {
+            let runtime = builder
+                .enable_io()
+                .build()
+                .expect("the system grants the threads");
+            rooted(runtime, echo)
         }
     })
 }
@@ -458,6 +472,54 @@ async fn sleeps() -> Vec<f64> {
     late
 }
 
+async fn parked(tasks: u64) -> Measured {
+    let event = Arc::new(Notify::new());
+    let here = Arc::new(AtomicU64::new(0));
+    let spawn = |ordinal| {
+        let (event, here) = (Arc::clone(&event), Arc::clone(&here));
+        tokio::spawn(async move {
+            let live = black_box(Live::of(ordinal));
+            park_below_four(&event, &here).await;
+            black_box(&live).sum()
+        })
+    };
+    let handles: Vec<_> = (0..tasks).map(spawn).collect();
+    // Relaxed: a count; what the tasks say comes back through their joins.
+    while here.load(Ordering::Relaxed) < tasks {
+        yield_now().await;
+    }
+    let footprint = Footprint::now(tasks);
+    let start = Instant::now();
+    event.notify_waiters();
+    let mut sum = 0;
+    for handle in handles {
+        sum += handle.await.expect("the task does not panic");
+    }
+    footprint.measured(start.elapsed(), sum)
+}
+
+async fn park_below_four(event: &Notify, here: &AtomicU64) {
+    park_below_three(event, here).await;
+    black_box(());
+}
+
+async fn park_below_three(event: &Notify, here: &AtomicU64) {
+    park_below_two(event, here).await;
+    black_box(());
+}
+
+async fn park_below_two(event: &Notify, here: &AtomicU64) {
+    park_below_one(event, here).await;
+    black_box(());
+}
+
+async fn park_below_one(event: &Notify, here: &AtomicU64) {
+    // Made before it is counted: from then on it is woken with the others.
+    let notified = event.notified();
+    here.fetch_add(1, Ordering::Relaxed);
+    notified.await;
+}
+
 /// On a thread of its own: the one that measures is not counted.
 fn open_listener(runtime: Runtime) {
     thread::spawn(move || {
@@ -470,4 +532,79 @@ fn open_listener(runtime: Runtime) {
             }
         });
     });
+}
+
+async fn echo(trips: u64) -> Measured {
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    let server = tokio::spawn(async move {
+        let mut handles = Vec::new();
+        for _ in 0..CONNECTIONS {
+            let (stream, _) = listener.accept().await.expect("a client comes");
+            handles.push(tokio::spawn(answer(stream)));
+        }
+        for handle in handles {
+            handle.await.expect("the task does not panic");
+        }
+    });
+    let lap = Arc::new(Lap::new(CONNECTIONS));
+    let spawn = |client| {
+        let lap = Arc::clone(&lap);
+        tokio::spawn(async move {
+            let mut stream = TcpStream::connect(address)
+                .await
+                .expect("the server listens");
+            stream.set_nodelay(true).expect("it is a TCP socket");
+            // One trip before the clock starts: the answering task is then known to be there.
+            trip(&mut stream, &mut Trips::new(client, 1)).await;
+            lap.arrive();
+            while !lap.all_here() {
+                yield_now().await;
+            }
+            lap.begin();
+            let mut mine = Trips::new(client, trips);
+            for _ in 0..trips {
+                trip(&mut stream, &mut mine).await;
+            }
+            lap.leave();
+            mine
+        })
+    };
+    let handles: Vec<_> = (0..CONNECTIONS).map(spawn).collect();
+    let mut clients = Vec::new();
+    for handle in handles {
+        clients.push(handle.await.expect("the task does not panic"));
+    }
+    server.await.expect("the server does not panic");
+    echo::measured(lap.took(), trips, clients)
+}
+
+async fn trip(stream: &mut TcpStream, mine: &mut Trips) {
+    let message = mine.begin();
+    stream
+        .write_all(&message)
+        .await
+        .expect("the server is there");
+    let mut back = [0; MESSAGE];
+    stream
+        .read_exact(&mut back)
+        .await
+        .expect("the server answers");
+    mine.end(&message, &back);
+}
+
+async fn answer(mut stream: TcpStream) {
+    stream.set_nodelay(true).expect("it is a TCP socket");
+    let mut buffer = [0; 1024];
+    loop {
+        match stream.read(&mut buffer).await.expect("the client is there") {
+            0 => return,
+            count => stream
+                .write_all(&buffer[..count])
+                .await
+                .expect("the client listens"),
+        }
+    }
 }

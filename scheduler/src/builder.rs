@@ -17,6 +17,8 @@ const STACK_SIZE: usize = 128 * 1024;
 #[cfg(any(loom, shuttle))]
 const STACK_SIZE: usize = 1024 * 1024;
 const QUANTUM: Duration = Duration::from_millis(4);
+/// Two ticks of the monitor; a hand-over costs some microseconds, a tick's look less than one.
+const HANDOVER_AFTER: Duration = Duration::from_millis(2);
 /// Long enough to catch the answer of a peer on another core, short against a time slice.
 #[cfg(not(any(loom, shuttle)))]
 const IDLE_SPIN: Duration = Duration::from_micros(10);
@@ -25,6 +27,12 @@ const IDLE_SPIN: Duration = Duration::ZERO;
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
 const WARM_STACKS: usize = 1024;
 const WORKERS_MAX: usize = 1024;
+/// As many as Go has.
+#[cfg(not(any(loom, shuttle)))]
+const MAX_THREADS: usize = 10_000;
+/// As many as there are workers: a model asks for those that stand by.
+#[cfg(any(loom, shuttle))]
+const MAX_THREADS: usize = 0;
 
 /// What happens to a spawn when the limit on live tasks is reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -41,17 +49,34 @@ pub enum Admission {
 pub(crate) struct Settings {
     pub(crate) name: String,
     pub(crate) workers: usize,
+    pub(crate) max_threads: usize,
     pub(crate) stack_size: usize,
     pub(crate) guards: Guards,
     pub(crate) warm_stacks: usize,
     pub(crate) handlers_on_task_stacks: bool,
+    pub(crate) measure_stacks: bool,
     pub(crate) quantum: Duration,
+    pub(crate) handover_after: Duration,
     pub(crate) max_tasks: usize,
     pub(crate) admission: Admission,
     pub(crate) idle_spin: Duration,
     pub(crate) shutdown_limit: Duration,
+    pub(crate) emergency_lane: bool,
     pub(crate) check_invariants: bool,
     pub(crate) force_migration: bool,
+}
+
+impl Settings {
+    /// Those of the emergency lane of a scheduler with these.
+    pub(crate) fn of_lane(&self) -> Settings {
+        Settings {
+            name: format!("{}-emergency", self.name),
+            workers: 1,
+            max_tasks: usize::MAX,
+            emergency_lane: false,
+            ..self.clone()
+        }
+    }
 }
 
 /// Settings of a [`Scheduler`].
@@ -81,11 +106,14 @@ impl Builder {
             settings: Settings {
                 name: "fiberhost".into(),
                 workers: default_workers(),
+                max_threads: MAX_THREADS,
                 stack_size: STACK_SIZE,
                 guards: Guards::Best,
                 warm_stacks: WARM_STACKS,
                 handlers_on_task_stacks: false,
+                measure_stacks: false,
                 quantum: QUANTUM,
+                handover_after: HANDOVER_AFTER,
                 max_tasks: usize::MAX,
                 admission: Admission::Refuse,
                 idle_spin: if default_workers() == 1 {
@@ -94,6 +122,7 @@ impl Builder {
                     IDLE_SPIN
                 },
                 shutdown_limit: SHUTDOWN_LIMIT,
+                emergency_lane: false,
                 check_invariants: false,
                 force_migration: false,
             },
@@ -103,6 +132,14 @@ impl Builder {
     /// How many tasks may run at once. Default: the processors this process may use, by affinity and cgroup quota.
     pub fn workers(mut self, workers: usize) -> Self {
         self.settings.workers = workers;
+        self
+    }
+
+    /// The most OS threads: workers, those that take over while others are in native code, and those of tasks with a thread of
+    /// their own. Beyond it a native section keeps its slot, and a task that wants a thread is refused. At least one more
+    /// than [`workers`](Builder::workers) for any slot to be taken over. Default: 10,000, as in Go.
+    pub fn max_threads(mut self, threads: usize) -> Self {
+        self.settings.max_threads = threads;
         self
     }
 
@@ -139,9 +176,24 @@ impl Builder {
         self
     }
 
+    /// Measures how deep each task uses its stack: [`TaskRef::stack_used`](crate::TaskRef::stack_used) for one task,
+    /// [`Scheduler::stack_classes`] for the most of each size. It costs each task a walk over what it used, at its end.
+    /// Default: no, and then it costs nothing.
+    pub fn measure_stacks(mut self, measure: bool) -> Self {
+        self.settings.measure_stacks = measure;
+        self
+    }
+
     /// The time after which [`check_quantum`](crate::check_quantum) yields. Default: 4 ms.
     pub fn quantum(mut self, quantum: Duration) -> Self {
         self.settings.quantum = quantum;
+        self
+    }
+
+    /// How long a native section keeps its slot before the monitor gives it to another thread; it takes up to half as long
+    /// again. Timers behind a task that does not yield are fired as late. Default: 2 ms.
+    pub fn handover_after(mut self, time: Duration) -> Self {
+        self.settings.handover_after = time;
         self
     }
 
@@ -158,9 +210,16 @@ impl Builder {
     }
 
     /// How long a worker looks for work before it sleeps, while another worker is awake. Default: 10 µs, or nothing where
-    /// there is one processor.
+    /// there is one processor. One that has looked in vain some times in a row does so rarely, but then five times as long.
     pub fn idle_spin(mut self, time: Duration) -> Self {
         self.settings.idle_spin = time;
+        self
+    }
+
+    /// One slot beyond the [`workers`](Builder::workers), with a thread of its own: for tasks that find out what is wrong when
+    /// all others are stuck. See [`Scheduler::emergency_lane`]. Default: no, and no thread for it.
+    pub fn emergency_lane(mut self, wanted: bool) -> Self {
+        self.settings.emergency_lane = wanted;
         self
     }
 

@@ -153,15 +153,21 @@ impl CancelToken {
     /// # Panics
     /// If `work` panics, and outside a task.
     pub fn run_until_cancelled<T>(&self, work: impl FnOnce() -> T) -> T {
-        let (_, task) = current::running().expect("run_until_cancelled is for tasks");
+        let (_, task) = current::within().expect("run_until_cancelled is for tasks");
+        self.run_inside(task, work)
+    }
+
+    /// The same for this task, which is the caller's own.
+    pub(crate) fn run_inside<T>(&self, task: &'static Task, work: impl FnOnce() -> T) -> T {
         let _inside = self.enter(task);
         work()
     }
 
     fn enter(&self, task: &'static Task) -> Inside {
         task.extra_mut().tokens.push(Arc::clone(&self.node));
+        let seen_early = cfg!(feature = "bug_cancel_enter").then(|| self.node.is_cancelled());
         let mut state = self.node.state.lock();
-        let entry = if self.node.is_cancelled() {
+        let entry = if seen_early.unwrap_or_else(|| self.node.is_cancelled()) {
             task.raise(flag::TOKEN);
             None
         } else {
@@ -185,12 +191,19 @@ impl Drop for Inside {
     fn drop(&mut self) {
         let tokens = &mut self.task.extra_mut().tokens;
         let token = tokens.pop().expect("scopes end in the order of a stack");
+        let is_cancelled = || tokens.iter().any(|token| token.is_cancelled());
+        let seen_early = cfg!(feature = "bug_cancel_outer").then(is_cancelled);
+        if cfg!(feature = "bug_cancel_leave") {
+            self.task.lower(flag::TOKEN);
+        }
         if let Some(entry) = self.entry {
             let left = token.state.lock().inside.remove(&entry);
             assert!(left.is_some(), "a task inside stands in the list");
         }
-        self.task.lower(flag::TOKEN);
-        if tokens.iter().any(|token| token.is_cancelled()) {
+        if !cfg!(feature = "bug_cancel_leave") {
+            self.task.lower(flag::TOKEN);
+        }
+        if seen_early.unwrap_or_else(is_cancelled) {
             self.task.raise(flag::TOKEN);
         }
     }
@@ -226,6 +239,10 @@ impl Node {
 
     /// Cancels this node; what is below it is added to `nodes`.
     fn cancel(&self, nodes: &mut Vec<Arc<Node>>) {
+        if cfg!(feature = "bug_cancel_child") {
+            // The twin that a model must catch: a child that comes in between is not told.
+            nodes.extend(self.state.lock().take_children());
+        }
         let mut state = self.state.lock();
         // AcqRel: pairs with `is_cancelled`.
         if self.cancelled.swap(true, Ordering::AcqRel) {
@@ -237,7 +254,9 @@ impl Node {
         for task in &inside {
             task.record().raise(flag::TOKEN);
         }
-        nodes.extend(state.children.drain(..).filter_map(|child| child.upgrade()));
+        if !cfg!(feature = "bug_cancel_child") {
+            nodes.extend(state.take_children());
+        }
         drop(state);
         woken.for_each(make_runnable);
         if !inside.is_empty() {
@@ -257,6 +276,10 @@ impl State {
             self.sweep_at = (2 * self.children.len()).max(SWEEP_MIN);
         }
         self.children.push(child);
+    }
+
+    fn take_children(&mut self) -> impl Iterator<Item = Arc<Node>> {
+        self.children.drain(..).filter_map(|child| child.upgrade())
     }
 }
 

@@ -5,13 +5,20 @@
 //! So the accessors here are never inlined, return a *value*, and pass it through an empty `asm!` that the compiler
 //! must assume to compute something new each time. Nobody keeps their answer across a suspend.
 //!
+//! In a native section the thread is a stranger to its scheduler: [`thread`] and [`running`] answer nothing, so that every
+//! wake, spawn, timer and cache goes the way of plain threads. [`within`] still knows the task.
+//!
 //! Room for unsafe code: turning the value into a reference.
 
 use std::cell::Cell;
 
+use crate::claim::Standing;
 use crate::fiber::stack::Cache;
+use crate::lease::Lease;
 use crate::primitive::sleeper::Sleeper;
-use crate::primitive::{AtomicI32, AtomicU64, Ordering, Plain, thread_local};
+use crate::primitive::{
+    AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering, Plain, thread_local,
+};
 use crate::queue::{Bound, Inbox};
 use crate::scheduler::Core;
 use crate::slot::Slot;
@@ -40,6 +47,8 @@ pub(crate) struct Thread {
     pub(crate) fair_class: Plain<u32>,
     /// Yields of a task that was alone. Owner: this thread.
     pub(crate) lone_yields: Plain<i32>,
+    /// How often in a row it has spun for work in vain. Owner: this thread.
+    pub(crate) spins_in_vain: Plain<u32>,
     /// Set by the monitor when a task's quantum is over: to the number of the resume that lasts so long.
     pub(crate) slice_over: AtomicU64,
     /// Where this thread sleeps and is called.
@@ -49,13 +58,29 @@ pub(crate) struct Thread {
 
     pub(crate) index: usize,
     core: *const Core,
-    /// The slot this thread drives. Set when the core is complete.
-    slot: Plain<*const Slot>,
+    /// The slot this thread has. Owner: this thread while it drives; otherwise the lock of the lists in `idle`, or the taker
+    /// of its lease.
+    pub(crate) slot: Plain<Option<&'static Slot>>,
+    /// Whether the slot can be taken away: in native sections, and while it sleeps with its task.
+    pub(crate) lease: Lease,
+    /// What the native section that is open calls. Written by this thread.
+    pub(crate) target: AtomicUsize,
+    /// It was entered in the list of those who sleep with a slot, by itself or by who placed the slot with it, and has not
+    /// been robbed since. Owner: the lock of the lists.
+    pub(crate) listed: Plain<bool>,
+    /// It wanted to give its slot up, and nobody was there to have it. Owner: that lock, too.
+    pub(crate) blocks: Plain<bool>,
+    /// The address of the task with which this thread sleeps, or 0. Written by this thread.
+    pinned: AtomicUsize,
+    /// Where it stands when it has no slot. Owner: that lock, too.
+    pub(crate) standing: Plain<Standing>,
+    /// The monitor finds that it has had its slot for a quantum while other threads wait for one.
+    pub(crate) overdue: AtomicBool,
     /// Tasks spawned and ended here. Written by this thread, summed by others.
     pub(crate) spawned: AtomicU64,
     pub(crate) ended: AtomicU64,
     pub(crate) steals: AtomicU64,
-    /// Started bound tasks that live here. Owner: this thread.
+    /// Started tasks that cannot go on on another thread. Owner: this thread.
     pub(crate) bound_live: Plain<u32>,
     pub(crate) magazine: Magazine,
     pub(crate) stacks: Cache,
@@ -89,12 +114,20 @@ impl Thread {
             fair_at: Plain::new(FAIR_EVERY as u64),
             fair_class: Plain::new(0),
             lone_yields: Plain::new(0),
+            spins_in_vain: Plain::new(0),
             slice_over: AtomicU64::new(0),
             sleeper: Sleeper::new(),
             inbox: Inbox::new(),
             index,
             core,
-            slot: Plain::new(std::ptr::null()),
+            slot: Plain::new(None),
+            lease: Lease::new(),
+            target: AtomicUsize::new(0),
+            listed: Plain::new(false),
+            blocks: Plain::new(false),
+            pinned: AtomicUsize::new(0),
+            standing: Plain::new(Standing::None),
+            overdue: AtomicBool::new(false),
             spawned: AtomicU64::new(0),
             ended: AtomicU64::new(0),
             steals: AtomicU64::new(0),
@@ -120,16 +153,28 @@ impl Thread {
         std::ptr::eq(self.core, core)
     }
 
-    /// The slot this thread drives.
+    /// The slot this thread drives. Not to be kept across a resume or a native section.
     #[inline(always)]
     pub(crate) fn slot(&self) -> &'static Slot {
-        // SAFETY: set in `begin`, before the thread runs anything; the core owns the slot.
-        unsafe { &*self.slot.get() }
+        let slot = self.slot.get();
+        debug_assert!(slot.is_some(), "only a thread with a slot drives it");
+        // SAFETY: whoever calls this runs as a worker, and a thread runs as a worker only while it has a slot: it waits
+        // in `claim` until it has one, before it runs anything and after each time it lost one.
+        unsafe { slot.unwrap_unchecked() }
     }
 
-    /// The first thing a worker does.
-    pub(crate) fn begin(&self) {
-        self.slot.set(&raw const self.core().slots[self.index]);
+    /// Says with which task this thread sleeps from now on, or that it sleeps with none.
+    pub(crate) fn set_sleeps_with(&self, task: Option<&'static Task>) {
+        let address = task.map_or(0, Task::address);
+        // Release: pairs with the acquire of who asks.
+        self.pinned.store(address, Ordering::Release);
+    }
+
+    /// The task with which this thread sleeps.
+    pub(crate) fn sleeps_with(&self) -> Option<&'static Task> {
+        let address = self.pinned.load(Ordering::Acquire);
+        // SAFETY: only addresses of records are stored here, and 0.
+        (address != 0).then(|| unsafe { Task::at(address) })
     }
 
     /// How many times a task was resumed here.
@@ -189,13 +234,33 @@ impl Thread {
     }
 }
 
+/// What the thread-local holds.
+struct Here {
+    /// The worker that this thread is, unless it is in a native section.
+    thread: Cell<*const Thread>,
+    /// The worker that this thread is, while it is in a native section.
+    left: Cell<*const Thread>,
+    /// Sections opened inside that one.
+    depth: Cell<u32>,
+}
+
+impl Here {
+    const fn new() -> Here {
+        Here {
+            thread: Cell::new(std::ptr::null()),
+            left: Cell::new(std::ptr::null()),
+            depth: Cell::new(0),
+        }
+    }
+}
+
 #[cfg(not(loom))]
 thread_local! {
-    static THREAD: Cell<*const Thread> = const { Cell::new(std::ptr::null()) };
+    static HERE: Here = const { Here::new() };
 }
 #[cfg(loom)]
 thread_local! {
-    static THREAD: Cell<*const Thread> = Cell::new(std::ptr::null());
+    static HERE: Here = Here::new();
 }
 
 /// Makes a value new to the compiler, wherever it came from (see the module docs).
@@ -209,7 +274,18 @@ fn launder(value: *const Thread) -> *const Thread {
 
 #[inline(never)]
 fn read() -> *const Thread {
-    launder(THREAD.with(Cell::get))
+    launder(HERE.with(|here| here.thread.get()))
+}
+
+#[inline(never)]
+fn read_within() -> *const Thread {
+    launder(HERE.with(|here| {
+        if here.thread.get().is_null() {
+            here.left.get()
+        } else {
+            here.thread.get()
+        }
+    }))
 }
 
 /// The worker that this thread is, if it is one. Not to be kept across a suspend.
@@ -223,10 +299,72 @@ pub(crate) fn thread() -> Option<&'static Thread> {
 /// Says which worker this thread is.
 #[inline(never)]
 pub(crate) fn set_thread(thread: *const Thread) {
-    THREAD.with(|current| current.set(thread));
+    HERE.with(|here| here.thread.set(thread));
 }
 
-/// The task that calls this, if it is one.
+/// From now on this thread is a stranger to its scheduler. Answers who it was, if it was no stranger already.
+#[inline(never)]
+pub(crate) fn step_out() -> Option<&'static Thread> {
+    let thread = HERE.with(|here| {
+        let thread = here.thread.get();
+        if !thread.is_null() {
+            here.thread.set(std::ptr::null());
+            here.left.set(thread);
+        } else if !here.left.get().is_null() {
+            here.depth.set(here.depth.get() + 1);
+        }
+        thread
+    });
+    // SAFETY: as in `thread`.
+    unsafe { launder(thread).as_ref() }
+}
+
+/// Takes the last [`step_out`] back. Answers who this thread is again, if that was not one of the inner ones.
+#[inline(never)]
+pub(crate) fn step_in() -> Option<&'static Thread> {
+    let thread = HERE.with(|here| {
+        if here.depth.get() > 0 {
+            here.depth.set(here.depth.get() - 1);
+            return std::ptr::null();
+        }
+        let thread = here.left.replace(std::ptr::null());
+        here.thread.set(thread);
+        thread
+    });
+    // SAFETY: as in `thread`.
+    unsafe { launder(thread).as_ref() }
+}
+
+/// How many sections are open inside the outer one, if one is.
+#[inline(never)]
+pub(crate) fn depth() -> Option<u32> {
+    HERE.with(|here| (!here.left.get().is_null()).then(|| here.depth.get()))
+}
+
+/// Sets that, for code that is called back from inside sections and for the return from it.
+#[inline(never)]
+pub(crate) fn set_depth(depth: u32) {
+    HERE.with(|here| here.depth.set(depth));
+}
+
+/// A thread that comes to a scheduler from outside: a worker in a native section from now on; nothing at the end.
+#[inline(never)]
+pub(crate) fn set_left(thread: *const Thread) {
+    HERE.with(|here| {
+        here.left.set(thread);
+        here.depth.set(0);
+    });
+}
+
+/// The worker that this thread is, in a native section too. Not to be kept across a suspend.
+#[inline(always)]
+pub(crate) fn within() -> Option<(&'static Thread, &'static Task)> {
+    // SAFETY: as in `thread`.
+    let thread = unsafe { read_within().as_ref() }?;
+    Some((thread, thread.task.get()?))
+}
+
+/// The task that calls this, if it is one that may wait as one.
 #[inline(always)]
 pub(crate) fn running() -> Option<(&'static Thread, &'static Task)> {
     let thread = thread()?;
@@ -261,10 +399,10 @@ fn plain_task() -> &'static Task {
     task
 }
 
-/// The caller's record: the task, or the plain thread's own.
+/// The caller's record: the task, in a native section too, or the plain thread's own.
 #[inline(always)]
 pub(crate) fn any() -> &'static Task {
-    match running() {
+    match within() {
         Some((_, task)) => task,
         None => plain(),
     }

@@ -15,17 +15,21 @@
 //!
 //! The worker jumps to the porch once; from then on every wait jumps from inside the coroutine straight to the worker
 //! and back. To corosensei that is one uninterrupted resume: it keeps creation, the root of unwinding and `on_stack`.
-//! Elsewhere (other targets, loom, Shuttle, AddressSanitizer) the same function uses corosensei's resume and suspend.
+//! Elsewhere (other targets, loom, Shuttle, the sanitizers) the same function uses corosensei's resume and suspend.
 //!
 //! On the porch runs nothing but that resume: no thread-local is read and no panic arrives there, because
 //! the task's result and its panics are kept inside the coroutine.
 //!
 //! Room for unsafe code.
 
+mod depth;
+pub(crate) mod overflow;
+pub(crate) mod sanitizer;
 pub(crate) mod stack;
 #[cfg(fiberhost_jump)]
 pub(crate) mod switch;
 pub(crate) mod thread;
+mod thread_guard;
 
 use std::cell::Cell;
 
@@ -53,7 +57,11 @@ const PORCH: usize = 256;
 const PORCH: usize = 2048;
 
 /// No more than this, and the porch, is in use at the top of a stack between two tasks: the record and `serve`'s frames.
+#[cfg(not(feature = "asan"))]
 pub(crate) const HEAD_MAX: usize = 3072;
+/// With the sanitizer's red zones.
+#[cfg(feature = "asan")]
+pub(crate) const HEAD_MAX: usize = 16 * 1024;
 
 /// The record at the top of a stack. Owner: the worker that runs it, or the list it is in.
 #[repr(C, align(64))]
@@ -63,6 +71,11 @@ pub(crate) struct Fiber {
     sp: Cell<usize>,
     task: Cell<Option<&'static Task>>,
     memory: Memory,
+    #[cfg_attr(
+        fiberhost_jump,
+        allow(dead_code, reason = "the jump is not for sanitizers")
+    )]
+    context: sanitizer::Context,
     #[cfg(fiberhost_jump)]
     root: *mut switch::Root,
     #[cfg(not(fiberhost_jump))]
@@ -87,13 +100,19 @@ unsafe impl Stack for StackPart {
 }
 
 impl Fiber {
+    /// Where the record of a stack with this top is, or will be.
+    fn at(top: usize) -> *const Fiber {
+        ((top - size_of::<Fiber>()) & !(align_of::<Fiber>() - 1)) as *const Fiber
+    }
+
     /// Lays a fiber out in a slot.
     ///
     /// # Safety
     /// The memory is ours, writable and unused.
-    pub(crate) unsafe fn create(memory: Memory) -> *const Fiber {
-        let at = (memory.top - size_of::<Fiber>()) & !(align_of::<Fiber>() - 1);
-        let fiber = at as *mut Fiber;
+    pub(crate) unsafe fn create(memory: Memory, context: sanitizer::Context) -> *const Fiber {
+        let fiber = Fiber::at(memory.top).cast_mut();
+        #[cfg(fiberhost_jump)]
+        let at = fiber.addr();
         #[cfg(fiberhost_jump)]
         let root = (at - size_of::<switch::Root>()) as *mut switch::Root;
         // SAFETY: the slot's top has room for the record and the root.
@@ -103,6 +122,7 @@ impl Fiber {
                 sp: Cell::new(0),
                 task: Cell::new(None),
                 memory,
+                context,
                 #[cfg(fiberhost_jump)]
                 root,
                 #[cfg(not(fiberhost_jump))]
@@ -152,16 +172,10 @@ pub(crate) fn unbind(task: &'static Task) -> *const Fiber {
 /// Runs a task until it gives the thread back. The caller is a worker, on its own stack, and has the task.
 #[inline(always)]
 pub(crate) fn resume(thread: &Thread, task: &'static Task) -> Word {
-    if !task.is_usual() && task.is_on_thread() {
-        return thread::resume(thread, task);
-    }
-    resume_fiber(thread, task)
-}
-
-/// The same for a task that is known to run on a fiber.
-#[inline(always)]
-pub(crate) fn resume_fiber(thread: &Thread, task: &'static Task) -> Word {
-    debug_assert!(!task.is_on_thread(), "a task of the ring runs on a fiber");
+    debug_assert!(
+        !task.is_on_thread(),
+        "a task with a thread of its own is not resumed"
+    );
     #[cfg(fiberhost_jump)]
     {
         // SAFETY: the task is ours, so nobody else runs on its stack, and its `sp` is where that stack was left;
@@ -181,10 +195,10 @@ pub(crate) fn resume_fiber(thread: &Thread, task: &'static Task) -> Word {
 /// Lets profilers walk from the task's frames to those of the worker that runs it. At the start and after a move.
 #[inline(always)]
 pub(crate) fn link(thread: &Thread, task: &'static Task) {
+    // SAFETY: the root lies in the task's own stack, above everything that runs there.
     #[cfg(fiberhost_jump)]
-    if !task.is_on_thread() {
-        // SAFETY: the root lies in the task's own stack, above everything that runs there.
-        unsafe { (*(*task.fiber.get()).root).frame = thread.frame.get() };
+    unsafe {
+        (*(*task.fiber.get()).root).frame = thread.frame.get();
     }
     #[cfg(not(fiberhost_jump))]
     let _ = (thread, task);
@@ -199,9 +213,6 @@ pub(crate) fn link(thread: &Thread, task: &'static Task) {
 /// If `word` is an address, what it points to stays until the settle is over.
 #[inline(always)]
 pub(crate) unsafe fn suspend(thread: &Thread, task: &'static Task, word: Word) {
-    if !task.is_usual() && task.is_on_thread() {
-        return thread::suspend(task, word);
-    }
     #[cfg(fiberhost_jump)]
     // SAFETY: the worker left its own stack in `resume`, at `thread.sp`; ours is saved in the task, which the settle
     // owns until somebody claims it.
@@ -216,16 +227,41 @@ pub(crate) unsafe fn suspend(thread: &Thread, task: &'static Task, word: Word) {
 }
 
 /// What a coroutine does for ever: run the task that was bound to its stack, and give the thread back.
-fn serve(fiber: *const Fiber) -> ! {
+fn serve<const MEASURED: bool>(fiber: *const Fiber) -> ! {
     loop {
         // SAFETY: the record at the top of the stack we are on.
         let task = unsafe { (*fiber).task.get() }.expect("a fiber is resumed with a task");
         task.payload.run();
         crate::park::finish(task);
+        if MEASURED {
+            // SAFETY: as above, and this is that stack.
+            unsafe { measure(&(*fiber).memory, task) };
+        }
         let thread = crate::current::thread().expect("a task runs on a worker");
         // SAFETY: we are on the task's stack and `thread` was read just now; the word is no address.
         unsafe { suspend(thread, task, DONE) };
     }
+}
+
+/// Notes how deep the task has used its stack, when it is over, and makes the stack clean for the next one.
+///
+/// # Safety
+/// The memory is that of the stack we are on.
+#[inline(never)]
+unsafe fn measure(memory: &Memory, task: &'static Task) {
+    // SAFETY: the caller's promise.
+    note_use(task, unsafe { depth::measure(memory.limit, memory.top) });
+    // Last: the note itself uses the stack.
+    // SAFETY: as above.
+    unsafe { depth::clean(memory.limit) };
+}
+
+/// On the task's own stack, at its end.
+fn note_use(task: &'static Task, used: usize) {
+    task.extra_mut().stack_used = Some(used);
+    let thread = crate::current::thread().expect("a task runs on a worker");
+    let pool = &thread.core().stacks;
+    pool.note_use(task.stack_class.get(), used);
 }
 
 /// The first function on a stack: enters the coroutine, once.
@@ -239,8 +275,13 @@ extern "C" fn porch_main(fiber: *const Fiber) -> ! {
         base: StackPointer::new(base).expect("a stack is not at 0"),
         limit: StackPointer::new(limit).expect("a stack is not at 0"),
     };
-    let mut coroutine =
-        Coroutine::<(), (), (), StackPart>::with_stack(part, move |_, ()| serve(fiber));
+    let mut coroutine = Coroutine::<(), (), (), StackPart>::with_stack(part, move |_, ()| {
+        if memory.measured {
+            serve::<true>(fiber)
+        } else {
+            serve::<false>(fiber)
+        }
+    });
     coroutine.resume(());
     // `serve` does not return: a stack's memory is unmapped while its coroutine waits for a task that never comes.
     std::process::abort()
@@ -282,7 +323,12 @@ mod corosensei_switch {
         let coroutine = Inner::with_stack(part, move |yielder, ()| {
             // SAFETY: the record at the top of the stack we are on.
             unsafe { (*at).coroutine.yielder.set(yielder) };
-            serve(at)
+            // SAFETY: as above.
+            if unsafe { (*at).memory.measured } {
+                serve::<true>(at)
+            } else {
+                serve::<false>(at)
+            }
         });
         // SAFETY: the fiber is new and the caller's.
         unsafe { *fiber.coroutine.coroutine.get() = Some(ManuallyDrop::new(coroutine)) };
@@ -291,8 +337,12 @@ mod corosensei_switch {
 
     pub(super) fn resume(_thread: &Thread, task: &'static Task) -> Word {
         // SAFETY: the task is the caller's, and with it its stack; nobody else resumes it.
-        let coroutine = unsafe { &mut *(*task.fiber.get()).coroutine.coroutine.get() };
-        match coroutine.as_mut().expect("made with the fiber").resume(()) {
+        let (coroutine, context) = unsafe {
+            let fiber = &*task.fiber.get();
+            (&mut *fiber.coroutine.coroutine.get(), fiber.context)
+        };
+        let coroutine = coroutine.as_mut().expect("made with the fiber");
+        match context.enter(|| coroutine.resume(())) {
             CoroutineResult::Yield(word) => word,
             CoroutineResult::Return(()) => unreachable!("serve does not return"),
         }

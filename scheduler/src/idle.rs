@@ -27,10 +27,16 @@
 //!
 //! Nobody is called while somebody searches, so a burst of work wakes workers one after the other.
 //!
+//! A sleeper keeps its slot, and may lose it in its sleep to a thread that needs one (`claim.rs`); or a slot that nobody
+//! drives is given to a thread that sleeps already. The lists are one lock's, so that a slot goes from one thread to the
+//! other under it.
+//!
 //! Rejected: the heavy barrier on the pusher's side. Pushes are frequent, sleeping is rare and expensive anyway.
 #![forbid(unsafe_code)]
 
-use crate::primitive::{AtomicU32, Mutex, Ordering};
+use std::collections::VecDeque;
+
+use crate::primitive::{AtomicU32, Mutex, Ordering, Plain};
 
 const SEARCHING: u32 = 1 << 16;
 const SLEEPING: u32 = 1;
@@ -48,15 +54,52 @@ pub(crate) enum Role {
 
 pub(crate) struct Idle {
     word: AtomicU32,
-    sleepers: Mutex<Vec<usize>>,
+    /// How many stand in the lists that are named so.
+    claimants: AtomicU32,
+    spares: AtomicU32,
+    lists: Mutex<Lists>,
     searchers_max: u32,
+}
+
+/// Threads that do not run, by index. Who is in one of the lists is in no other.
+pub(crate) struct Lists {
+    /// They sleep with a slot.
+    sleepers: Vec<usize>,
+    /// They have no slot and need none.
+    pub(crate) spares: Vec<usize>,
+    /// They have no slot and a task that goes on as soon as there is one.
+    pub(crate) returners: VecDeque<usize>,
+    /// They have no slot, and bound tasks that could run.
+    pub(crate) others: VecDeque<usize>,
+    /// Slots that no thread has, by index: there was none.
+    pub(crate) free: Vec<usize>,
+}
+
+impl Lists {
+    /// Threads that could have a slot.
+    pub(crate) fn takers(&self) -> usize {
+        self.returners.len() + self.others.len() + self.spares.len()
+    }
+
+    pub(crate) fn has_takers(&self) -> bool {
+        self.takers() > 0
+    }
 }
 
 impl Idle {
     pub(crate) fn new(workers: usize) -> Self {
+        let lists = Lists {
+            sleepers: Vec::with_capacity(workers),
+            spares: Vec::with_capacity(workers),
+            returners: VecDeque::with_capacity(workers),
+            others: VecDeque::with_capacity(workers),
+            free: Vec::with_capacity(workers),
+        };
         Idle {
             word: AtomicU32::new(0),
-            sleepers: Mutex::new(Vec::with_capacity(workers)),
+            claimants: AtomicU32::new(0),
+            spares: AtomicU32::new(0),
+            lists: Mutex::new(lists),
             searchers_max: (workers as u32 / 2).max(1),
         }
     }
@@ -79,17 +122,42 @@ impl Idle {
         (self.word.load(Ordering::SeqCst) & SLEEPERS) as usize
     }
 
+    /// Threads that wait for a slot. A hint; exact under the lock.
+    #[inline(always)]
+    pub(crate) fn claimants(&self) -> u32 {
+        self.claimants.load(Ordering::Relaxed)
+    }
+
+    /// Threads that stand by. A hint, as well.
+    pub(crate) fn spares(&self) -> u32 {
+        self.spares.load(Ordering::Relaxed)
+    }
+
+    /// Works with the lists. Nothing is called meanwhile that could wait.
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Lists) -> R) -> R {
+        let mut lists = self.lists.lock();
+        let result = work(&mut lists);
+        // Relaxed: hints, but for those who have the lock.
+        self.spares
+            .store(lists.spares.len() as u32, Ordering::Relaxed);
+        self.claimants.store(
+            (lists.returners.len() + lists.others.len()) as u32,
+            Ordering::Relaxed,
+        );
+        result
+    }
+
     /// The rest of P3: the sleeper to call, if there is one and nobody searches.
     pub(crate) fn choose(&self) -> Option<usize> {
         if !self.should_call() {
             return None;
         }
-        let mut sleepers = self.sleepers.lock();
+        let mut lists = self.lists.lock();
         if self.word.load(Ordering::Relaxed) >= SEARCHING {
             return None;
         }
-        let chosen = sleepers.pop()?;
-        // AcqRel, with the list locked: it sleeps no longer and searches now.
+        let chosen = lists.sleepers.pop()?;
+        // AcqRel, with the lists locked: it sleeps no longer and searches now.
         self.word.fetch_add(SEARCHING - SLEEPING, Ordering::AcqRel);
         Some(chosen)
     }
@@ -121,10 +189,17 @@ impl Idle {
         before / SEARCHING == 1 && before & SLEEPERS != 0
     }
 
-    /// S1.
-    pub(crate) fn enter(&self, who: usize, searching: bool) {
-        let mut sleepers = self.sleepers.lock();
-        sleepers.push(who);
+    /// S1. `false`: somebody waits for a slot, and gets this one instead.
+    ///
+    /// `listed` is the worker's own flag, which says that it is in the list or has been called from there.
+    #[must_use]
+    pub(crate) fn enter(&self, who: usize, searching: bool, listed: &Plain<bool>) -> bool {
+        let mut lists = self.lists.lock();
+        if !lists.returners.is_empty() || !lists.others.is_empty() {
+            return false;
+        }
+        lists.sleepers.push(who);
+        listed.set(true);
         let change = if searching {
             SLEEPING.wrapping_sub(SEARCHING)
         } else {
@@ -132,16 +207,88 @@ impl Idle {
         };
         // SeqCst: S1 before S3; the heavy barrier in between belongs to the caller.
         self.word.fetch_add(change, Ordering::SeqCst);
+        true
     }
 
-    /// Leaves the list, after S3 found something or after S4.
-    pub(crate) fn leave(&self, who: usize) -> Role {
-        let mut sleepers = self.sleepers.lock();
-        let Some(at) = sleepers.iter().position(|&sleeper| sleeper == who) else {
-            return Role::Searcher;
+    /// Leaves the list, after S3 found something or after S4. `None`: it was robbed of its slot.
+    pub(crate) fn leave(&self, who: usize, listed: &Plain<bool>) -> Option<Role> {
+        let mut lists = self.lists.lock();
+        self.leave_locked(&mut lists, who, listed)
+    }
+
+    /// The same for who has the lists.
+    pub(crate) fn leave_locked(
+        &self,
+        lists: &mut Lists,
+        who: usize,
+        listed: &Plain<bool>,
+    ) -> Option<Role> {
+        if !listed.replace(false) {
+            return None;
+        }
+        let Some(at) = lists.sleepers.iter().position(|&sleeper| sleeper == who) else {
+            return Some(Role::Searcher);
         };
-        sleepers.swap_remove(at);
+        lists.sleepers.swap_remove(at);
         self.word.fetch_sub(SLEEPING, Ordering::AcqRel);
-        Role::Plain
+        Some(Role::Plain)
+    }
+
+    /// A thread that sleeps already is to wait for work with a slot (S1 on its behalf; S2 and S3 are the caller's).
+    pub(crate) fn place(&self, lists: &mut Lists, who: usize, listed: &Plain<bool>) {
+        lists.sleepers.push(who);
+        listed.set(true);
+        self.word.fetch_add(SLEEPING, Ordering::SeqCst);
+    }
+
+    /// Takes a sleeper out of the list for the sake of its slot.
+    pub(crate) fn rob(&self, lists: &mut Lists) -> Option<usize> {
+        // The one that has slept longest: the others are warmer.
+        if lists.sleepers.is_empty() {
+            return None;
+        }
+        let robbed = lists.sleepers.remove(0);
+        self.word.fetch_sub(SLEEPING, Ordering::AcqRel);
+        Some(robbed)
+    }
+}
+
+/// After so many spins in vain a worker sleeps at once, and tries again more and more rarely, but at least every so often;
+/// then so much longer, which is longer than the kernel takes to wake a thread.
+const SPINS_IN_VAIN: u32 = 4;
+const TRY_AGAIN_MAX: u32 = 1024;
+const TRY_LONGER: u32 = 5;
+
+/// How many times the usual time a worker spins before it sleeps, after it has spun, or slept at once, so often in vain.
+///
+/// It does not help to spin where the kernel runs the worker that is to answer on this very processor: that one then only
+/// comes later. But two workers that always wake each other from sleep could go on so for ever, where they would only
+/// have to stay awake a little longer to meet: so now and then one does.
+pub(crate) const fn patience(in_vain: u32) -> u32 {
+    if in_vain < SPINS_IN_VAIN {
+        1
+    } else if in_vain.is_power_of_two() || in_vain.is_multiple_of(TRY_AGAIN_MAX) {
+        TRY_LONGER
+    } else {
+        0
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_runs_out_but_never_for_good() {
+        assert!((0..SPINS_IN_VAIN).all(|in_vain| patience(in_vain) == 1));
+        let spun: u32 = (0..1000).map(patience).sum();
+        assert!(
+            spun < 50,
+            "{spun} times the usual time in 1000 idle moments"
+        );
+        for from in [0, 10, 100, 5000, 1_000_000] {
+            let tries = (from..from + TRY_AGAIN_MAX).filter(|&in_vain| patience(in_vain) > 1);
+            assert!(tries.count() >= 1, "none after {from}");
+        }
     }
 }

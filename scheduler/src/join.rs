@@ -10,12 +10,13 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::current::{Thread, any, running};
+use crate::current::{Thread, any, running, within};
+use crate::deadlock::{self, Deadlock};
 use crate::park::{self, Limit};
 use crate::scheduler::SpawnError;
 use crate::suspend::Arm;
 use crate::task::state::{Epoch, Stand};
-use crate::task::{Priority, Task, flag, release};
+use crate::task::{Kind, Priority, Task, flag, release};
 use crate::wait::{Interrupt, WaitReason, Wake};
 use crate::worker::{make_runnable, make_runnable_from};
 
@@ -27,6 +28,7 @@ enum Why {
     Cancelled,
     Refused(io::Error),
     Itself,
+    Deadlock(Deadlock),
     Interrupted(Wake),
 }
 
@@ -41,6 +43,11 @@ impl JoinError {
 
     pub(crate) fn refused(error: io::Error) -> Self {
         JoinError(Why::Refused(error))
+    }
+
+    #[cfg(feature = "futures")]
+    pub(crate) fn itself() -> Self {
+        JoinError(Why::Itself)
     }
 
     pub(crate) fn interrupted(wake: Wake) -> Self {
@@ -62,9 +69,17 @@ impl JoinError {
         matches!(self.0, Why::Refused(_))
     }
 
-    /// A task tried to join itself.
+    /// A task tried to join itself, or the join would have closed a circle of tasks that wait for each other.
     pub fn is_deadlock(&self) -> bool {
-        matches!(self.0, Why::Itself)
+        matches!(self.0, Why::Itself | Why::Deadlock(_))
+    }
+
+    /// That circle, unless the task joined itself.
+    pub fn deadlock(&self) -> Option<&Deadlock> {
+        match &self.0 {
+            Why::Deadlock(deadlock) => Some(deadlock),
+            _ => None,
+        }
     }
 
     /// The wait for the task was alerted or cancelled; the task itself goes on.
@@ -113,6 +128,7 @@ impl fmt::Display for JoinError {
             Why::Cancelled => f.write_str("the task was cancelled"),
             Why::Refused(error) => write!(f, "the task could not start: {error}"),
             Why::Itself => f.write_str("a task cannot join itself"),
+            Why::Deadlock(deadlock) => write!(f, "the join would never end: {deadlock}"),
             Why::Interrupted(wake) => write!(f, "the wait for the task was interrupted ({wake:?})"),
         }
     }
@@ -155,6 +171,8 @@ fn complete_many(task: &'static Task) {
         let Some(joiner) = joiner else { break };
         make_runnable(joiner);
     }
+    #[cfg(feature = "futures")]
+    crate::future::wake_joiner(task);
     release(task);
 }
 
@@ -171,17 +189,7 @@ pub(crate) fn wait_for_end(
     if task.life.is_done() {
         return Wake::Signalled;
     }
-    let publish = |me: &'static Task, arm: Arm| {
-        if !arm.is_exclusive() {
-            return stand_in_list(task, me, arm);
-        }
-        let epoch = arm.arm(me);
-        match task.life.stand(me.address()) {
-            Stand::There => Some(epoch),
-            Stand::Done => give_up(me, epoch),
-            Stand::Taken => stand_armed_in_list(task, me, epoch),
-        }
-    };
+    let publish = |me, arm| publish(task, me, arm);
     let waited = park::wait_listed(reason, limit, allow, publish, |me| step_back(task, me));
     if task.life.is_done() {
         return Wake::Signalled;
@@ -191,6 +199,22 @@ pub(crate) fn wait_for_end(
         "only the end of the task signals"
     );
     waited.wake
+}
+
+/// Puts the joiner where the end of the task will find it. `None`: the task has ended.
+#[inline(always)]
+pub(crate) fn publish(task: &'static Task, me: &'static Task, arm: Arm) -> Option<Epoch> {
+    // Whom a deadlock would go through.
+    me.set_joins(task);
+    if !arm.is_exclusive() {
+        return stand_in_list(task, me, arm);
+    }
+    let epoch = arm.arm(me);
+    match task.life.stand(me.address()) {
+        Stand::There => Some(epoch),
+        Stand::Done => give_up(me, epoch),
+        Stand::Taken => stand_armed_in_list(task, me, epoch),
+    }
 }
 
 #[cold]
@@ -226,7 +250,7 @@ fn give_up(me: &'static Task, epoch: Epoch) -> Option<Epoch> {
 }
 
 #[cold]
-fn step_back(task: &'static Task, me: &'static Task) -> bool {
+pub(crate) fn step_back(task: &'static Task, me: &'static Task) -> bool {
     task.life.step_back(me.address()) || task.joiners.lock().remove(&me.node)
 }
 
@@ -242,6 +266,11 @@ impl TaskRef {
     pub(crate) fn keep(task: &'static Task) -> TaskRef {
         task.life.keep();
         TaskRef { task }
+    }
+
+    /// A reference to a task of which the caller has none. `None`: it has ended.
+    pub(crate) fn find(task: &'static Task) -> Option<TaskRef> {
+        task.life.try_keep().then_some(TaskRef { task })
     }
 
     /// The task's record, kept as long as this reference.
@@ -277,6 +306,15 @@ impl TaskRef {
     /// Whether it has ended.
     pub fn is_finished(&self) -> bool {
         self.task.life.is_done()
+    }
+
+    /// How many bytes of its stack it used, from the top to the lowest byte that it wrote. `None` before its end, if it did
+    /// not run, and if the scheduler does not [measure](crate::Builder::measure_stacks) stacks.
+    ///
+    /// Part of it is the scheduler's: 2 KiB, below which nothing is told apart, and up to 2 KiB by which the tops of stacks
+    /// are shifted.
+    pub fn stack_used(&self) -> Option<usize> {
+        self.is_finished().then(|| self.task.stack_used()).flatten()
     }
 
     /// Gives it the permit of [`park`](crate::park).
@@ -328,6 +366,14 @@ impl TaskRef {
         if std::ptr::eq(self.task, any()) {
             return Err(JoinError(Why::Itself));
         }
+        // One that has not started may start anywhere.
+        if matches!(limit, Limit::Never)
+            && self.task.kind() == Kind::Started
+            && let Some((thread, me)) = running()
+            && let Some(deadlock) = deadlock::closed_by_join(thread, me, self.task)
+        {
+            return Err(JoinError(Why::Deadlock(deadlock)));
+        }
         match park::check(wait_for_end(
             self.task,
             WaitReason::Join,
@@ -377,14 +423,14 @@ pub fn current() -> TaskRef {
 
 /// The calling task, if the caller is one.
 pub fn try_current() -> Option<TaskRef> {
-    running().map(|(_, task)| TaskRef::keep(task))
+    within().map(|(_, task)| TaskRef::keep(task))
 }
 
 /// The number of the worker that runs the calling task, from 0; a mobile task may get another answer after every wait.
 /// `None` on a thread that is no worker.
 #[inline]
 pub fn current_worker() -> Option<usize> {
-    running().map(|(thread, _)| thread.index)
+    within().map(|(thread, _)| thread.index)
 }
 
 /// The right to a task's result. Dropping it lets the task go on alone.
@@ -445,8 +491,9 @@ impl<T> JoinHandle<T> {
     }
 
     #[inline(always)]
-    fn take(self) -> Result<T, JoinError> {
-        // SAFETY: the handle was made for a closure that returns `T`, the task is done, and the handle goes with this call.
+    pub(crate) fn take(&self) -> Result<T, JoinError> {
+        // SAFETY: the handle was made for a closure that returns `T`, and the task is done. It is taken once: the payload
+        // looks.
         unsafe { self.task.task.payload.take::<T>() }
     }
 

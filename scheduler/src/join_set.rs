@@ -114,7 +114,7 @@ impl<T: Send + 'static> JoinSet<T> {
         F: FnOnce() -> T + Send + 'static,
     {
         let (thread, _) =
-            current::running().expect("JoinSet::spawn is for tasks; elsewhere use spawn_on");
+            current::within().expect("JoinSet::spawn is for tasks; elsewhere use spawn_on");
         let body = self.body(closure);
         let number = body.notice.number;
         let spawned = thread.core().spawn_usual(move || body.run());

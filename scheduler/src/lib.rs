@@ -77,13 +77,17 @@
 //!
 //! # Limits
 //!
-//! - *Cooperative.* Code that never waits or yields holds its worker; so does a system call that blocks.
+//! - *Cooperative.* Code that never waits or yields holds its worker; so does a system call that blocks: reading a file,
+//!   or looking up a host name. Sockets and other descriptors that the kernel can watch do not (`net` and `io`).
 //!   Others may take what stands in that worker's slot, but the tasks bound to its thread wait.
 //!   Long computations call [`check_quantum`].
 //! - *Bound tasks are not spread again.* Work spreads as tasks that have not started. A few tasks that live long may all have
 //!   started on one worker: prefer a task for each item to a task for each stage.
 //! - *Stacks have a fixed size*, 128 KiB by default. An overflow hits the guard below the stack and ends the process by
-//!   SIGSEGV, without a report that names the task.
+//!   SIGSEGV, after a report on standard error: the task with its number, name and stack, and the addresses of its frames
+//!   (by frame pointers, or guessed where the code has none). The handler for that is installed with the first scheduler,
+//!   for SIGSEGV and SIGBUS; every fault that is not an overflow, and every overflow after its report, goes to the handler
+//!   that was there before. A frame of more than 96 KiB that is not touched in order may reach past the guard.
 //! - *Locks of the thread.* A guard of a lock of std or parking_lot that is held across a wait blocks the worker of whoever
 //!   wants that lock, and if that is the holder's own thread, for ever. Use the locks in [`sync`].
 //! - *Scoped pointers in thread-locals*: see above.
@@ -95,12 +99,14 @@
 //!   signal's frame. A start warns of others; [`Builder::handlers_on_task_stacks`] makes room for them.
 //! - *Processes.* A forked child may only call exec. A library that contains this crate must not be unloaded.
 //! - *Shadow stacks* would see every switch as an attack: where the process has them no scheduler starts.
-//! - *Memory.* The records of ended tasks are used again, and not given back to the system.
+//! - *Memory.* The records of ended tasks are used again, and not given back to the system. Stacks stay unlocked under
+//!   `mlockall`; those that exist when it is called are locked until the scheduler next makes one or puts one away.
 //! - *Systems.* Linux only, and x86-64 is what is tested.
 //!
 //! # How it is built
 //!
-//! The modules in reading order; all but [`sync`] and [`native`] are private, and what is public of them is named here.
+//! The modules in reading order; all but [`sync`], [`native`], `io` and `net` are private, and what is public of them is
+//! named here.
 //!
 //! 1. `primitive`: the one door to atomics, locks, cells, clock and threads, so that checkers can replace them;
 //!    in it the asymmetric barrier, the owner-biased lock and the place where a thread sleeps.
@@ -108,7 +114,7 @@
 //! 3. `task`: the record of a task; its two shared words (`task::state`), its closure and result (`task::payload`),
 //!    and where records come from (`task::pool`).
 //! 4. `fiber`: a stack that runs one task after the other; the jump (`fiber::switch`), the memory (`fiber::stack`),
-//!    tasks on OS threads of their own (`fiber::thread`).
+//!    tasks on OS threads of their own (`fiber::thread`), the report of a stack that is not enough (`fiber::overflow`).
 //! 5. `current`: the one thread-local, which says which worker this thread is and so which task runs.
 //! 6. `suspend`, `park` and `freeze`: how a task gives its thread back, stops until it is told, and is interrupted.
 //! 7. `queue`, `steal`, `timer` and `slot`: where runnable tasks and deadlines stand.
@@ -116,19 +122,31 @@
 //! 9. `join`, `join_set`, `scope`, `cancel`, `local`, `mobile` and [`native`]: what tasks are to each other, what they keep
 //!    for themselves, and what keeps them on their thread.
 //! 10. [`sync`]: what tasks and threads wait for together.
-//! 11. `monitor`, `stats` and `check`: who looks on from outside.
-//! 12. `environment`, `scheduler` and `builder`: what the process must be like; the whole, its start and end; every default.
+//! 11. `io` and `net` (feature `net`): waiting for descriptors; `future` (feature `futures`): tasks and futures.
+//! 12. `monitor`, `stats` and `check`: who looks on from outside.
+//! 13. `environment`, `scheduler` and `builder`: what the process must be like; the whole, its start and end; every default.
 
+pub(crate) mod adopt;
 pub(crate) mod builder;
 pub(crate) mod cancel;
 pub(crate) mod check;
+pub(crate) mod claim;
 pub(crate) mod current;
+pub(crate) mod deadlock;
 pub(crate) mod environment;
 pub(crate) mod fiber;
 pub(crate) mod freeze;
+#[cfg(feature = "futures")]
+pub(crate) mod future;
 pub(crate) mod idle;
+#[cfg(feature = "net")]
+pub mod io;
+#[cfg(not(feature = "net"))]
+#[path = "io/without.rs"]
+pub(crate) mod io;
 pub(crate) mod join;
 pub(crate) mod join_set;
+pub(crate) mod lease;
 pub(crate) mod local;
 pub(crate) mod mobile;
 #[cfg(any(loom, shuttle))]
@@ -136,7 +154,10 @@ pub(crate) mod mobile;
 pub mod model;
 pub(crate) mod monitor;
 pub mod native;
+#[cfg(all(feature = "net", not(any(loom, shuttle))))]
+pub mod net;
 pub(crate) mod park;
+pub(crate) mod pinned;
 pub(crate) mod primitive;
 pub(crate) mod queue;
 pub(crate) mod scheduler;
@@ -147,22 +168,28 @@ pub(crate) mod steal;
 pub(crate) mod suspend;
 pub mod sync;
 pub(crate) mod task;
+pub(crate) mod threads;
 pub(crate) mod timer;
 pub(crate) mod wait;
 pub(crate) mod worker;
 
+pub use adopt::Adopted;
 pub use builder::{Admission, Builder, TaskBuilder};
 pub use cancel::CancelToken;
+pub use deadlock::{Blocker, Deadlock};
 pub use fiber::stack::Guards;
+#[cfg(feature = "futures")]
+pub use future::block_on;
 pub use join::{JoinError, JoinHandle, TaskRef, current, current_worker, try_current};
 pub use join_set::JoinSet;
 pub use local::{AccessError, LocalKey};
+pub use native::blocking;
 pub use park::{
     Elapsed, ThreadAlerts, check_quantum, is_interruption, park, park_for, sleep, sleep_heeding,
     thread_alerts, timeout, yield_now, yield_to_others,
 };
 pub use scheduler::{Scheduler, ShutdownError, SpawnError};
 pub use scope::{Scope, ScopedJoinHandle, run, scope, spawn};
-pub use stats::Stats;
+pub use stats::{StackClass, Stats};
 pub use task::{Backing, Priority};
 pub use wait::{Heed, WaitReason, Wake};

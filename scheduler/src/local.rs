@@ -153,7 +153,7 @@ impl<T: 'static> LocalKey<T> {
 
 /// `None`: a plain thread that is ending.
 fn with_locals<R>(work: impl FnOnce(&mut Locals) -> R) -> Option<R> {
-    match current::running() {
+    match current::within() {
         Some((_, task)) => Some(work(&mut task.extra_mut().locals)),
         None => PLAIN.try_with(|locals| work(&mut locals.borrow_mut())).ok(),
     }

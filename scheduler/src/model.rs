@@ -5,15 +5,21 @@
 //! Here are the parts that have no public door, behind thin wrappers, and what lets a model look whether anything is left.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "net")]
+pub(crate) mod kernel;
 mod listed;
+#[cfg(feature = "net")]
+mod poller;
 
 use std::sync::Weak;
 use std::time::Duration;
 
+use crate::cancel::CancelToken;
 use crate::idle::Role;
 use crate::primitive::{barrier, biased, clock, sleeper};
 use crate::scheduler::{Core, Scheduler};
 use crate::slot::Slot;
+use crate::sync::channel::Receiver;
 use crate::task::{self, Kind, Task, pool, state};
 use crate::timer::Timer;
 use crate::wait::{Interrupt, Wake};
@@ -234,7 +240,10 @@ impl<T> Biased<T> {
 }
 
 /// The idle protocol's word and list.
-pub struct Idle(crate::idle::Idle);
+pub struct Idle {
+    idle: crate::idle::Idle,
+    listed: Vec<crate::primitive::Plain<bool>>,
+}
 
 impl std::fmt::Debug for Idle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -245,39 +254,89 @@ impl std::fmt::Debug for Idle {
 impl Idle {
     /// For so many workers.
     pub fn new(workers: usize) -> Self {
-        Idle(crate::idle::Idle::new(workers))
+        Idle {
+            idle: crate::idle::Idle::new(workers),
+            listed: (0..workers)
+                .map(|_| crate::primitive::Plain::new(false))
+                .collect(),
+        }
     }
 
     /// Step P3: whom to call.
     pub fn choose(&self) -> Option<usize> {
-        self.0.choose()
+        self.idle.choose()
     }
 
     /// Begins to search, unless enough do.
     pub fn start_search(&self) -> bool {
-        self.0.start_search()
+        self.idle.start_search()
     }
 
     /// Ends a search. `true`: the baton must be passed.
     #[must_use]
     pub fn end_search(&self) -> bool {
-        self.0.end_search()
+        self.idle.end_search()
     }
 
     /// Step S1.
     pub fn enter(&self, who: usize, searching: bool) {
-        self.0.enter(who, searching);
+        assert!(
+            self.idle.enter(who, searching, &self.listed[who]),
+            "nobody claims a slot in these models"
+        );
     }
 
     /// Leaves the list. `true`: it was called to search.
     pub fn leave(&self, who: usize) -> bool {
-        self.0.leave(who) == Role::Searcher
+        self.idle.leave(who, &self.listed[who]) == Some(Role::Searcher)
     }
 
     /// How many sleep.
     pub fn sleeping(&self) -> usize {
-        self.0.sleeping()
+        self.idle.sleeping()
     }
+}
+
+/// The monitor's sleep, and the workers that end it.
+pub struct MonitorSleep(crate::monitor::Shared);
+
+impl std::fmt::Debug for MonitorSleep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MonitorSleep")
+    }
+}
+
+impl Default for MonitorSleep {
+    fn default() -> Self {
+        MonitorSleep::new()
+    }
+}
+
+impl MonitorSleep {
+    /// Awake.
+    pub fn new() -> Self {
+        MonitorSleep(crate::monitor::Shared::new())
+    }
+
+    /// A worker leaves the list. `true`: it was called to search.
+    pub fn leave(&self, idle: &Idle, who: usize) -> bool {
+        self.0.leave(&idle.idle, who, &idle.listed[who]) == Some(Role::Searcher)
+    }
+
+    /// The monitor sleeps, unless one of so many workers is awake.
+    pub fn sleep_until_needed(&self, idle: &Idle, workers: usize) {
+        self.0.sleep_until_needed(|| idle.sleeping() == workers);
+    }
+}
+
+/// [`CancelToken::run_until_cancelled`] for the calling thread, which stands in for a task.
+pub fn run_until_cancelled<T>(token: &CancelToken, work: impl FnOnce() -> T) -> T {
+    token.run_inside(crate::current::plain(), work)
+}
+
+/// How many wait for an item of this channel.
+pub fn waiting<T>(receiver: &Receiver<T>) -> usize {
+    receiver.waiting()
 }
 
 /// A task's record without a task in it: what others see of a task.
@@ -310,6 +369,12 @@ impl Record {
     /// The end of the task: gives the scheduler's reference back.
     pub fn complete(self) {
         join::complete(self.0);
+    }
+
+    /// A join handle is polled. `false`: the task has ended.
+    #[cfg(feature = "futures")]
+    pub fn leave_waker(self, waker: &std::task::Waker) -> bool {
+        crate::future::leave_waker(self.0, waker)
     }
 
     /// Whether the task has ended.
@@ -368,7 +433,7 @@ impl Default for Timers {
 impl Timers {
     /// None.
     pub fn new() -> Self {
-        Timers(Slot::new())
+        Timers(Slot::new(0))
     }
 
     /// Whose wait it is and when it gives up. Owner only.
@@ -389,6 +454,8 @@ impl Timers {
 }
 
 pub use listed::List;
+#[cfg(feature = "net")]
+pub use poller::{Descriptor, Poller};
 
 /// The calling thread as a waiter.
 #[derive(Clone, Copy, Debug)]

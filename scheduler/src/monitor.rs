@@ -1,12 +1,26 @@
-//! The monitor: a thread of its own that drives the slice tick.
+//! The monitor: a thread of its own that looks at each slot now and then, and does what its driver does not come to do.
 //!
-//! Every quarter of a quantum it compares how often each worker has switched. A worker that has not switched for four
-//! ticks has one task running for longer than a quantum: the worker's `slice_over` is set, which `check_quantum` reads.
-//! No worker reads a clock for this.
+//! At each tick, for each slot:
 //!
-//! It ticks while a worker is awake and for a second longer, and sleeps otherwise; a worker that wakes up wakes it too.
-//! Before: the worker counts as awake before it looks whether the monitor sleeps; the monitor says that it sleeps before it
-//! counts the workers. Both are sequentially consistent, so one of them sees the other.
+//! - *Slice.* A driver that has not switched for a quantum has one task running for so long: its `slice_over` is set, which
+//!   `check_quantum` reads. No worker reads a clock for this.
+//! - *Section.* A driver that has been out in the same native section for two ticks loses the slot (`claim.rs`).
+//! - *Rescue.* Behind a task that has not switched for a tick, timers that are due are fired, and an idle worker is called for
+//!   what else stands there.
+//! - *Turns.* A driver that has had its slot for a quantum while threads with bound tasks wait for one gives way.
+//!
+//! It ticks while a slot is driven or lazily left and for a second longer, and sleeps otherwise; a worker that wakes up wakes
+//! it too. A tick allocates nothing.
+//!
+//! # Why no worker runs while nobody ticks
+//!
+//! 1. A worker leaves the list of those who sleep, so that it counts as awake, and only then looks whether the monitor
+//!    sleeps ([`Shared::leave`]); also if it did not sleep in the end: the monitor may have counted it meanwhile.
+//! 2. The monitor says that it sleeps, and only then counts the workers ([`Shared::sleep_until_needed`]).
+//!
+//! Between the two steps of each there is a full fence, so one of them sees the other. A worker that somebody else takes
+//! off the list, to call it, counts as awake from then on, and comes to its own look when it wakes up.
+//! A call that comes before the monitor's sleep ends that sleep at once (`primitive/sleeper.rs`).
 //!
 //! It holds no lock that a task can hold.
 #![forbid(unsafe_code)]
@@ -14,11 +28,17 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use crate::current::Thread;
+use crate::idle::{Idle, Role};
 use crate::primitive::sleeper::Sleeper;
-use crate::primitive::{AtomicBool, AtomicU64, Instant, Mutex, Ordering, fence, thread};
+use crate::primitive::{AtomicBool, AtomicU64, Instant, Mutex, Ordering, Plain, fence, thread};
 use crate::scheduler::Core;
+use crate::slot::Slot;
+use crate::wait::Wake;
 
+/// Ticks in a quantum, and in the time after which a section counts as long.
 const TICKS: u32 = 4;
+const SECTION_TICKS: u32 = 2;
 const TICK_MIN: Duration = Duration::from_micros(100);
 /// How long it goes on ticking when all workers sleep.
 const GRACE: Duration = Duration::from_secs(1);
@@ -27,25 +47,67 @@ const IDLE_TICK: Duration = Duration::from_millis(20);
 pub(crate) struct Monitor {
     shared: Arc<Shared>,
     quantum_ns: AtomicU64,
+    /// How long a native section keeps its slot.
+    section: Duration,
     thread: Mutex<Option<thread::JoinHandle<()>>>,
 }
 
 /// What outlives the core while the monitor's thread ends.
-struct Shared {
+pub(crate) struct Shared {
     sleeper: Sleeper,
     asleep: AtomicBool,
     stop: AtomicBool,
 }
 
-impl Monitor {
-    pub(crate) fn new(quantum: Duration) -> Self {
-        let shared = Shared {
+impl Shared {
+    pub(crate) fn new() -> Self {
+        Shared {
             sleeper: Sleeper::new(),
             asleep: AtomicBool::new(false),
             stop: AtomicBool::new(false),
-        };
+        }
+    }
+
+    /// A worker leaves the list of those who sleep: slices are to be measured again.
+    pub(crate) fn leave(&self, idle: &Idle, who: usize, listed: &Plain<bool>) -> Option<Role> {
+        if cfg!(feature = "bug_monitor_early") {
+            self.wake_if_asleep();
+            return idle.leave(who, listed);
+        }
+        let role = idle.leave(who, listed);
+        self.wake_if_asleep();
+        role
+    }
+
+    /// The same for a thread that has come to a slot otherwise.
+    pub(crate) fn wake_if_asleep(&self) {
+        if !cfg!(feature = "bug_monitor_fence") {
+            fence(Ordering::SeqCst);
+        }
+        // Relaxed: the fence orders it.
+        if self.asleep.load(Ordering::Relaxed) {
+            self.sleeper.call();
+        }
+    }
+
+    /// The monitor sleeps, unless a worker is awake.
+    pub(crate) fn sleep_until_needed(&self, all_asleep: impl FnOnce() -> bool) {
+        // Relaxed, as below: the fence orders it.
+        self.asleep.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        if all_asleep() && !self.stop.load(Ordering::SeqCst) {
+            self.sleeper.sleep(None);
+        }
+        // Whoever reads the old value calls in vain, and the monitor looks once more.
+        self.asleep.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Monitor {
+    pub(crate) fn new(quantum: Duration, section: Duration) -> Self {
         Monitor {
-            shared: Arc::new(shared),
+            section,
+            shared: Arc::new(Shared::new()),
             quantum_ns: AtomicU64::new(nanos(quantum)),
             thread: Mutex::new(None),
         }
@@ -57,13 +119,14 @@ impl Monitor {
         self.shared.sleeper.call();
     }
 
-    /// A worker has woken up: slices are to be measured again.
-    #[inline]
+    /// See [`Shared::leave`].
+    pub(crate) fn leave(&self, idle: &Idle, who: usize, listed: &Plain<bool>) -> Option<Role> {
+        self.shared.leave(idle, who, listed)
+    }
+
+    /// See [`Shared::wake_if_asleep`].
     pub(crate) fn wake_if_asleep(&self) {
-        fence(Ordering::SeqCst);
-        if self.shared.asleep.load(Ordering::Relaxed) {
-            self.shared.sleeper.call();
-        }
+        self.shared.wake_if_asleep();
     }
 
     /// Starts the thread. It holds the core only while it looks, so that it does not keep a forgotten scheduler alive.
@@ -95,11 +158,17 @@ fn nanos(quantum: Duration) -> u64 {
     u64::try_from(quantum.as_nanos()).unwrap_or(u64::MAX).max(1)
 }
 
-/// What the monitor remembers of one worker.
+/// What the monitor remembers of one slot.
 #[derive(Clone, Copy, Default)]
 struct Seen {
+    driver: usize,
     switches: u64,
-    ticks: u32,
+    /// The mark of the driver's lease, while it is out.
+    out: Option<u64>,
+    /// Ticks since the driver switched, since it is out, and since it has the slot.
+    still: u32,
+    out_for: u32,
+    had_for: u32,
 }
 
 fn watch(core: &Weak<Core>, shared: &Shared) {
@@ -107,52 +176,111 @@ fn watch(core: &Weak<Core>, shared: &Shared) {
     let mut idle_since = None;
     while !shared.stop.load(Ordering::SeqCst) {
         let Some(alive) = core.upgrade() else { return };
-        seen.resize(alive.threads.len(), Seen::default());
-        tick(&alive, &mut seen);
-        let quantum = Duration::from_nanos(alive.monitor.quantum_ns.load(Ordering::Relaxed));
-        let all_asleep = alive.idle.sleeping() == alive.threads.len();
+        seen.resize(alive.slots.len(), Seen::default());
+        let time = alive.monitor.tick_time();
+        tick(alive.forever(), &mut seen, time);
+        let asleep = all_asleep(&alive);
         drop(alive);
         let now = Instant::now();
-        idle_since = all_asleep.then(|| idle_since.unwrap_or(now));
+        idle_since = asleep.then(|| idle_since.unwrap_or(now));
         match idle_since {
-            None => sleep(shared, (quantum / TICKS).max(TICK_MIN)),
-            Some(since) if now - since < GRACE => sleep(shared, IDLE_TICK),
+            None => sleep(shared, time),
+            Some(since) if now - since < GRACE => sleep(shared, IDLE_TICK.max(time)),
             Some(_) => {
-                sleep_until_needed(core, shared);
+                shared.sleep_until_needed(|| core.upgrade().is_some_and(|core| all_asleep(&core)));
                 idle_since = None;
             }
         }
     }
 }
 
-fn tick(core: &Core, seen: &mut [Seen]) {
-    for (thread, seen) in core.threads.iter().zip(seen) {
-        let switches = thread.switches();
-        if switches != seen.switches {
-            *seen = Seen { switches, ticks: 0 };
-            continue;
+fn all_asleep(core: &Core) -> bool {
+    core.idle.sleeping() == core.slots.len() && !core.io.is_unwatched()
+}
+
+impl Monitor {
+    fn quantum(&self) -> Duration {
+        Duration::from_nanos(self.quantum_ns.load(Ordering::Relaxed))
+    }
+
+    fn tick_time(&self) -> Duration {
+        (self.quantum() / TICKS)
+            .min(self.section / SECTION_TICKS)
+            .max(TICK_MIN)
+    }
+}
+
+fn tick(core: &'static Core, seen: &mut [Seen], time: Duration) {
+    let quantum = core.monitor.quantum();
+    let in_quantum = quantum
+        .div_duration_f64(time)
+        .ceil()
+        .min(f64::from(u32::MAX)) as u32;
+    let mut lasting = false;
+    for (slot, seen) in core.slots.iter().zip(&mut *seen) {
+        let driver = core.driver(slot);
+        seen.look(driver);
+        lasting |= seen.out_for >= SECTION_TICKS;
+        if seen.out.is_none() {
+            if seen.still == in_quantum {
+                // It names the resume, so it means nothing to the next one.
+                driver.slice_over.store(seen.switches, Ordering::Relaxed);
+                seen.still = 0;
+            } else if seen.still > 0 {
+                rescue(core, slot);
+            }
         }
-        seen.ticks += 1;
-        if seen.ticks == TICKS {
-            // It names the resume, so it means nothing to the next one.
-            thread.slice_over.store(switches, Ordering::Relaxed);
-            seen.ticks = 0;
+        if core.idle.claimants() > 0 && seen.had_for >= in_quantum {
+            // Relaxed: the call orders it.
+            driver.overdue.store(true, Ordering::Relaxed);
+            driver.sleeper.call();
         }
+    }
+    if core.io.is_left_alone() {
+        core.call_one();
+    }
+    if lasting {
+        core.take_lasting(|slot| seen[slot.index].out_for >= SECTION_TICKS);
+    }
+}
+
+impl Seen {
+    fn look(&mut self, driver: &Thread) {
+        let switches = driver.switches();
+        let out = driver.lease.out();
+        let now = Seen {
+            driver: driver.index,
+            switches,
+            out,
+            ..Seen::default()
+        };
+        if self.driver != now.driver {
+            *self = now;
+            return;
+        }
+        let count = |same: bool, ticks: u32| if same { ticks.saturating_add(1) } else { 0 };
+        *self = Seen {
+            still: count(self.switches == switches, self.still),
+            out_for: count(out.is_some() && self.out == out, self.out_for),
+            had_for: self.had_for.saturating_add(1),
+            ..now
+        };
+    }
+}
+
+/// What stands behind a task that does not come back to the loop.
+fn rescue(core: &'static Core, slot: &Slot) {
+    if slot.due() <= core.now() {
+        // Refused: the owner is at its timers this moment.
+        let _ = slot.take_due(core.now(), |timer| {
+            timer.task.wake(timer.epoch, Wake::TimedOut, 0);
+        });
+    }
+    if slot.waiting() > 0 {
+        core.call_one();
     }
 }
 
 fn sleep(shared: &Shared, time: Duration) {
     shared.sleeper.sleep(Instant::now().checked_add(time));
-}
-
-fn sleep_until_needed(core: &Weak<Core>, shared: &Shared) {
-    shared.asleep.store(true, Ordering::SeqCst);
-    fence(Ordering::SeqCst);
-    let needed = core
-        .upgrade()
-        .is_none_or(|core| core.idle.sleeping() != core.threads.len());
-    if !needed && !shared.stop.load(Ordering::SeqCst) {
-        shared.sleeper.sleep(None);
-    }
-    shared.asleep.store(false, Ordering::SeqCst);
 }

@@ -1,102 +1,37 @@
-//! What keeps a task on its OS thread while native code depends on that thread.
+//! Code that the scheduler cannot see into: native sections, callbacks from them, and what keeps a task on its thread.
 //!
-//! Two counts, because they mean different things:
+//! A [`section`] is a call that may block the thread or hold locks of the thread: into a C library, a kernel call, a managed
+//! runtime's foreign call. Between [`leave`] and [`enter`] the calling thread is a stranger to its scheduler: it counts as
+//! off, nobody switches or moves the task, and whatever it does there (waking, spawning, waiting) goes the way of plain
+//! threads, so a wait in a section blocks the thread. [`current`](crate::current) still answers the task.
+//!
+//! Leaving is lazy: it costs two stores. Only when a section lasts, the monitor takes the slot and gives it to a thread that
+//! stands by, and the task claims a slot when it comes back (`lease.rs`, `claim.rs`). A section that is known to block is
+//! [`blocking`]: it hands the slot over at once, if work waits.
+//!
+//! A [`callback`] is code that is called back from inside a section. It is a task's code like any other, it may wait and
+//! yield. But native frames lie below it, which may hold locks: so the task keeps its thread, nobody else runs there, and
+//! a wait puts the thread to sleep with the task. Nothing unwinds the frames below: inside a callback an abort only ends
+//! waits that can say so, and the unwinding comes after the outermost section.
+//!
+//! What keeps a task on its thread without a call: two counts, because they mean different things.
 //!
 //! - [`stay`]: the task must not move, others may run on its thread meanwhile. For thread-local state that others respect,
 //!   and for critical regions of a mobile task.
 //! - [`own`]: the thread belongs to the task alone. For native frames that may hold native locks, which are recursive by
 //!   thread, and for thread affinity: another task on that thread would enter a lock that its neighbour holds.
 //!
-//! A task that owns its thread blocks it when it waits; the thread's other bound tasks wait until it gives the thread up.
-//! So an owner that waits for one of those never ends.
-#![forbid(unsafe_code)]
+//! Tasks that have started on a thread wait while another one owns it. An owner that waits for one of those never ends:
+//! see `deadlock.rs` for what is found of that.
+//!
+//! The model is that of the CLR's hosting interface (`LeaveRuntime` to `ReverseLeaveRuntime`); SQLOS calls a section
+//! preemptive mode, Go a system call.
 
-use std::fmt;
-use std::marker::PhantomData;
+mod hold;
+mod section;
 
-use crate::current;
-use crate::task::{Hold, Task};
-
-/// Keeps the calling task on its thread; see [`stay`].
-#[must_use = "it ends when the guard is dropped"]
-pub struct Stay {
-    _guard: Guard,
-}
-
-/// Keeps the calling task's thread for it alone; see [`own`].
-#[must_use = "it ends when the guard is dropped"]
-pub struct Own {
-    _guard: Guard,
-}
-
-struct Guard {
-    task: Option<&'static Task>,
-    hold: Hold,
-    /// It counts for the task that made it.
-    not_send: PhantomData<*const ()>,
-}
-
-impl Guard {
-    fn new(hold: Hold) -> Self {
-        let task = current::running().map(|(_, task)| task);
-        if let Some(task) = task {
-            task.raise_hold(hold);
-        }
-        Guard {
-            task,
-            hold,
-            not_send: PhantomData,
-        }
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        if let Some(task) = self.task {
-            task.lower_hold(self.hold);
-        }
-    }
-}
-
-impl fmt::Debug for Stay {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Stay")
-    }
-}
-
-impl fmt::Debug for Own {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Own")
-    }
-}
-
-/// Until the guard is dropped, the calling task does not change its thread. Guards nest.
-///
-/// A bound task does not move anyway; on a plain thread the guard does nothing.
-/// A guard that is leaked keeps the task on its thread until the task ends.
-///
-/// ```compile_fail
-/// fn send<T: Send>(_: T) {}
-/// send(fiberhost_scheduler::native::stay());
-/// ```
-///
-/// # Panics
-/// At 65,535 guards in one task.
-pub fn stay() -> Stay {
-    Stay {
-        _guard: Guard::new(Hold::Stay),
-    }
-}
-
-/// Until the guard is dropped, no other task runs on the calling task's thread. Guards nest.
-///
-/// A wait blocks the thread meanwhile, and is neither alerted nor aborted; a yield returns at once.
-/// On a plain thread the guard does nothing.
-///
-/// # Panics
-/// At 65,535 guards in one task.
-pub fn own() -> Own {
-    Own {
-        _guard: Guard::new(Hold::Own),
-    }
-}
+pub use hold::{Own, Stay, own, stay};
+pub(crate) use section::unseen;
+pub use section::{
+    Begun, Target, blocking, callback, callback_begin, callback_end, enter, leave, section,
+};

@@ -11,9 +11,11 @@ use crate::current::{self, FAIR_EVERY, Thread};
 use crate::fiber::{self, YIELD};
 use crate::freeze;
 use crate::join::{JoinError, TaskRef};
+use crate::native;
+use crate::pinned;
 use crate::primitive::{Instant, Ordering};
 use crate::scheduler::Core;
-use crate::suspend::{AT_ONCE, Arm, FOREVER, Listed, Wait};
+use crate::suspend::{AT_ONCE, Arm, FOREVER, Listed, Settled, Wait, settle_word};
 use crate::task::payload::contain;
 use crate::task::state::{Ended, Epoch};
 use crate::task::{Task, flag};
@@ -64,9 +66,15 @@ where
     let Some((thread, task)) = current::running() else {
         return wait_plainly(reason, limit, allow, &publish);
     };
-    if must_block(task) {
-        return wait_plainly(reason, limit, allow, &publish);
+    if std::thread::panicking() {
+        return native::unseen(|| wait_plainly(reason, limit, allow, &publish));
     }
+    let owns = task.owns_its_thread();
+    let allow = if owns {
+        pinned::allowed(task, allow)
+    } else {
+        allow
+    };
     let limit = match limit {
         // What nothing may interrupt, no enclosing `timeout` ends: a scope's children borrow from this stack.
         Limit::Never if allow == Interrupt::Never || task.deadline.get() == FOREVER => FOREVER,
@@ -79,8 +87,13 @@ where
     }
     task.set_reason(reason);
     let wait = Wait::new(&publish, limit, allow);
-    // SAFETY: `running` says that we are on this task's stack and this thread runs it; the wait stays until we return.
-    unsafe { fiber::suspend(thread, task, wait.word()) };
+    if owns {
+        // SAFETY: as below.
+        unsafe { settle_here(thread, task, wait.word()) };
+    } else {
+        // SAFETY: `running` says that we are on this task's stack and this thread runs it; the wait stays until we return.
+        unsafe { fiber::suspend(thread, task, wait.word()) };
+    }
     task.set_reason(WaitReason::None);
     if wait.immediate.get() {
         return Waited::at_once(task);
@@ -90,6 +103,19 @@ where
         after(task, ended, limit);
     }
     Waited::new(task, ended)
+}
+
+/// A wait of a task that does not leave its thread: settled here, and slept through with the thread (`pinned.rs`).
+///
+/// # Safety
+/// `word` is the address of a wait on this stack, which is that of `task`; `task` runs on `thread`, which is the caller's.
+#[cold]
+unsafe fn settle_here(thread: &'static Thread, task: &'static Task, word: fiber::Word) {
+    thread.bound.leave(task);
+    // SAFETY: the caller's promise; the task runs on only when it was woken.
+    if unsafe { settle_word(word, thread, task) } == Settled::Parked {
+        thread.sleep_with(task);
+    }
 }
 
 /// As [`wait`], for what signals find in a list: without a time limit such a wait costs a signal no locked instruction of
@@ -126,10 +152,11 @@ where
             // return, and `pass` keeps us here while an interrupter is at it.
             unsafe { fiber::suspend(thread, task, wait.word()) };
             task.set_reason(WaitReason::None);
-            if wait.immediate.get() {
+            let at_once = wait.immediate.get();
+            freeze::pass(task, at_once);
+            if at_once {
                 return Waited::at_once(task);
             }
-            freeze::pass(task);
             let ended = task.ended();
             if ended.wake != Wake::Signalled {
                 after(task, ended, FOREVER);
@@ -161,12 +188,12 @@ where
     waited
 }
 
-/// Whether the task must not give its thread away now, and blocks it instead.
+/// Whether the task must not give its thread away now.
 ///
-/// While it is panicking: suspending would carry the thread's panic count away. While it owns its thread: nobody else may
-/// run there.
+/// While it is panicking: suspending would carry the thread's panic count away, so it blocks. While it owns its thread:
+/// nobody else may run there.
 #[inline(always)]
-fn must_block(task: &Task) -> bool {
+pub(crate) fn must_block(task: &Task) -> bool {
     std::thread::panicking() || task.owns_its_thread()
 }
 
@@ -214,7 +241,7 @@ fn after(task: &'static Task, ended: Ended, limit: u64) {
         && ended.wake != Wake::TimedOut
         && let Some(thread) = current::thread()
     {
-        thread.slot().note_dead_timer();
+        thread.slot().cancel_timer(task);
     }
     if ended.wake == Wake::Alerted {
         task.flags.fetch_and(!flag::ALERT, Ordering::AcqRel);
@@ -243,7 +270,7 @@ fn raise(wake: Wake) {
         return;
     }
     let flags = task.flags.load(Ordering::Acquire);
-    if wake == Wake::Aborted && flags & flag::ABORT != 0 && flags & flag::UNWINDING == 0 {
+    if wake == Wake::Aborted && flags & flag::ABORT != 0 && pinned::may_unwind(task, flags) {
         resume_unwind(Box::new(Aborted));
     }
     if wake == Wake::TimedOut && task.deadline.get() <= thread.core().now() {
@@ -368,24 +395,33 @@ pub fn yield_now() {
         return after_yield(task);
     }
     if must_block(task) {
-        return;
+        return yield_in_place(thread, task);
     }
     // SAFETY: `running` says that we are on this task's stack and this thread runs it.
     unsafe { fiber::suspend(thread, task, YIELD) };
     after_yield(task);
 }
 
+/// While it is panicking a task goes on at once; while it owns its thread, when nobody needs the slot.
+#[cold]
+fn yield_in_place(thread: &'static Thread, task: &Task) {
+    if std::thread::panicking() {
+        return;
+    }
+    thread.yield_pinned();
+    after_yield(task);
+}
+
 /// Gives the processor to the other runnable tasks, and says whether there were any. For code that must not be unwound.
 ///
-/// On a thread that is no task, and for a task that owns its thread, the system may run something else; that does not count.
+/// On a thread that is no task, and in a native section, the system may run something else; that does not count.
 pub fn yield_to_others() -> bool {
     let Some((thread, task)) = current::running() else {
         yield_thread();
         return false;
     };
     if must_block(task) {
-        yield_thread();
-        return false;
+        return !std::thread::panicking() && thread.yield_pinned();
     }
     if task.is_next_to_itself() && thread.nothing_else(task) {
         return false;
@@ -487,9 +523,9 @@ pub struct ThreadAlerts {
 }
 
 /// Makes the calling OS thread's own waits heed alerts, as a task's do: for a plain thread that stands for a task, and for a
-/// task that owns its thread ([`native::own`](crate::native::own)) and so blocks it when it waits.
+/// task in a native section ([`native::section`](crate::native::section)), which blocks its thread when it waits.
 ///
-/// A task must not keep it longer than it owns the thread. An alert that no wait has taken goes with the last of these.
+/// A task must not keep it longer than the section. An alert that no wait has taken goes with the last of these.
 ///
 /// # Panics
 /// At 65,535 of them on one thread.
@@ -553,8 +589,12 @@ fn park_limited(limit: Limit) -> Wake {
         me.permit.swap(EMPTY, Ordering::Acquire);
         return Wake::Signalled;
     }
-    if current::running().is_some() && must_block(me) {
+    if current::running().is_none() && current::within().is_some() {
+        // In a native section: its thread is a stranger's, but the permit is the task's.
         return park_blocking(me, limit);
+    }
+    if std::thread::panicking() && current::running().is_some() {
+        return native::unseen(|| park_blocking(me, limit));
     }
     loop {
         let waited = wait(WaitReason::Park, limit, Interrupt::Alert, |task, allow| {
@@ -658,7 +698,7 @@ impl std::error::Error for Elapsed {}
 /// # Panics
 /// If `work` panics, and outside a task.
 pub fn timeout<T>(limit: Duration, work: impl FnOnce() -> T) -> Result<T, Elapsed> {
-    let (thread, task) = current::running().expect("timeout is for tasks");
+    let (thread, task) = current::within().expect("timeout is for tasks");
     let outer = task.deadline.get();
     let mine = thread.core().after(limit).min(outer);
     task.deadline.set(mine);
@@ -667,7 +707,7 @@ pub fn timeout<T>(limit: Duration, work: impl FnOnce() -> T) -> Result<T, Elapse
     match result {
         Ok(value) => Ok(value),
         Err(panic) if panic.is::<Elapsing>() => {
-            let over = current::thread().is_some_and(|thread| outer <= thread.core().now());
+            let over = current::within().is_some_and(|(thread, _)| outer <= thread.core().now());
             if over {
                 resume_unwind(panic)
             } else {

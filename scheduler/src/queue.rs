@@ -195,7 +195,14 @@ impl Bound {
             return self.others.pop();
         }
         match self.cursor.get() {
-            Some(cursor) => Some(self.step_from(cursor)),
+            Some(cursor) => {
+                let task = self.step_from(cursor);
+                // Likely the next one: it comes nearer while this one runs.
+                if let Some(after) = task.next.get() {
+                    after.fetch_ahead();
+                }
+                Some(task)
+            }
             None => self.others.pop(),
         }
     }

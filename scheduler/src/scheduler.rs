@@ -31,20 +31,24 @@ use crate::builder::{Admission, Builder, Settings};
 use crate::check::Checker;
 use crate::current::{self, Thread};
 use crate::environment;
+use crate::fiber;
 use crate::fiber::stack::StackPool;
 use crate::idle::Idle;
+use crate::io::Io;
 use crate::join::{self, JoinHandle, TaskRef};
 use crate::monitor::Monitor;
 use crate::park::{self, Limit};
 use crate::primitive::sleeper::Sleeper;
 use crate::primitive::{
-    AtomicU8, AtomicU64, AtomicUsize, Instant, Mutex, Ordering, SpinLock, barrier, fence, thread,
+    AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Instant, Mutex, Ordering, SpinLock, barrier,
+    fence, thread,
 };
 use crate::queue::{Fifo, Injector};
 use crate::slot::Slot;
-use crate::stats::Stats;
+use crate::stats::{StackClass, Stats};
 use crate::sync::wait_list::WaitList;
 use crate::task::{Backing, Kind, Priority, Task, flag, pool, release};
+use crate::threads::Table;
 use crate::wait::{Interrupt, WaitReason, Wake};
 
 /// Where a scheduler is in its life.
@@ -58,12 +62,13 @@ pub(crate) enum Phase {
 
 /// The whole: workers, queues, limits. Owned by the handles and by every worker.
 pub(crate) struct Core {
-    pub(crate) threads: Box<[Thread]>,
+    pub(crate) threads: Table<Thread>,
     pub(crate) slots: Box<[Slot]>,
     pub(crate) injector: Injector,
     pub(crate) idle: Idle,
     pub(crate) stacks: StackPool,
     pub(crate) monitor: Monitor,
+    pub(crate) io: Io,
     pub(crate) idle_spin: Duration,
     pub(crate) force_migration: bool,
     pub(crate) checks: bool,
@@ -81,12 +86,29 @@ pub(crate) struct Core {
     cancelled: Mutex<Fifo>,
     /// Where the caller of the shutdown waits.
     shutdown: Sleeper,
-    workers: Mutex<Vec<thread::JoinHandle<()>>>,
+    roster: Mutex<Roster>,
+    /// Slots taken from threads that were out.
+    pub(crate) handovers: AtomicU64,
+    /// Somebody has been told that there can be no more threads.
+    limit_noted: AtomicBool,
+    this: *const Core,
     shutting: Mutex<()>,
     handle: OnceLock<Weak<Handle>>,
+    /// A scheduler of one worker, for when all of ours are stuck.
+    emergency: OnceLock<Scheduler>,
 }
 
-// SAFETY: all fields are shared structures; the lists of tasks inside are under their locks.
+/// The OS threads of a scheduler, by the index of their record.
+#[derive(Default)]
+struct Roster {
+    handles: Vec<Option<thread::JoinHandle<()>>>,
+    /// Records whose threads have ended.
+    vacant: Vec<usize>,
+    /// Those threads, on the last steps of their way.
+    retired: Vec<thread::JoinHandle<()>>,
+}
+
+// SAFETY: all fields are shared structures, and `this` points back here; the lists of tasks inside are under their locks.
 unsafe impl Sync for Core {}
 // SAFETY: as above.
 unsafe impl Send for Core {}
@@ -124,14 +146,10 @@ impl Core {
         self.settings.max_tasks != usize::MAX
     }
 
-    pub(crate) fn thread_stack_size(&self, task: &Task) -> usize {
-        self.stacks.class_size(task.stack_class.get())
-    }
-
     /// Step P3 of the idle protocol.
     pub(crate) fn call_one(&self) {
         if let Some(index) = self.idle.choose() {
-            self.threads[index].sleeper.call();
+            self.threads.get(index).sleeper.call();
         }
     }
 
@@ -192,6 +210,150 @@ impl Core {
             self.drop_cancelled();
             self.note_end();
         }
+    }
+}
+
+/// Threads.
+impl Core {
+    /// The same for as long as the caller has it: what its threads' records hand around is `'static` by their own argument.
+    pub(crate) fn forever(&self) -> &'static Core {
+        self.threads.get(0).core()
+    }
+
+    /// A reference of one's own to a scheduler that somebody keeps alive.
+    ///
+    /// # Safety
+    /// The pointer came from an `Arc` that is alive.
+    pub(crate) unsafe fn keep(core: *const Core) -> Arc<Core> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            Arc::increment_strong_count(core);
+            Arc::from_raw(core)
+        }
+    }
+
+    /// Starts a thread with this life. `prepare` is called with its record before it starts.
+    fn add_thread(
+        &self,
+        stack_size: Option<usize>,
+        life: fn(&'static Thread),
+        prepare: impl FnOnce(&'static Thread),
+    ) -> io::Result<()> {
+        let mut roster = self.roster.lock();
+        let index = self.reserve(&mut roster)?;
+        // SAFETY: a core is made in an `Arc`, and the caller has one or is called by who does.
+        let mine = unsafe { Core::keep(self.this) };
+        // SAFETY: the record lives in the core, of which the thread keeps a reference until it is done.
+        let thread: &'static Thread = unsafe { &*std::ptr::from_ref(mine.threads.get(index)) };
+        prepare(thread);
+        let name = format!("{}-{index}", self.settings.name);
+        let mut builder = thread::Builder::new().name(name);
+        if let Some(size) = stack_size {
+            builder = builder.stack_size(size);
+        }
+        let spawned = builder.spawn(move || {
+            life(thread);
+            drop(mine);
+        });
+        match spawned {
+            Ok(handle) => {
+                roster.handles[index] = Some(handle);
+                Ok(())
+            }
+            Err(error) => {
+                roster.vacant.push(index);
+                Err(error)
+            }
+        }
+    }
+
+    /// The thread whose record is at this address, if it is one of ours.
+    pub(crate) fn thread_at(&self, address: usize) -> Option<&Thread> {
+        let mut threads = self.threads.iter();
+        threads.find(|thread| std::ptr::from_ref(*thread).addr() == address)
+    }
+
+    /// A record for one more thread.
+    fn reserve(&self, roster: &mut Roster) -> io::Result<usize> {
+        if self.phase() == Phase::Stopping {
+            return Err(io::Error::other("the scheduler has stopped"));
+        }
+        for retired in roster.retired.drain(..) {
+            retired
+                .join()
+                .expect("a worker that panics aborts the process");
+        }
+        if let Some(index) = roster.vacant.pop() {
+            return Ok(index);
+        }
+        let max = self.settings.max_threads;
+        if self.threads.len() >= max {
+            let text = format!("the limit of {max} threads is reached");
+            return Err(io::Error::new(io::ErrorKind::QuotaExceeded, text));
+        }
+        let index = self.threads.grow(|index| Thread::new(index, self.this));
+        roster.handles.push(None);
+        Ok(index)
+    }
+
+    /// A record for a thread that exists already.
+    pub(crate) fn reserve_record(&self) -> io::Result<usize> {
+        self.reserve(&mut self.roster.lock())
+    }
+
+    /// A thread has done its last; its record is for the next one.
+    pub(crate) fn note_thread_end(&self, index: usize) {
+        let mut roster = self.roster.lock();
+        roster.vacant.push(index);
+        let handle = roster.handles[index].take();
+        roster.retired.extend(handle);
+    }
+
+    /// Starts a task that wants an OS thread of its own.
+    ///
+    /// # Errors
+    /// The system refused a thread, or the limit on threads is reached.
+    pub(crate) fn start_on_thread(&self, task: &'static Task) -> io::Result<()> {
+        let size = self.stacks.class_size(task.stack_class.get()) + fiber::thread::STACK_EXTRA;
+        self.add_thread(Some(size), fiber::thread::run, |thread| {
+            fiber::thread::bind(task, thread);
+        })
+        .inspect_err(|_| task.release_holds())
+    }
+
+    /// Threads that may stand by; one more ends.
+    pub(crate) fn spares_max(&self) -> usize {
+        self.slots.len().max(4)
+    }
+
+    /// Starts a thread that stands by, if none does.
+    pub(crate) fn ensure_spare(&self) {
+        if self.idle.spares() > 0 || self.settings.max_threads == self.slots.len() {
+            return;
+        }
+        if let Err(error) = self.add_thread(None, crate::worker::run, |_| {})
+            && !self.limit_noted.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(%error, "no thread stands by: native sections keep their slots");
+        }
+    }
+
+    fn join_threads(&self) {
+        let mut roster = self.roster.lock();
+        let mut threads = std::mem::take(&mut roster.retired);
+        threads.extend(roster.handles.iter_mut().filter_map(Option::take));
+        // They enter themselves here at their end.
+        drop(roster);
+        for thread in threads {
+            thread
+                .join()
+                .expect("a worker that panics aborts the process");
+        }
+    }
+
+    /// How many threads there are.
+    pub(crate) fn thread_count(&self) -> usize {
+        self.threads.len() - self.roster.lock().vacant.len()
     }
 }
 
@@ -412,6 +574,7 @@ impl Core {
         task.flags.store(0, Ordering::Relaxed);
         task.permit.store(0, Ordering::Relaxed);
         task.release_holds();
+        task.bound_to.store(0, Ordering::Relaxed);
         task.core.set(self);
         task.stack_class.set(stack_class);
         task.payload.fill(closure);
@@ -462,6 +625,42 @@ impl Core {
         self.inject(task);
     }
 
+    /// A task for a thread that exists already. It counts as started.
+    pub(crate) fn admit_thread(&self) -> io::Result<&'static Task> {
+        let refused = |kind, why: &str| io::Error::new(kind, why.to_owned());
+        if self.has_limit() {
+            self.admit()
+                .map_err(|error| io::Error::new(io::ErrorKind::QuotaExceeded, error))?;
+        }
+        let Some(task) = pool::get() else {
+            if self.has_limit() {
+                self.leave_admission();
+            }
+            return Err(refused(io::ErrorKind::OutOfMemory, "no memory for a task"));
+        };
+        task.set_up(Priority::Normal, false, Backing::Thread);
+        self.fill(task, 0, || ());
+        task.id.set(pool::next_id_block(1));
+        task.set_kind(Kind::Started);
+        // As in `queue_outside`.
+        self.spawned_outside.fetch_add(1, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        if self.phase() != Phase::Running {
+            self.refuse_thread(task);
+            return Err(refused(
+                io::ErrorKind::Other,
+                "the scheduler is being shut down",
+            ));
+        }
+        Ok(task)
+    }
+
+    /// Takes that back.
+    pub(crate) fn refuse_thread(&self, task: &'static Task) {
+        self.refuse(task);
+        release(task);
+    }
+
     /// The shutdown has begun: the closure is dropped here, on the caller, and join says cancelled.
     #[cold]
     fn refuse(&self, task: &'static Task) {
@@ -496,7 +695,7 @@ impl Scheduler {
 
     /// The scheduler of the calling task.
     pub fn current() -> Option<Scheduler> {
-        let (thread, _) = current::running()?;
+        let (thread, _) = current::within()?;
         let handle = thread.core().handle.get()?.upgrade()?;
         Some(Scheduler { handle })
     }
@@ -516,17 +715,19 @@ impl Scheduler {
         };
         let _ = core.handle.set(Arc::downgrade(&scheduler.handle));
         for index in 0..count {
-            let mine = Arc::clone(&core);
-            let name = format!("{}-{index}", core.settings.name);
             // An error drops the handle, which stops the workers that run already.
-            let worker = thread::Builder::new().name(name).spawn(move || {
-                // SAFETY: the record lives in the core, of which this closure keeps a reference until the worker is done.
-                let thread: &'static Thread = unsafe { &*std::ptr::from_ref(&mine.threads[index]) };
-                crate::worker::run(thread);
+            core.add_thread(None, crate::worker::run, |thread| {
+                thread.slot.set(Some(&thread.core().slots[index]));
             })?;
-            core.workers.lock().push(worker);
+        }
+        if core.settings.max_threads > count {
+            core.add_thread(None, crate::worker::run, |_| {})?;
         }
         Monitor::start(&core)?;
+        if core.settings.emergency_lane {
+            let lane = Scheduler::start(core.settings.of_lane())?;
+            let _ = core.emergency.set(lane);
+        }
         tracing::debug!(workers = count, "scheduler started");
         Ok(scheduler)
     }
@@ -567,6 +768,13 @@ impl Scheduler {
         }
     }
 
+    /// The emergency lane, if the builder was asked for [one](Builder::emergency_lane): a scheduler of one worker that does not
+    /// depend on this one. Its tasks wake, join and wait for those of this one as tasks of any other scheduler do.
+    /// It is shut down with this one, after it.
+    pub fn emergency_lane(&self) -> Option<Scheduler> {
+        self.core().emergency.get().cloned()
+    }
+
     /// How many tasks may run at once.
     pub fn workers(&self) -> usize {
         self.core().slots.len()
@@ -582,6 +790,11 @@ impl Scheduler {
         Stats::of(self.core())
     }
 
+    /// The stacks by size, those of the default size first.
+    pub fn stack_classes(&self) -> Vec<StackClass> {
+        self.core().stacks.classes()
+    }
+
     /// Ends the scheduler: aborts every task, waits for them, and joins the workers. Called again, it waits again.
     ///
     /// # Errors
@@ -592,6 +805,10 @@ impl Scheduler {
     }
 
     pub(crate) fn core(&self) -> &Core {
+        &self.handle.core
+    }
+
+    pub(crate) fn arc(&self) -> &Arc<Core> {
         &self.handle.core
     }
 
@@ -638,12 +855,13 @@ impl Core {
     fn new(settings: Settings, this: *const Core) -> Core {
         let count = settings.workers;
         Core {
-            threads: (0..count).map(|index| Thread::new(index, this)).collect(),
-            slots: (0..count).map(|_| Slot::new()).collect(),
+            threads: Table::new(count + 1),
+            slots: (0..count).map(Slot::new).collect(),
             injector: Injector::new(),
             idle: Idle::new(count),
             stacks: StackPool::new(&settings),
-            monitor: Monitor::new(settings.quantum),
+            monitor: Monitor::new(settings.quantum, settings.handover_after),
+            io: Io::new(),
             idle_spin: settings.idle_spin,
             force_migration: settings.force_migration,
             checks: settings.check_invariants,
@@ -657,17 +875,32 @@ impl Core {
             admission: SpinLock::new(WaitList::new()),
             cancelled: Mutex::new(Fifo::new()),
             shutdown: Sleeper::new(),
-            workers: Mutex::new(Vec::with_capacity(count)),
+            roster: Mutex::new(Roster::default()),
+            handovers: AtomicU64::new(0),
+            limit_noted: AtomicBool::new(false),
+            this,
             shutting: Mutex::new(()),
             handle: OnceLock::new(),
+            emergency: OnceLock::new(),
         }
     }
 
     fn is_here(&self) -> bool {
-        current::thread().is_some_and(|thread| thread.belongs_to(self))
+        let here = current::within().map(|(thread, _)| thread);
+        here.or_else(current::thread)
+            .is_some_and(|thread| thread.belongs_to(self))
     }
 
     fn shut_down(&self, limit: Duration) -> Result<(), ShutdownError> {
+        let began = Instant::now();
+        self.shut_workers_down(limit)?;
+        match self.emergency.get() {
+            Some(lane) => lane.shutdown(limit.saturating_sub(began.elapsed())),
+            None => Ok(()),
+        }
+    }
+
+    fn shut_workers_down(&self, limit: Duration) -> Result<(), ShutdownError> {
         if self.is_here() {
             return Err(ShutdownError {
                 inside: true,
@@ -710,12 +943,7 @@ impl Core {
         self.call_all();
         self.monitor.stop();
         if survivors.is_empty() {
-            let workers = std::mem::take(&mut *self.workers.lock());
-            for worker in workers {
-                worker
-                    .join()
-                    .expect("a worker that panics aborts the process");
-            }
+            self.join_threads();
             return Ok(());
         }
         tracing::warn!(
@@ -741,7 +969,7 @@ impl Core {
     }
 
     fn call_all(&self) {
-        for thread in &self.threads {
+        for thread in self.threads.iter() {
             thread.sleeper.call();
         }
     }

@@ -71,7 +71,7 @@ pub fn scope<'env, F, T>(work: F) -> T
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
 {
-    let (thread, _) = current::running().expect("scope is for tasks");
+    let (thread, _) = current::within().expect("scope is for tasks");
     let shared = Shared {
         left: AtomicUsize::new(1),
         panicked: AtomicUsize::new(0),
@@ -293,7 +293,7 @@ where
     T: Send + 'static,
 {
     let (thread, _) =
-        current::running().expect("spawn is for tasks; elsewhere use Scheduler::spawn");
+        current::within().expect("spawn is for tasks; elsewhere use Scheduler::spawn");
     let spawned = thread.core().spawn_usual(closure);
     join::handle(spawned).unwrap_or_else(|error| panic!("spawn: {error}"))
 }

@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 
 use crate::primitive::biased::Biased;
-use crate::primitive::{AtomicUsize, Ordering};
+use crate::primitive::{AtomicU64, AtomicUsize, Ordering, Plain};
 use crate::queue::{Deque, Ready};
 use crate::steal;
 use crate::task::{Priority, Task};
@@ -23,9 +23,16 @@ pub(crate) const WOKEN_MAX: u32 = 3;
 const TAKE_MAX: usize = 32;
 
 pub(crate) struct Slot {
+    pub(crate) index: usize,
+    /// The thread that has it, or had it last, by index. Written under the lock of the lists in `idle`.
+    pub(crate) driver: AtomicUsize,
+    /// How often in a row it went to a thread that returned to one task. Owner: that lock.
+    pub(crate) returns: Plain<u32>,
     private: Biased<Private>,
     /// Tasks in the private part, for others to read.
     waiting: AtomicUsize,
+    /// The earliest deadline, for the monitor to read: a hint.
+    due: AtomicU64,
     shared: steal::Stealer,
 }
 
@@ -135,7 +142,7 @@ impl Private {
 }
 
 impl Slot {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(index: usize) -> Self {
         let (worker, stealer) = steal::pair(SHARED_MAX);
         let private = Private {
             wake: None,
@@ -149,8 +156,12 @@ impl Slot {
             timers: Timers::new(),
         };
         Slot {
+            index,
+            driver: AtomicUsize::new(index),
+            returns: Plain::new(0),
             private: Biased::new(private),
             waiting: AtomicUsize::new(0),
+            due: AtomicU64::new(u64::MAX),
             shared: stealer,
         }
     }
@@ -272,11 +283,27 @@ impl Slot {
     }
 
     pub(crate) fn arm(&self, timer: Timer) {
-        self.own(|private| private.timers.arm(timer));
+        self.own(|private| {
+            // A hint may come early, never late.
+            if timer.at < self.due() {
+                self.due.store(timer.at, Ordering::Relaxed);
+            }
+            private.timers.arm(timer);
+        });
     }
 
-    pub(crate) fn note_dead_timer(&self) {
-        self.own(|private| private.timers.note_dead());
+    pub(crate) fn cancel_timer(&self, task: &Task) {
+        self.own(|private| private.timers.cancel(task));
+    }
+
+    fn hint(&self, private: &Private) {
+        self.due
+            .store(private.timers.next().unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// The earliest deadline, for others: a hint.
+    pub(crate) fn due(&self) -> u64 {
+        self.due.load(Ordering::Relaxed)
     }
 
     pub(crate) fn next_timer(&self) -> Option<u64> {
@@ -284,7 +311,28 @@ impl Slot {
     }
 
     pub(crate) fn pop_timer(&self, now: u64) -> Option<Timer> {
-        self.own(|private| private.timers.pop_due(now))
+        self.own(|private| {
+            let timer = private.timers.pop_due(now);
+            self.hint(private);
+            timer
+        })
+    }
+
+    /// For the monitor: takes the timers that are due past an owner that does not come to fire them.
+    /// `None`: the owner was in the middle of its work.
+    pub(crate) fn take_due(&self, now: u64, mut each: impl FnMut(Timer)) -> Option<()> {
+        // Nothing is called with the private part in hand, so one at a time.
+        loop {
+            let due = self.private.take(|private| {
+                let timer = private.timers.pop_due(now);
+                self.hint(private);
+                timer
+            })?;
+            match due {
+                Some(timer) => each(timer),
+                None => return Some(()),
+            }
+        }
     }
 
     /// For another thread: takes half of the private part, oldest first, past an owner that does not come to share it.

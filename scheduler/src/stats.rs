@@ -18,6 +18,10 @@ pub struct Stats {
     pub steals: u64,
     /// Workers that sleep.
     pub idle_workers: usize,
+    /// OS threads that run tasks, sleep with them, or stand by.
+    pub threads: usize,
+    /// Slots that were taken from threads which were in native sections for too long.
+    pub handovers: u64,
     /// Stacks made so far; they are reused and not unmapped before the scheduler goes.
     pub stacks: usize,
     /// Bytes of address space mapped for stacks.
@@ -28,6 +32,19 @@ pub struct Stats {
     pub switch: &'static str,
     /// How the frequent side of a barrier pair is paid: `membarrier` (nothing) or `fence`.
     pub barrier: &'static str,
+}
+
+/// The stacks of one size: see [`Scheduler::stack_classes`](crate::Scheduler::stack_classes).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StackClass {
+    /// Usable bytes of each.
+    pub size: usize,
+    /// How many were made.
+    pub stacks: usize,
+    /// The most that a task used of one, whether on a fiber or on a thread of its own. `None` until a task has ended, and
+    /// if stacks are not [measured](crate::Builder::measure_stacks).
+    pub used_max: Option<usize>,
 }
 
 impl Stats {
@@ -51,6 +68,8 @@ impl Stats {
             ended,
             steals: sum(|thread| &thread.steals),
             idle_workers: core.idle.sleeping(),
+            threads: core.thread_count(),
+            handovers: core.handovers.load(Ordering::Relaxed),
             stacks,
             stack_bytes_mapped,
             idle_spin: core.idle_spin,

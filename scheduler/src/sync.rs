@@ -27,7 +27,7 @@ mod raw_mutex;
 mod raw_rwlock;
 mod rwlock;
 mod semaphore;
-mod until;
+pub(crate) mod until;
 pub(crate) mod wait_list;
 
 pub use barrier::{Barrier, BarrierWaitResult};

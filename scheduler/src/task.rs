@@ -52,7 +52,8 @@ pub enum Backing {
     /// A stack of its own on the worker's thread: a switch costs nanoseconds.
     #[default]
     Fiber,
-    /// An OS thread of its own, which runs only while a worker lends it its slot: for code whose stack cannot be switched.
+    /// An OS thread of its own, which takes part in the same slots, queues and waits and runs only while it has a slot: for
+    /// code whose stack cannot be switched.
     Thread,
 }
 
@@ -87,22 +88,25 @@ pub(crate) mod unusual {
     pub(crate) const PRIORITY: u8 = 4;
 }
 
-/// The two counts that keep a started task on its OS thread.
+/// The counts that keep a started task on its OS thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hold {
     /// It must not move; others may run on its thread.
     Stay,
     /// The thread belongs to it alone.
     Own,
+    /// The same, since native frames lie on its stack: nothing may unwind it either.
+    Callback,
 }
 
-const HOLD_MAX: u32 = 0xffff;
+const HOLD_MAX: u64 = 0xffff;
 
 impl Hold {
     const fn shift(self) -> u32 {
         match self {
             Hold::Stay => 0,
             Hold::Own => 16,
+            Hold::Callback => 32,
         }
     }
 }
@@ -143,11 +147,13 @@ pub(crate) struct Task {
     kind: AtomicU8,
     /// Whether it stands in its thread's ring. Owner: that thread.
     pub(crate) in_ring: Plain<bool>,
-    /// What keeps it on its thread: *stay* in the lower half, *own* in the upper one. Owner: the task.
-    held: Plain<u32>,
+    /// What keeps it on its thread: three counts of 16 bits (`Hold`). Owner: the task.
+    held: Plain<u64>,
     reason: AtomicU8,
     /// The thread it started on, or moved to. Owner: the worker that runs it.
     pub(crate) home: Plain<Option<&'static Thread>>,
+    /// The address of that thread's record, for others, if it cannot move: they look it up before they use it.
+    pub(crate) bound_to: AtomicUsize,
 
     // A life.
     pub(crate) life: Life,
@@ -167,6 +173,8 @@ pub(crate) struct Task {
     /// Time limit of the innermost `timeout`, in nanoseconds of the scheduler's clock; `u64::MAX` for none, as between two
     /// lives. Owner: the task.
     pub(crate) deadline: Plain<u64>,
+    /// Where the timer of its last wait with a limit stands: a hint, see `timer.rs`.
+    pub(crate) timer: AtomicU32,
     /// Where a plain thread sleeps; tasks do not use it.
     pub(crate) sleeper: Sleeper,
     /// Its place in the wait list of what it waits for. Owner: that list's lock.
@@ -177,6 +185,22 @@ pub(crate) struct Task {
     pub(crate) freezer: SpinLock<()>,
     /// Joiners beyond the first.
     pub(crate) joiners: SpinLock<WaitList>,
+    /// The waker of a join handle that is polled: see `future.rs`.
+    #[cfg(feature = "futures")]
+    pub(crate) waker: SpinLock<Option<std::task::Waker>>,
+}
+
+/// A hint: that this address will be read or written soon. Any address may be given.
+#[inline(always)]
+fn prefetch(address: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint accesses nothing, and does not fault.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address as *const i8) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
 }
 
 /// What few tasks have.
@@ -186,7 +210,8 @@ pub(crate) struct Extra {
     pub(crate) locals: crate::local::Locals,
     /// The tokens inside whose `run_until_cancelled` the task is, outermost first.
     pub(crate) tokens: Vec<Arc<crate::cancel::Node>>,
-    pub(crate) thread: Option<Arc<crate::fiber::thread::Baton>>,
+    /// Bytes of its stack that it used, written at its end if that is measured.
+    pub(crate) stack_used: Option<usize>,
 }
 
 impl fmt::Debug for Task {
@@ -210,24 +235,52 @@ impl Task {
             priority: AtomicU8::new(Priority::Normal as u8),
             kind: AtomicU8::new(Kind::Free as u8),
             in_ring: Plain::new(false),
-            held: Plain::new(0),
+            held: Plain::new(0_u64),
             home: Plain::new(None),
+            bound_to: AtomicUsize::new(0),
             life: Life::new(),
             permit: AtomicU32::new(0),
             sleeper: Sleeper::new(),
             reason: AtomicU8::new(0),
             target: AtomicUsize::new(0),
             deadline: Plain::new(u64::MAX),
+            timer: AtomicU32::new(0),
             node: WaitNode::new(),
             wait_at: AtomicUsize::new(0),
             freezer: SpinLock::new(()),
             joiners: SpinLock::new(WaitList::new()),
+            #[cfg(feature = "futures")]
+            waker: SpinLock::new(None),
             core: Plain::new(std::ptr::null()),
             id: Plain::new(0),
             stack_class: Plain::new(0),
             extra: Plain::new(std::ptr::null_mut()),
             payload: Payload::new(),
         }
+    }
+
+    /// Says whose end it is about to wait for. Only the task itself, before the wait is armed.
+    #[inline(always)]
+    pub(crate) fn set_joins(&self, other: &'static Task) {
+        // Relaxed: arming the wait releases it.
+        self.target.store(other.address(), Ordering::Relaxed);
+    }
+
+    /// Whose end it waits for, if it waits for one.
+    pub(crate) fn joins(&self) -> Option<&'static Task> {
+        let target = self.target.load(Ordering::Relaxed);
+        // SAFETY: what a join stores is the address of a record; the permit of `park`, the other thing that is stored here,
+        // lies inside a record, not at its beginning, and is left out by its alignment.
+        (target != 0 && target.is_multiple_of(align_of::<Task>()))
+            .then(|| unsafe { Task::at(target) })
+    }
+
+    /// Who sleeps with the thread on which this task has started and must go on, if somebody does and the
+    /// thread is one of this scheduler's.
+    pub(crate) fn waits_for_thread(&self, core: &Core) -> Option<&'static Task> {
+        let home = self.bound_to.load(Ordering::Acquire);
+        let owner = core.thread_at(home)?.sleeps_with()?;
+        (!std::ptr::eq(owner, self)).then_some(owner)
     }
 
     /// The record at this address.
@@ -243,6 +296,24 @@ impl Task {
     #[inline(always)]
     pub(crate) fn address(&self) -> usize {
         std::ptr::from_ref(self).addr()
+    }
+
+    /// Brings what a resume touches nearer to the processor: the record, and the stack around where it was left.
+    ///
+    /// For a task that runs soon and was parked among so many that nothing of it is in a cache any more: its misses then
+    /// come all at once and beside another task's work, not one after the other. Measured at 100,000 tasks that wait with a
+    /// time limit: 180 ns for each to go on to its wait, instead of 390. Only for whoever owns `sp`.
+    #[inline(always)]
+    pub(crate) fn fetch_ahead(&self) {
+        const LINE: usize = 64;
+        for line in 1..size_of::<Task>() / LINE {
+            prefetch(self.address() + line * LINE);
+        }
+        // Above it what the task returns through, below it what it calls next.
+        let left_at = self.sp.get();
+        for line in 0..10 {
+            prefetch(left_at.wrapping_sub(4 * LINE).wrapping_add(line * LINE));
+        }
     }
 
     #[inline(always)]
@@ -265,8 +336,7 @@ impl Task {
         if priority != Priority::Normal {
             bits |= unusual::PRIORITY;
         }
-        // A thread of its own is all that a bound task asks for, and that goes wherever the task goes.
-        if mobile || backing == Backing::Thread {
+        if mobile {
             bits |= unusual::MOBILE;
         }
         if backing == Backing::Thread {
@@ -356,6 +426,17 @@ impl Task {
         self.held.get() > HOLD_MAX
     }
 
+    /// Whether native frames lie on its stack.
+    #[inline(always)]
+    pub(crate) fn has_native_frames(&self) -> bool {
+        self.held.get() >> Hold::Callback.shift() != 0
+    }
+
+    /// Whether anything holds it. Only the task itself.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.get() != 0
+    }
+
     /// Whether the next resume may be on another thread.
     #[inline(always)]
     pub(crate) fn may_move(&self) -> bool {
@@ -366,6 +447,13 @@ impl Task {
         // SAFETY: the name is written before the task is queued and dropped with the last reference, which the caller has.
         let extra = unsafe { self.extra.get().as_ref() };
         extra.and_then(|extra| extra.name.clone())
+    }
+
+    /// How much of its stack it used. Only once it is done: then nobody writes it any more.
+    pub(crate) fn stack_used(&self) -> Option<usize> {
+        // SAFETY: written before the task's end and dropped with the last reference, which the caller has.
+        let extra = unsafe { self.extra.get().as_ref() };
+        extra.and_then(|extra| extra.stack_used)
     }
 
     /// The rare parts, made on first use. Only the task itself calls this once it was queued.
@@ -386,7 +474,7 @@ impl Task {
     }
 
     pub(crate) fn drop_extra(&self) {
-        let extra = self.extra.replace_null();
+        let extra = self.extra.replace(std::ptr::null_mut());
         if !extra.is_null() {
             // SAFETY: it came from `Box::into_raw` and the cell no longer has it.
             drop(unsafe { Box::from_raw(extra) });
@@ -435,7 +523,7 @@ impl Task {
         let strength = || {
             let flags = self.flags.load(Ordering::Acquire);
             match by {
-                _ if flags & flag == 0 => Interrupt::Never,
+                _ if flags & flag == 0 && !cfg!(feature = "bug_break_late") => Interrupt::Never,
                 // It would not be unwound, so a wait that cannot say how it ended goes on.
                 Interrupt::Unwind if flags & flag::UNWINDING != 0 => Interrupt::Abort,
                 by => by,
@@ -468,14 +556,6 @@ impl Task {
         (unwind && take(Interrupt::Unwind, Wake::Aborted))
             || (flags & flag::CANCELS != 0 && take(Interrupt::Abort, Wake::Aborted))
             || (flags & flag::ALERT != 0 && take(Interrupt::Alert, Wake::Alerted))
-    }
-}
-
-impl<T> Plain<*mut T> {
-    fn replace_null(&self) -> *mut T {
-        let value = self.get();
-        self.set(std::ptr::null_mut());
-        value
     }
 }
 

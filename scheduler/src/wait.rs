@@ -77,11 +77,17 @@ pub enum WaitReason {
     Select,
     /// The cancelling of a [`CancelToken`](crate::CancelToken).
     Cancel,
+    /// A descriptor: something to read, a connection to accept, or its end.
+    Readable,
+    /// A descriptor: room to write, or the end of its connecting.
+    Writable,
+    /// A future that `block_on` drives.
+    Future,
 }
 
 impl WaitReason {
     pub(crate) const fn from_bits(bits: u8) -> WaitReason {
-        const ALL: [WaitReason; 18] = [
+        const ALL: [WaitReason; 21] = [
             WaitReason::None,
             WaitReason::Park,
             WaitReason::Sleep,
@@ -100,6 +106,9 @@ impl WaitReason {
             WaitReason::ChannelReceive,
             WaitReason::Select,
             WaitReason::Cancel,
+            WaitReason::Readable,
+            WaitReason::Writable,
+            WaitReason::Future,
         ];
         if (bits as usize) < ALL.len() {
             ALL[bits as usize]
@@ -120,8 +129,8 @@ impl fmt::Display for WaitReason {
 ///
 /// Such a wait says how it ended, also to a task that was aborted: whoever called decides what becomes of that.
 ///
-/// While a task owns its thread ([`native::own`](crate::native::own)) its waits heed nothing of this, but for alerts to the
-/// thread, if that was asked for ([`thread_alerts`](crate::thread_alerts)).
+/// In a native section ([`native::section`](crate::native::section)) waits block the thread and heed nothing of this, but for
+/// alerts to the thread, if that was asked for ([`thread_alerts`](crate::thread_alerts)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Heed {
     /// Nothing at all. A task in such a wait survives a shutdown that does not bring what it waits for.

@@ -17,13 +17,14 @@ use std::time::Duration;
 
 use crate::current::{self, FAIR_EVERY, Thread};
 use crate::fiber::{self, DONE, YIELD};
-use crate::idle::Role;
+use crate::idle::{Role, patience};
 use crate::join;
 use crate::primitive::{Instant, Ordering, barrier};
 use crate::scheduler::{Core, Phase};
 use crate::slot::{Slot, WOKEN_MAX};
 use crate::suspend::{Settled, settle_word};
 use crate::task::{Kind, Task};
+use crate::timer::Timer;
 use crate::wait::Wake;
 
 /// A panic on a worker's own stack is a bug of ours that nobody could recover from.
@@ -38,22 +39,32 @@ impl Drop for AbortIfPanic {
     }
 }
 
-/// A worker's life.
+/// A worker's life: it waits for a slot and drives it, until there is nothing left for it to do.
 pub(crate) fn run(thread: &'static Thread) {
     let guard = AbortIfPanic;
+    let _signals = fiber::overflow::prepare_thread();
     current::set_thread(thread);
     #[cfg(fiberhost_jump)]
     thread.frame.set(fiber::switch::here());
-    thread.begin();
-    if thread.core().checks {
-        thread.work::<true>()
-    } else {
-        thread.work::<false>()
+    if thread.slot.get().is_some() || thread.stand_by() {
+        if thread.core().checks {
+            thread.work::<true>()
+        } else {
+            thread.work::<false>()
+        }
     }
-    thread.magazine.empty();
-    thread.stacks.empty(&thread.core().stacks);
-    current::set_thread(std::ptr::null());
+    thread.put_away();
     drop(guard);
+}
+
+impl Thread {
+    /// The last thing a thread does: what it keeps for itself goes to the others, and so does its record.
+    pub(crate) fn put_away(&self) {
+        self.magazine.empty();
+        self.stacks.empty(&self.core().stacks);
+        current::set_thread(std::ptr::null());
+        self.core().note_thread_end(self.index);
+    }
 }
 
 impl Thread {
@@ -68,7 +79,7 @@ impl Thread {
             // The short way: a task of the ring yields, and as far as this thread knows only the ring wants it.
             while word == YIELD && task.in_ring.get() && !self.must_look() {
                 task = self.bound.step_from(task);
-                word = self.resume::<CHECKED>(task, fiber::resume_fiber);
+                word = self.resume::<CHECKED>(task);
             }
             self.task.set(None);
             next = match self.settle(task, word) {
@@ -89,16 +100,12 @@ impl Thread {
         if !task.is_usual() && task.is_mobile() {
             self.adopt(task);
         }
-        self.resume::<CHECKED>(task, fiber::resume)
+        self.resume::<CHECKED>(task)
     }
 
-    /// Lends the thread to a task, by a switch of one kind or of any.
+    /// Lends the thread to a task.
     #[inline(always)]
-    fn resume<const CHECKED: bool>(
-        &'static self,
-        task: &'static Task,
-        switch: impl Fn(&Thread, &'static Task) -> fiber::Word,
-    ) -> fiber::Word {
+    fn resume<const CHECKED: bool>(&'static self, task: &'static Task) -> fiber::Word {
         if CHECKED {
             self.core().checker.begin_run(self, task);
         }
@@ -106,7 +113,7 @@ impl Thread {
         // Relaxed, and no read-modify-write: one writer.
         self.left
             .store(self.left.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
-        let word = switch(self, task);
+        let word = fiber::resume(self, task);
         if CHECKED {
             self.core().checker.end_run(self, task);
         }
@@ -149,16 +156,19 @@ impl Thread {
             core.cancel_fresh(task);
             return false;
         }
-        let bound = if task.is_on_thread() {
-            fiber::thread::bind(task, core.thread_stack_size(task))
-        } else {
-            let fiber = self.stacks.get(&core.stacks, task.stack_class.get());
-            fiber.map(|fiber| fiber::bind(task, fiber))
-        };
-        if let Err(error) = bound {
-            task.payload.fail(join::JoinError::refused(error));
-            self.end(task);
+        if task.is_on_thread() {
+            // It starts there, as soon as that thread has a slot.
+            if let Err(error) = core.start_on_thread(task) {
+                self.refuse(task, error);
+            }
             return false;
+        }
+        match self.stacks.get(&core.stacks, task.stack_class.get()) {
+            Ok(fiber) => fiber::bind(task, fiber),
+            Err(error) => {
+                self.refuse(task, error);
+                return false;
+            }
         }
         if !task.is_mobile() {
             self.bound_live.set(self.bound_live.get() + 1);
@@ -167,10 +177,21 @@ impl Thread {
         true
     }
 
+    #[cold]
+    fn refuse(&'static self, task: &'static Task, error: std::io::Error) {
+        task.payload.fail(join::JoinError::refused(error));
+        self.end(task);
+    }
+
     /// From now on the task lives on this thread, and its frames lead to this worker's.
     #[inline(always)]
     fn make_home(&'static self, task: &'static Task) {
         task.home.set(Some(self));
+        if !task.is_mobile() {
+            // Release: who finds the thread here finds it as it was when the task started.
+            task.bound_to
+                .store(std::ptr::from_ref(self).addr(), Ordering::Release);
+        }
         fiber::link(self, task);
     }
 
@@ -235,11 +256,9 @@ impl Thread {
     #[inline(always)]
     fn retire(&'static self, task: &'static Task) {
         self.bound.leave(task);
-        if !task.is_on_thread() {
-            let fiber = fiber::unbind(task);
-            self.stacks
-                .put(&self.core().stacks, fiber, task.stack_class.get());
-        }
+        let fiber = fiber::unbind(task);
+        self.stacks
+            .put(&self.core().stacks, fiber, task.stack_class.get());
         if !task.is_mobile() {
             self.bound_live.set(self.bound_live.get() - 1);
         }
@@ -248,7 +267,7 @@ impl Thread {
 
     /// The end of a task, run or not: it is counted and its place is free before a joiner knows.
     #[inline(always)]
-    fn end(&'static self, task: &'static Task) {
+    pub(crate) fn end(&'static self, task: &'static Task) {
         let core = self.core();
         Thread::count(&self.ended);
         if core.has_limit() {
@@ -350,6 +369,7 @@ impl Thread {
     fn fair_pick(&'static self) -> Option<&'static Task> {
         self.fair_at.set(self.switches() + FAIR_EVERY as u64);
         self.fire_timers();
+        self.core().io.ask_now_and_then();
         if self.core().idle.wants_work() {
             self.offer();
         }
@@ -371,26 +391,35 @@ impl Thread {
         None
     }
 
-    /// Takes a call: the inbox, and whether to stop. `true`: stop.
+    /// Takes a call: the inbox, whether somebody claims the slot, and whether to stop. `true`: stop.
     #[cold]
-    fn attend(&self) -> bool {
+    fn attend(&'static self) -> bool {
         self.sleeper.take();
         self.inbox.drain(|task| self.bound.push(task, None));
+        if self.core().idle.claimants() > 0 && !self.give_way() {
+            return true;
+        }
         self.should_stop()
     }
 
-    fn should_stop(&self) -> bool {
+    pub(crate) fn should_stop(&self) -> bool {
         self.core().phase() == Phase::Stopping && self.core().live() == 0
     }
 
     pub(crate) fn fire_timers(&self) {
+        self.fire_timers_by(|timer| {
+            timer.task.wake(timer.epoch, Wake::TimedOut, 0);
+        });
+    }
+
+    pub(crate) fn fire_timers_by(&self, mut fire: impl FnMut(Timer)) {
         let slot = self.slot();
         if slot.next_timer().is_none() {
             return;
         }
         let now = self.core().now();
         while let Some(timer) = slot.pop_timer(now) {
-            timer.task.wake(timer.epoch, Wake::TimedOut, 0);
+            fire(timer);
         }
     }
 
@@ -404,7 +433,7 @@ impl Thread {
     }
 
     /// A yield of the only task must still let calls, timers and the injector in now and then.
-    fn looks_now(&self) -> bool {
+    pub(crate) fn looks_now(&self) -> bool {
         let yields = self.lone_yields.get() + 1;
         self.lone_yields.set(yields);
         if yields < FAIR_EVERY && !self.sleeper.is_called() {
@@ -441,6 +470,9 @@ impl Thread {
         loop {
             if let Some(found) = self.look_around() {
                 return found;
+            }
+            if self.core().io.ask() {
+                continue;
             }
             if let Some(found) = self.search() {
                 return found;
@@ -480,19 +512,23 @@ impl Thread {
             self.spin_for_calls(time);
         }
         loop {
-            if self.sleeper.is_called() || self.timer_is_due() {
+            // Read before S1: after that the slot may go to somebody else at any time.
+            let until = self.slot().next_timer();
+            if self.sleeper.is_called()
+                || self.is_due(until)
+                || !core.idle.enter(self.index, searching, &self.listed)
+            {
                 if searching && core.idle.end_search() {
                     core.call_one();
                 }
-                return None;
+                return self.yields_slot().then_some(None);
             }
-            core.idle.enter(self.index, searching);
             barrier::heavy();
-            let role = if self.sees_work() {
-                core.idle.leave(self.index)
-            } else {
-                self.sleep();
-                core.idle.leave(self.index)
+            if !self.sees_work(until) {
+                self.sleep(until);
+            }
+            let Some(role) = core.monitor.leave(&core.idle, self.index, &self.listed) else {
+                return self.is_robbed().then_some(None);
             };
             if role == Role::Plain && (self.sleeper.is_called() || self.timer_is_due()) {
                 return None;
@@ -517,17 +553,41 @@ impl Thread {
         }
     }
 
-    /// How long to look for work before sleeping: only a worker that is awake could make some soon.
+    /// With nothing to do: the slot goes to who claims one. `true`: this thread is to end.
+    fn yields_slot(&'static self) -> bool {
+        self.core().idle.claimants() > 0 && !self.give_way()
+    }
+
+    /// The slot went to somebody else in the sleep. `true`: this thread is to end.
+    #[cold]
+    fn is_robbed(&'static self) -> bool {
+        // What it was called for, or has seen, others are to see; and if it was the one that asked for descriptors, one
+        // of the others is to do so.
+        self.core().call_one();
+        !self.stand_by()
+    }
+
+    /// How long to look for work before sleeping: only a worker that is awake, or about to be, could make some soon.
     ///
     /// With nobody else awake the next call comes from a plain thread, and a thread that has just spun is scheduled later
     /// by the kernel than one that has slept: measured, a wake took four times as long.
+    /// And one that has spun in vain again and again loses patience (`idle::patience`).
     fn spin_time(&self) -> Duration {
         let core = self.core();
-        if core.idle.sleeping() + 1 < core.threads.len() {
-            core.idle_spin
-        } else {
-            Duration::ZERO
+        let is_awake = |other: &Thread| !std::ptr::eq(other, self) && !other.sleeper.is_asleep();
+        let mut drivers = core.slots.iter().map(|slot| core.driver(slot));
+        if !drivers.any(is_awake) {
+            return Duration::ZERO;
         }
+        // In vain, until `spun_well`.
+        let in_vain = self.spins_in_vain.get();
+        self.spins_in_vain.set(in_vain.wrapping_add(1));
+        core.idle_spin.saturating_mul(patience(in_vain))
+    }
+
+    /// Something came while it spun.
+    fn spun_well(&self) {
+        self.spins_in_vain.set(0);
     }
 
     /// The end of a successful search: the last searcher passes the baton.
@@ -544,9 +604,14 @@ impl Thread {
         let began = Instant::now();
         loop {
             if let Some(task) = self.steal_once(false) {
+                self.spun_well();
                 return Some(task);
             }
-            if self.sleeper.is_called() || began.elapsed() >= time {
+            if self.sleeper.is_called() {
+                self.spun_well();
+                return self.steal_once(true);
+            }
+            if began.elapsed() >= time {
                 return self.steal_once(true);
             }
             pause();
@@ -555,8 +620,13 @@ impl Thread {
 
     fn spin_for_calls(&self, time: Duration) {
         let began = Instant::now();
-        while began.elapsed() < time && !self.sleeper.is_called() && self.core().injector.is_empty()
-        {
+        loop {
+            if self.sleeper.is_called() || !self.core().injector.is_empty() {
+                return self.spun_well();
+            }
+            if began.elapsed() >= time {
+                return;
+            }
             pause();
         }
     }
@@ -572,7 +642,7 @@ impl Thread {
         let start = self.random() as usize % slots.len();
         for step in 0..slots.len() {
             let index = (start + step) % slots.len();
-            if index == self.index {
+            if index == self.slot().index {
                 continue;
             }
             if let Some(task) = self.slot().steal_from(&slots[index]) {
@@ -603,10 +673,12 @@ impl Thread {
         first
     }
 
-    /// S3 of the idle protocol.
-    fn sees_work(&self) -> bool {
+    /// S3 of the idle protocol. Does not touch what only the slot's owner may.
+    fn sees_work(&self, until: Option<u64>) -> bool {
         let core = self.core();
-        self.sees_local()
+        self.sleeper.is_called()
+            || self.is_due(until)
+            || !core.injector.is_empty()
             || core
                 .slots
                 .iter()
@@ -621,21 +693,35 @@ impl Thread {
     }
 
     fn timer_is_due(&self) -> bool {
-        self.slot()
-            .next_timer()
-            .is_some_and(|at| at <= self.core().now())
+        self.is_due(self.slot().next_timer())
     }
 
-    /// S4.
-    fn sleep(&self) {
+    fn is_due(&self, at: Option<u64>) -> bool {
+        at.is_some_and(|at| at <= self.core().now())
+    }
+
+    /// S4. The slot may be gone afterwards.
+    fn sleep(&self, until: Option<u64>) {
         let core = self.core();
-        let until = self.slot().next_timer().map(|at| core.instant(at));
-        let called = self.sleeper.sleep(until);
-        core.monitor.wake_if_asleep();
+        let until = until.map(|at| core.instant(at));
+        // In the list of sleepers it may lose its slot at any time: so it wakes others as a stranger would.
+        current::set_thread(std::ptr::null());
+        let slept = core.io.sleep(&self.sleeper, until, || {
+            core.idle.sleeping() < core.slots.len()
+        });
+        current::set_thread(self);
         // The loop takes calls; this one was taken by waking up. A call to search is not kept: kept, it would end the search,
         // and the baton would go from one sleeper to the other for ever.
-        if called && (!self.inbox.is_empty() || self.should_stop()) {
+        let mine = !self.inbox.is_empty();
+        if slept.called && (mine || core.idle.claimants() > 0 || self.should_stop()) {
             self.sleeper.call();
+        }
+        if slept.woke {
+            if mine || !core.injector.is_empty() {
+                self.sleeper.call();
+            } else {
+                core.io.step_back(&self.sleeper);
+            }
         }
     }
 }
@@ -711,10 +797,7 @@ fn wake_remote(task: &'static Task) {
     // The task is ours until it is queued, so its scheduler is alive; the reference keeps it so until we are done with it,
     // though the task may have run to its end and the scheduler been shut down by then.
     // SAFETY: the pointer came from an `Arc` that is alive (above).
-    let core: Arc<Core> = unsafe {
-        Arc::increment_strong_count(task.core.get());
-        Arc::from_raw(task.core.get())
-    };
+    let core: Arc<Core> = unsafe { Core::keep(task.core.get()) };
     if task.may_move() {
         core.inject(task);
     } else {

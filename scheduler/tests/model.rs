@@ -14,14 +14,20 @@
 #![cfg(any(loom, shuttle))]
 
 mod model {
+    mod cancel;
+    mod channel;
     mod explore;
     mod freeze;
     mod idle;
     mod interrupt;
     mod join;
     mod lock;
+    mod monitor;
     mod park;
+    mod poller;
     mod queue;
+    mod rwlock;
+    mod select;
     mod shutdown;
     mod sync;
     mod wait;

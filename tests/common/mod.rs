@@ -1,6 +1,7 @@
 //! What the integration tests share: a scheduler at several sizes, a watchdog, and questions to the kernel.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod c;
 pub(crate) mod child;
 pub(crate) mod delays;
 pub(crate) mod sides;

@@ -1,11 +1,15 @@
 //! One of each kind of wait, none of which ends by itself.
 
+use std::io::Read;
+
+use fiberhost::scheduler::io::{Interrupted, wait_readable};
+use fiberhost::scheduler::net::{TcpListener, UnixStream};
 use fiberhost::scheduler::sync::{
     AutoResetEvent, Barrier, Condvar, ManualResetEvent, Mutex, Once, RwLock, Semaphore, channel,
 };
 use fiberhost::scheduler::{
-    CancelToken, JoinError, JoinHandle, JoinSet, WaitReason, Wake, park, park_for, scope, sleep,
-    spawn, timeout,
+    CancelToken, JoinError, JoinHandle, JoinSet, WaitReason, Wake, block_on, park, park_for, scope,
+    sleep, spawn, timeout,
 };
 
 use super::{LONG, OnDrop};
@@ -36,6 +40,11 @@ impl Ended {
             _ => Ended::OtherOver,
         }
     }
+
+    fn of_io<T>(result: std::io::Result<T>) -> Ended {
+        let error = result.err().expect("nothing is ready");
+        Ended::By(Interrupted::of(&error).expect("nothing went wrong"))
+    }
 }
 
 const fn waiting(name: &'static str, reason: WaitReason, wait: fn() -> Ended) -> Waiting {
@@ -43,7 +52,7 @@ const fn waiting(name: &'static str, reason: WaitReason, wait: fn() -> Ended) ->
 }
 
 /// Those that can say how they ended.
-pub(crate) const SAYING: [Waiting; 13] = [
+pub(crate) const SAYING: [Waiting; 16] = [
     waiting("park", WaitReason::Park, || Ended::By(park())),
     waiting("park_for", WaitReason::Park, || Ended::By(park_for(LONG))),
     waiting("sleep", WaitReason::Sleep, || Ended::By(sleep(LONG))),
@@ -79,10 +88,22 @@ pub(crate) const SAYING: [Waiting; 13] = [
     waiting("semaphore that says", WaitReason::Semaphore, || {
         Ended::By(Semaphore::new(0).wait())
     }),
+    waiting("accept", WaitReason::Readable, || {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        Ended::of_io(listener.accept())
+    }),
+    waiting("read", WaitReason::Readable, || {
+        let (mut near, _far) = UnixStream::pair().expect("two descriptors");
+        Ended::of_io(near.read(&mut [0; 8]))
+    }),
+    waiting("a pipe with a limit", WaitReason::Readable, || {
+        let (reader, _writer) = std::io::pipe().expect("two descriptors");
+        Ended::of_io(wait_readable(&reader, Some(LONG)))
+    }),
 ];
 
 /// Those that can only be unwound.
-pub(crate) const SILENT: [Waiting; 10] = [
+pub(crate) const SILENT: [Waiting; 11] = [
     waiting("mutex", WaitReason::Mutex, || {
         let lock = Mutex::new(());
         behind(
@@ -136,6 +157,10 @@ pub(crate) const SILENT: [Waiting; 10] = [
                 Ended::Silent
             },
         )
+    }),
+    waiting("future", WaitReason::Future, || {
+        block_on(std::future::pending::<()>());
+        Ended::Silent
     }),
     waiting("send", WaitReason::ChannelSend, || {
         let (sender, _receiver) = channel::bounded(1);

@@ -4,12 +4,14 @@
 //! slab = one mapping of many slots
 //!
 //! slot:  low                                                             high
-//!        | guard, 64 KiB | stack, grows down ........ <- base | head | colour |
+//!        | guard, 96 KiB | stack, grows down ........ <- base | head | colour |
 //! ```
 //!
 //! *Guard*: `MADV_GUARD_INSTALL` where the kernel has it, which costs no mapping; `mprotect` elsewhere, which costs two,
-//! so that the number of stacks is limited by `vm.max_map_count`, and says so. 64 KiB because a C function with a large
-//! frame was seen to jump a one-page guard.
+//! so that the number of stacks is limited by `vm.max_map_count`, and says so. 96 KiB because C functions do not touch their
+//! frames in order, and one with 75 KB was seen to jump a smaller guard into the next stack.
+//! *Locks*: under `mlockall` every page of a mapping would be resident, so slabs are unlocked: when they are mapped, and
+//! when the kernel refuses something because they were locked since then.
 //! *Colour*: tops are shifted by up to 31 cache lines, so that the hot lines of many stacks do not fight for one set.
 //! *Warm*: a stack goes from a finished task to the next one through its worker's cache, then through the depot;
 //! what lies in the depot beyond its limit gives its pages back to the kernel, all but the top.
@@ -21,15 +23,22 @@ use std::ptr::NonNull;
 
 use crate::builder::Settings;
 use crate::primitive::{Mutex, Plain};
+use crate::stats::StackClass;
 
-use super::Fiber;
+use super::overflow::{
+    self,
+    ranges::{Range, Registered, Whose},
+};
+use super::{Fiber, sanitizer};
 
 /// Smallest stack: a panic that prints its backtrace needs 24 KiB.
 pub(crate) const SIZE_MIN: usize = 32 * 1024;
 /// Largest stack.
 pub(crate) const SIZE_MAX: usize = 1 << 30;
-const PAGE: usize = 4096;
-const GUARD: usize = 64 * 1024;
+pub(super) const PAGE: usize = 4096;
+/// More than the largest frame that is likely to be entered without its pages being touched in order: below a smaller
+/// guard it would reach the next stack.
+pub(super) const GUARD: usize = 96 * 1024;
 const SLAB_MAX: usize = 1 << 30;
 const SLOTS_FIRST: usize = 16;
 const COLOURS: usize = 32;
@@ -39,6 +48,7 @@ const CACHE_MAX: usize = 64;
 const TRADE: usize = 32;
 
 const MADV_GUARD_INSTALL: libc::c_int = 102;
+const MADV_GUARD_REMOVE: libc::c_int = 103;
 
 /// How the guard below each stack is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -60,6 +70,8 @@ pub(crate) struct Memory {
     pub(crate) top: usize,
     /// Bytes for the porch.
     pub(crate) porch: usize,
+    /// Whether each task's use of it is measured.
+    pub(crate) measured: bool,
 }
 
 /// All stacks of one scheduler.
@@ -68,12 +80,14 @@ pub(crate) struct StackPool {
     guards: Guards,
     warm_max: usize,
     porch: usize,
+    measured: bool,
 }
 
 struct State {
     classes: Vec<Class>,
     guarded_by_mprotect: usize,
     guard_install_refused: bool,
+    contexts: sanitizer::Contexts,
 }
 
 struct Class {
@@ -83,13 +97,23 @@ struct Class {
     slabs: Vec<Slab>,
     slots_next: usize,
     created: usize,
+    /// The most that a task used of one, as far as that was measured.
+    used_max: Option<usize>,
 }
 
 struct Slab {
-    base: NonNull<u8>,
-    bytes: usize,
+    /// Goes before the mapping does.
+    _registered: Registered,
+    mapping: Mapping,
     slots: usize,
     used: usize,
+    /// Stacks of this class in earlier slabs: where the colours go on.
+    first: usize,
+}
+
+struct Mapping {
+    base: NonNull<u8>,
+    bytes: usize,
 }
 
 // SAFETY: the addresses are handed out one slot at a time; the fibers in the depot belong to nobody else.
@@ -145,6 +169,8 @@ impl Cache {
     pub(crate) fn get_warm(&self) -> Option<*const Fiber> {
         let fiber = self.list.pop()?;
         self.len.set(self.len.get() - 1);
+        // SAFETY: it was in our list, so it is ours.
+        sanitizer::take(unsafe { (*fiber).memory() });
         Some(fiber)
     }
 
@@ -171,10 +197,13 @@ impl Cache {
                 Some(_) => self.keep(fiber),
             }
         }
-        match found {
-            Some(fiber) => Ok(fiber),
-            None => pool.create(class),
-        }
+        let fiber = match found {
+            Some(fiber) => fiber,
+            None => pool.create(class)?,
+        };
+        // SAFETY: it is the caller's.
+        sanitizer::take(unsafe { (*fiber).memory() });
+        Ok(fiber)
     }
 
     fn keep(&self, fiber: *const Fiber) {
@@ -184,6 +213,8 @@ impl Cache {
 
     #[inline(always)]
     pub(crate) fn put(&self, pool: &StackPool, fiber: *const Fiber, class: u32) {
+        // SAFETY: it is the caller's.
+        sanitizer::put_away(unsafe { (*fiber).memory() });
         if class == 0 && self.len.get() < CACHE_MAX {
             self.keep(fiber);
         } else {
@@ -215,10 +246,12 @@ impl Cache {
 
 impl StackPool {
     pub(crate) fn new(settings: &Settings) -> Self {
+        overflow::install();
         let state = State {
             classes: vec![Class::new(settings.stack_size)],
             guarded_by_mprotect: 0,
             guard_install_refused: false,
+            contexts: sanitizer::Contexts::new(),
         };
         StackPool {
             state: Mutex::new(state),
@@ -230,7 +263,31 @@ impl StackPool {
                 } else {
                     0
                 },
+            measured: settings.measure_stacks,
         }
+    }
+
+    /// Whether the use of stacks is measured.
+    pub(super) fn measures(&self) -> bool {
+        self.measured
+    }
+
+    /// A task has used so much of a stack of this class.
+    pub(super) fn note_use(&self, class: u32, used: usize) {
+        let mut state = self.state.lock();
+        let class = &mut state.classes[class as usize];
+        class.used_max = class.used_max.max(Some(used));
+    }
+
+    /// What there is of each size.
+    pub(crate) fn classes(&self) -> Vec<StackClass> {
+        let state = self.state.lock();
+        let classes = state.classes.iter().map(|class| StackClass {
+            size: class.size,
+            stacks: class.created,
+            used_max: class.used_max,
+        });
+        classes.collect()
     }
 
     /// The class for stacks of at least this size.
@@ -265,7 +322,7 @@ impl StackPool {
             .classes
             .iter()
             .flat_map(|class| &class.slabs)
-            .map(|slab| slab.bytes)
+            .map(|slab| slab.mapping.bytes)
             .sum();
         (created, mapped)
     }
@@ -296,7 +353,13 @@ impl StackPool {
         class.depot_len += 1;
         if class.depot_len > self.warm_max {
             // SAFETY: the fiber is ours while the depot is locked and runs no task.
-            unsafe { cool(&*fiber) };
+            let fiber = unsafe { &*fiber };
+            // SAFETY: as above.
+            if !unsafe { cool(fiber) } {
+                state.unlock();
+                // SAFETY: as above.
+                unsafe { cool(fiber) };
+            }
         }
     }
 
@@ -307,9 +370,9 @@ impl StackPool {
         if use_mprotect {
             check_map_count(state.guarded_by_mprotect)?;
         }
-        let low = state.classes[class as usize].slot()?;
+        let (low, colour) = state.classes[class as usize].slot()?;
         let size = state.classes[class as usize].size;
-        if use_mprotect || !install_guard(low) {
+        if use_mprotect || !state.install_guard(low) {
             state.guard_install_refused = true;
             if let Err(error) = protect_guard(low) {
                 state.classes[class as usize].unslot();
@@ -318,15 +381,34 @@ impl StackPool {
             state.guarded_by_mprotect += 1;
         }
         let class_state = &mut state.classes[class as usize];
-        let colour = class_state.created % COLOURS;
         class_state.created += 1;
         let memory = Memory {
             limit: low + GUARD,
-            top: low + GUARD + size - colour * LINE,
+            top: coloured(low + GUARD + size, colour),
             porch: self.porch,
+            measured: self.measured,
         };
         // SAFETY: the slot is fresh memory of ours, readable and writable from `limit` to `top`.
-        Ok(unsafe { Fiber::create(memory) })
+        Ok(unsafe { Fiber::create(memory, state.contexts.add()) })
+    }
+}
+
+impl State {
+    /// `false`: the kernel has no such guards.
+    fn install_guard(&self, low: usize) -> bool {
+        if install_guard(low) {
+            return true;
+        }
+        self.unlock();
+        install_guard(low)
+    }
+
+    /// For an engine that called `mlockall` after the slabs were mapped.
+    #[cold]
+    fn unlock(&self) {
+        for slab in self.classes.iter().flat_map(|class| &class.slabs) {
+            slab.mapping.unlock();
+        }
     }
 }
 
@@ -346,27 +428,31 @@ impl Class {
             depot: List::new(),
             depot_len: 0,
             slabs: Vec::new(),
-            slots_next: SLOTS_FIRST,
+            slots_next: SLOTS_FIRST.min((SLAB_MAX / (size + GUARD)).max(1)),
             created: 0,
+            used_max: None,
         }
     }
 
-    /// The low address of a slot never used before.
-    fn slot(&mut self) -> io::Result<usize> {
+    /// The low address of a slot never used before, and its colour.
+    fn slot(&mut self) -> io::Result<(usize, usize)> {
         let stride = self.size + GUARD;
         if self.slabs.last().is_none_or(|slab| slab.used == slab.slots) {
             self.slabs
                 .try_reserve(1)
                 .map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
-            let slots = self.slots_next.min((SLAB_MAX / stride).max(1));
-            let slab = Slab::map(slots, stride).or_else(|_| Slab::map(1, stride))?;
+            let slots = self.slots_next;
+            let first = self.slabs.last().map_or(0, |slab| slab.first + slab.used);
+            let slab = Slab::new(slots, stride, first).or_else(|_| Slab::new(1, stride, first))?;
             self.slabs.push(slab);
-            self.slots_next *= 2;
+            // Twice as many each time, up to what a slab may have.
+            self.slots_next = (slots * 2).min((SLAB_MAX / stride).max(1));
         }
         let slab = self.slabs.last_mut().expect("there is one with room now");
-        let low = slab.base.addr().get() + slab.used * stride;
+        let low = slab.mapping.base.addr().get() + slab.used * stride;
+        let colour = slab.first + slab.used;
         slab.used += 1;
-        Ok(low)
+        Ok((low, colour))
     }
 
     /// Takes the last `slot` back.
@@ -375,42 +461,74 @@ impl Class {
     }
 }
 
+/// The top of a stack, shifted by its colour.
+pub(super) fn coloured(top: usize, colour: usize) -> usize {
+    top - colour % COLOURS * LINE
+}
+
 impl Slab {
-    fn map(slots: usize, stride: usize) -> io::Result<Slab> {
-        let bytes = slots * stride;
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-        // SAFETY: a new mapping anywhere.
-        let base = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                bytes,
-                libc::PROT_READ | libc::PROT_WRITE,
-                flags,
-                -1,
-                0,
-            )
-        };
-        if base == libc::MAP_FAILED {
-            let error = io::Error::last_os_error();
-            return Err(io::Error::new(
-                error.kind(),
-                format!("no memory for {slots} stacks of {stride} bytes: {error}"),
-            ));
-        }
-        // SAFETY: our own mapping. A huge page would make one parked task cost 2 MiB; refusal only costs memory.
-        unsafe { libc::madvise(base, bytes, libc::MADV_NOHUGEPAGE) };
-        let base = NonNull::new(base.cast()).expect("a mapping is not at 0");
+    fn new(slots: usize, stride: usize, first: usize) -> io::Result<Slab> {
+        let mapping = Mapping::new(slots, stride)?;
+        let registered = Registered::new(&Range {
+            low: mapping.base.addr().get(),
+            bytes: mapping.bytes,
+            stride,
+            guard: GUARD,
+            whose: Whose::Fibers { first },
+        })?;
         Ok(Slab {
-            base,
-            bytes,
+            _registered: registered,
+            mapping,
             slots,
             used: 0,
+            first,
         })
     }
 }
 
-impl Drop for Slab {
+impl Mapping {
+    fn new(slots: usize, stride: usize) -> io::Result<Mapping> {
+        let bytes = slots * stride;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: a new mapping anywhere.
+        let base =
+            unsafe { libc::mmap(std::ptr::null_mut(), bytes, libc::PROT_NONE, flags, -1, 0) };
+        if base == libc::MAP_FAILED {
+            return Err(refused(slots, stride));
+        }
+        let mapping = Mapping {
+            base: NonNull::new(base.cast()).expect("a mapping is not at 0"),
+            bytes,
+        };
+        // Before it is accessible: what is locked and accessible is resident at once, all of it.
+        mapping.unlock();
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: our own mapping, which nobody uses yet.
+        if unsafe { libc::mprotect(base, bytes, access) } != 0 {
+            return Err(refused(slots, stride));
+        }
+        // SAFETY: as above. A huge page would make one parked task cost 2 MiB; refusal only costs memory.
+        unsafe { libc::madvise(base, bytes, libc::MADV_NOHUGEPAGE) };
+        Ok(mapping)
+    }
+
+    /// Takes back what `mlockall` did to it: in a locked mapping the kernel installs no guard, and takes no page back.
+    fn unlock(&self) {
+        // SAFETY: our own mapping; only whether its pages may be swapped out changes.
+        unsafe { libc::munlock(self.base.as_ptr().cast(), self.bytes) };
+    }
+}
+
+/// What the kernel said just now.
+fn refused(slots: usize, stride: usize) -> io::Error {
+    let error = io::Error::last_os_error();
+    let text = format!("no memory for {slots} stacks of {stride} bytes: {error}");
+    io::Error::new(error.kind(), text)
+}
+
+impl Drop for Mapping {
     fn drop(&mut self) {
+        sanitizer::unmap(self.base.as_ptr(), self.bytes);
         // SAFETY: our own mapping; the pool goes only after every task and every worker (see `scheduler.rs`).
         unsafe { libc::munmap(self.base.as_ptr().cast(), self.bytes) };
     }
@@ -433,6 +551,24 @@ fn protect_guard(low: usize) -> io::Result<()> {
     ))
 }
 
+/// Puts a guard at the low end of a thread's stack. `false`: the kernel refused.
+pub(super) fn guard(low: usize) -> bool {
+    install_guard(low) || protect_guard(low).is_ok()
+}
+
+/// Takes such a guard away, whichever kind it is.
+///
+/// # Safety
+/// The guard is there, and the memory is the caller's.
+pub(super) unsafe fn unguard(low: usize) {
+    let low = low as *mut libc::c_void;
+    // SAFETY: the caller's promise; where there is no guard of the one kind nothing changes.
+    unsafe {
+        libc::madvise(low, GUARD, MADV_GUARD_REMOVE);
+        libc::mprotect(low, GUARD, libc::PROT_READ | libc::PROT_WRITE);
+    }
+}
+
 /// Refuses long before the kernel would refuse a mapping to somebody else in the process.
 fn check_map_count(guards: usize) -> io::Result<()> {
     let limit = std::fs::read_to_string("/proc/sys/vm/max_map_count")
@@ -451,21 +587,62 @@ fn check_map_count(guards: usize) -> io::Result<()> {
     ))
 }
 
-/// Gives a stack's pages back to the kernel, all but the one or two on which its own frames lie.
+/// Gives a stack's pages back to the kernel, all but the one or two on which its own frames lie. `false`: it refused.
 ///
 /// # Safety
 /// The fiber runs no task.
-unsafe fn cool(fiber: &Fiber) {
+unsafe fn cool(fiber: &Fiber) -> bool {
     let memory = fiber.memory();
     let keep_from = (memory.top - memory.porch - super::HEAD_MAX) & !(PAGE - 1);
-    if keep_from > memory.limit {
-        // SAFETY: below everything that lives on this stack between two tasks (`HEAD_MAX`), in our own slab.
-        unsafe {
-            libc::madvise(
-                memory.limit as *mut libc::c_void,
-                keep_from - memory.limit,
-                libc::MADV_DONTNEED,
-            );
+    if keep_from <= memory.limit {
+        return true;
+    }
+    let low = memory.limit as *mut libc::c_void;
+    // SAFETY: below everything that lives on this stack between two tasks (`HEAD_MAX`), in our own slab.
+    unsafe { libc::madvise(low, keep_from - memory.limit, libc::MADV_DONTNEED) == 0 }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    /// Twice as large each time, and never beyond the limit, however many there are.
+    #[test]
+    fn slabs_grow_up_to_their_limit() {
+        let size = 64 << 20;
+        let stride = size + GUARD;
+        let most = SLAB_MAX / stride;
+        let mut class = Class::new(size);
+        // Addresses only: nothing is touched.
+        for slot in 0..80 * most {
+            let (low, colour) = class.slot().expect("there are addresses");
+            assert_eq!(colour, slot);
+            assert_eq!(low % PAGE, 0);
         }
+        assert_eq!(class.slabs.len(), 80);
+        for slab in &class.slabs {
+            assert!(slab.mapping.bytes <= SLAB_MAX);
+            assert_eq!(slab.used, most);
+        }
+    }
+
+    #[test]
+    fn the_first_slabs_are_small() {
+        let mut class = Class::new(SIZE_MIN);
+        for _ in 0..SLOTS_FIRST * 7 {
+            class.slot().expect("there are addresses");
+        }
+        let slots: Vec<_> = class.slabs.iter().map(|slab| slab.slots).collect();
+        assert_eq!(slots, [SLOTS_FIRST, SLOTS_FIRST * 2, SLOTS_FIRST * 4]);
+    }
+
+    #[test]
+    fn a_stack_larger_than_a_slab_has_one_of_its_own() {
+        let mut class = Class::new(SIZE_MAX);
+        for _ in 0..3 {
+            class.slot().expect("there are addresses");
+        }
+        assert!(class.slabs.iter().all(|slab| slab.slots == 1));
+        assert_eq!(class.slabs.len(), 3);
     }
 }

@@ -1,85 +1,56 @@
 //! Thread mode: a task whose stack is an OS thread's own.
 //!
-//! Worker and task pass one baton. The task's thread runs only while it has it, as the worker that lent it: it takes part
-//! in the same slots, queues and waits, and `current` answers the lending worker's record.
+//! The thread has a record like a worker's and drives a slot while its task runs; it runs nothing else. So it is a task that
+//! owns its thread from its birth: it waits, leaves and comes back as such a task does (`pinned.rs`, `lease.rs`), and takes
+//! part in the same slots, queues and waits as those on fibers.
 //! For code whose stack cannot be switched, and a stand-in for fibers where a tool cannot follow a switch.
 #![forbid(unsafe_code)]
 
-use std::sync::Arc;
-
 use crate::current::{self, Thread};
-use crate::fiber::{DONE, ON_THREAD, Word};
-use crate::primitive::sleeper::Sleeper;
-use crate::primitive::{Plain, thread};
-use crate::task::Task;
+use crate::fiber::thread_guard::{self, ThreadGuard};
+use crate::fiber::{ON_THREAD, overflow};
+use crate::task::{Hold, Task};
 
-/// What the two threads share. Each call of a sleeper passes the ownership of the plain fields.
-pub(crate) struct Baton {
-    to_task: Sleeper,
-    to_worker: Sleeper,
-    lender: Plain<*const Thread>,
-    word: Plain<Word>,
-}
+/// Bytes that the thread needs beyond those that its task asks for.
+pub(crate) const STACK_EXTRA: usize = thread_guard::EXTRA;
 
-/// Gives a task that never ran its OS thread.
-///
-/// # Errors
-/// The system refused a thread.
-pub(crate) fn bind(task: &'static Task, stack_size: usize) -> std::io::Result<()> {
-    let baton = Arc::new(Baton {
-        to_task: Sleeper::new(),
-        to_worker: Sleeper::new(),
-        lender: Plain::new(std::ptr::null()),
-        word: Plain::new(0),
-    });
-    let mine = Arc::clone(&baton);
-    thread::Builder::new()
-        .name("fiberhost-task".into())
-        .stack_size(stack_size)
-        .spawn(move || serve(task, &mine))?;
-    task.extra_mut().thread = Some(baton);
+/// Makes a task that never ran the one of a thread that runs nothing yet. The caller has both.
+pub(crate) fn bind(task: &'static Task, thread: &'static Thread) {
     task.sp.set(ON_THREAD);
-    Ok(())
+    task.home.set(Some(thread));
+    task.raise_hold(Hold::Own);
+    thread.task.set(Some(task));
 }
 
-fn serve(task: &'static Task, baton: &Baton) {
-    baton.receive();
+/// The life of that thread.
+pub(crate) fn run(thread: &'static Thread) {
+    let task = thread.task.get().expect("bound before the thread starts");
+    let _signals = overflow::prepare_thread();
+    let guard = ThreadGuard::new(task);
+    current::set_thread(thread);
+    thread.claim();
+    if thread.core().checks {
+        thread.core().checker.begin_run(thread, task);
+    }
+    let measured = guard.as_ref().filter(|_| thread.core().stacks.measures());
+    measured.inspect(|guard| guard.forget_use());
+    run_to_end(thread, task, || {
+        measured.inspect(|guard| super::note_use(task, guard.use_of_stack()));
+    });
+    drop(guard);
+    thread.put_away();
+}
+
+/// Runs the task, on its thread and with a slot, and ends it. `looks` comes before anybody may take it for ended.
+pub(crate) fn run_to_end(thread: &'static Thread, task: &'static Task, looks: impl FnOnce()) {
+    let core = thread.core();
     task.payload.run();
     crate::park::finish(task);
-    current::set_thread(std::ptr::null());
-    baton.word.set(DONE);
-    baton.to_worker.call();
-}
-
-impl Baton {
-    /// Waits for a worker, and runs as that worker from then on.
-    fn receive(&self) {
-        while !self.to_task.sleep(None) {}
-        current::set_thread(self.lender.get());
+    looks();
+    if core.checks {
+        core.checker.end_run(thread, task);
     }
-}
-
-fn baton(task: &'static Task) -> Arc<Baton> {
-    task.extra_mut()
-        .thread
-        .clone()
-        .expect("bound before it runs")
-}
-
-#[cold]
-pub(super) fn resume(thread: &Thread, task: &'static Task) -> Word {
-    let baton = baton(task);
-    baton.lender.set(std::ptr::from_ref(thread));
-    baton.to_task.call();
-    while !baton.to_worker.sleep(None) {}
-    baton.word.get()
-}
-
-#[cold]
-pub(super) fn suspend(task: &'static Task, word: Word) {
-    let baton = baton(task);
-    current::set_thread(std::ptr::null());
-    baton.word.set(word);
-    baton.to_worker.call();
-    baton.receive();
+    thread.task.set(None);
+    thread.end(task);
+    thread.give_back();
 }

@@ -1,12 +1,13 @@
 //! Waits that stand in a list (`freeze.rs`), without the switch: the calling thread is its own worker.
 
-use super::Waiter;
+use super::{Record, Waiter};
 use crate::primitive::SpinLock;
 use crate::suspend::{Arm, Listed, Settled};
 use crate::sync::wait_list::WaitList;
 use crate::task::Task;
+use crate::task::state::Epoch;
 use crate::wait::{Interrupt, Wake};
-use crate::{freeze, worker};
+use crate::{freeze, join, worker};
 
 /// An auto-reset event reduced to what the protocol is about.
 pub struct List(SpinLock<(bool, WaitList)>);
@@ -47,7 +48,7 @@ impl List {
 }
 
 impl Waiter {
-    /// As `park::wait_listed` does it. `touch` is called by whoever takes the wait back, and stands for what that one
+    /// Waits for a signal. `touch` is called by whoever takes the wait back, and stands for what that one
     /// touches of the waiter's stack.
     pub fn wait_listed(self, list: &List, touch: impl Fn()) -> Wake {
         let publish = |task: &'static Task, arm: Arm| {
@@ -64,13 +65,34 @@ impl Waiter {
             touch();
             list.0.lock().1.remove(&task.node)
         };
-        let wait = Listed::new(&publish, &take_back, Interrupt::Alert);
-        match wait.settle_here(self.0) {
-            Settled::Again if wait.immediate.get() => return Wake::Signalled,
-            Settled::Again => {}
-            Settled::Parked => self.sleep(),
+        self.wait_as_a_task(&publish, &take_back)
+    }
+
+    /// Waits for the end of a task, as `join::wait_for_end` does it for one joiner without a time limit.
+    pub fn join_listed(self, record: Record, touch: impl Fn()) -> Wake {
+        let publish = |me: &'static Task, arm: Arm| join::publish(record.0, me, arm);
+        let take_back = |me: &'static Task| {
+            touch();
+            join::step_back(record.0, me)
+        };
+        self.wait_as_a_task(&publish, &take_back)
+    }
+
+    /// As `park::wait_listed` does it.
+    fn wait_as_a_task<P, W>(self, publish: &P, take_back: &W) -> Wake
+    where
+        P: Fn(&'static Task, Arm) -> Option<Epoch>,
+        W: Fn(&'static Task) -> bool,
+    {
+        let wait = Listed::new(publish, take_back, Interrupt::Alert);
+        if wait.settle_here(self.0) == Settled::Parked {
+            self.sleep();
         }
-        freeze::pass(self.0);
+        let at_once = wait.immediate.get();
+        freeze::pass(self.0, at_once);
+        if at_once {
+            return Wake::Signalled;
+        }
         let ended = self.ended();
         if ended == Wake::Alerted {
             self.0.lower(crate::task::flag::ALERT);

@@ -38,6 +38,12 @@ impl<T: Copy> Plain<T> {
         unsafe { *self.0.get() = value }
     }
 
+    pub(crate) fn replace(&self, new: T) -> T {
+        let old = self.get();
+        self.set(new);
+        old
+    }
+
     /// The value's address: for the switch, which writes it from assembly, and for what is too large to copy.
     #[inline(always)]
     pub(crate) fn as_ptr(&self) -> *mut T {
@@ -73,6 +79,12 @@ impl<T: Copy> Plain<T> {
     pub(crate) fn set(&self, new: T) {
         // SAFETY: loom has checked that nobody else is here.
         self.0.with_mut(|value| unsafe { *value = new })
+    }
+
+    pub(crate) fn replace(&self, new: T) -> T {
+        let old = self.get();
+        self.set(new);
+        old
     }
 
     /// The value's address, for what is too large to copy; loom does not see accesses through it.

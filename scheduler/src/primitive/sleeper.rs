@@ -5,6 +5,7 @@
 //! | `AWAKE` | runs, nobody has called | owner to `ASLEEP`, anyone to `CALLED` |
 //! | `CALLED` | somebody wants its attention | owner to `AWAKE` |
 //! | `ASLEEP` | in the kernel or on the way there | anyone to `CALLED`; owner, on a time limit, to `AWAKE` |
+//! | a [`Place`] | asleep elsewhere, where its bell wakes it, or on the way there | anyone to `CALLED`; owner to `AWAKE` |
 //!
 //! Call before the sleep: the owner finds `CALLED` instead of `AWAKE` and does not sleep.
 //! Call during: the exchange finds `ASLEEP`, and the caller wakes it.
@@ -25,6 +26,9 @@ pub(crate) struct Sleeper {
     word: AtomicU32,
     #[cfg(any(loom, shuttle))]
     bell: std::sync::Arc<crate::primitive::clock::Bell>,
+    /// Written by the owner before the word says that it sleeps there.
+    #[cfg(any(loom, shuttle))]
+    place: std::sync::Mutex<Option<Place>>,
 }
 
 impl Sleeper {
@@ -40,6 +44,7 @@ impl Sleeper {
         Sleeper {
             word: AtomicU32::new(AWAKE),
             bell: std::sync::Arc::default(),
+            place: std::sync::Mutex::new(None),
         }
     }
 
@@ -47,8 +52,18 @@ impl Sleeper {
     #[inline]
     pub(crate) fn call(&self) {
         // AcqRel: what we did before is visible to the owner when it takes the call.
-        if self.word.swap(CALLED, Ordering::AcqRel) == ASLEEP {
+        let before = self.word.swap(CALLED, Ordering::AcqRel);
+        if before >= ASLEEP {
+            self.wake_up(before);
+        }
+    }
+
+    #[inline]
+    fn wake_up(&self, before: u32) {
+        if before == ASLEEP {
             self.unblock();
+        } else {
+            self.ring(before);
         }
     }
 
@@ -56,6 +71,11 @@ impl Sleeper {
     #[inline(always)]
     pub(crate) fn is_called(&self) -> bool {
         self.word.load(Ordering::Relaxed) == CALLED
+    }
+
+    /// Whether the owner sleeps and nobody has called it yet.
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.word.load(Ordering::Relaxed) == ASLEEP
     }
 
     /// Takes the call, if there is one. Owner only.
@@ -91,8 +111,57 @@ impl Sleeper {
     }
 }
 
+#[cfg(feature = "net")]
+impl Sleeper {
+    /// Sleeps elsewhere than on the word until called, or until `block` says that something else has come up; takes the
+    /// call. Owner only. Returns whether it was called.
+    ///
+    /// `block` waits at the place, and returns at the latest when the place's bell was rung since the call to this function.
+    pub(crate) fn sleep_at(&self, place: &Place, mut block: impl FnMut() -> bool) -> bool {
+        let asleep = self.go_to(place);
+        // The word names the place before `block` begins, so that whoever calls from now on rings there.
+        let went = self
+            .word
+            .compare_exchange(AWAKE, asleep, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok();
+        while went && !block() && self.word.load(Ordering::Acquire) == asleep {}
+        self.word.swap(AWAKE, Ordering::AcqRel) == CALLED
+    }
+}
+
+/// A place where somebody sleeps who waits for more than a call: the descriptor to write to.
+#[cfg(all(feature = "net", not(any(loom, shuttle))))]
+pub(crate) struct Place(u32);
+
+#[cfg(all(feature = "net", not(any(loom, shuttle))))]
+impl Place {
+    /// An eventfd that stays open as long as anybody can reach a sleeper that sleeps here.
+    pub(crate) fn new(bell: std::os::fd::BorrowedFd<'_>) -> Place {
+        let bell = std::os::fd::AsRawFd::as_raw_fd(&bell);
+        Place(u32::try_from(bell).expect("a descriptor is no negative number"))
+    }
+}
+
+/// The other values of the word lie below it.
+#[cfg(not(any(loom, shuttle)))]
+const PLACES: u32 = ASLEEP + 1;
+
 #[cfg(not(any(loom, shuttle)))]
 impl Sleeper {
+    #[cfg(feature = "net")]
+    fn go_to(&self, place: &Place) -> u32 {
+        place.0 + PLACES
+    }
+
+    #[cold]
+    fn ring(&self, word: u32) {
+        let bell = (word - PLACES) as libc::c_int;
+        let one = 1_u64.to_ne_bytes();
+        // SAFETY: the buffer is ours, and the descriptor is open (`Place::new`). The only error is a counter that is full,
+        // and then the bell has been rung often enough.
+        unsafe { libc::write(bell, one.as_ptr().cast(), one.len()) };
+    }
+
     fn unblock(&self) {
         futex(&self.word, libc::FUTEX_WAKE, 1, None);
     }
@@ -122,8 +191,24 @@ fn futex(word: &AtomicU32, op: libc::c_int, value: u32, limit: Option<Duration>)
     }
 }
 
+/// In a model: what is to be done to ring there.
+#[cfg(any(loom, shuttle))]
+#[derive(Clone)]
+pub(crate) struct Place(pub(crate) std::sync::Arc<dyn Fn() + Send + Sync>);
+
 #[cfg(any(loom, shuttle))]
 impl Sleeper {
+    fn go_to(&self, place: &Place) -> u32 {
+        *self.place.lock().expect("nobody panics with it") = Some(place.clone());
+        ASLEEP + 1
+    }
+
+    fn ring(&self, _word: u32) {
+        let place = self.place.lock().expect("nobody panics with it").clone();
+        let Place(ring) = place.expect("a word that says so was preceded by a place");
+        ring();
+    }
+
     fn unblock(&self) {
         self.bell.ring();
     }

@@ -208,6 +208,12 @@ impl<T> Receiver<T> {
     pub fn same_channel(&self, other: &Receiver<T>) -> bool {
         Arc::ptr_eq(&self.channel, &other.channel)
     }
+
+    /// How many wait to receive.
+    #[cfg(any(loom, shuttle))]
+    pub(crate) fn waiting(&self) -> usize {
+        self.channel.state.lock().receivers.len()
+    }
 }
 
 macro_rules! both_sides {

@@ -57,22 +57,32 @@ impl AutoResetEvent {
     /// Waits for a set and takes it. Ends early if the task is alerted or cancelled, and says so.
     #[inline]
     pub fn wait(&self) -> Wake {
-        park::check(self.wait_limited(Limit::Never, Interrupt::Alert))
+        park::check(self.wait_with(WaitReason::Event, Limit::Never, Interrupt::Alert))
     }
 
     /// The same with a time limit.
     #[inline]
     pub fn wait_for(&self, limit: Duration) -> Wake {
-        park::check(self.wait_limited(Limit::After(limit), Interrupt::Alert))
+        park::check(self.wait_with(WaitReason::Event, Limit::After(limit), Interrupt::Alert))
     }
 
     /// The same for code that must not be unwound: see [`Heed`]. No limit: for ever.
     pub fn wait_heeding(&self, limit: Option<Duration>, heed: Heed) -> Wake {
-        self.wait_limited(limit.map_or(Limit::Never, Limit::After), heed.interrupt())
+        self.wait_with(
+            WaitReason::Event,
+            limit.map_or(Limit::Never, Limit::After),
+            heed.interrupt(),
+        )
+    }
+
+    /// The same for somebody else's purpose.
+    #[cfg(feature = "futures")]
+    pub(crate) fn wait_as(&self, reason: WaitReason, allow: Interrupt) -> Wake {
+        park::check(self.wait_with(reason, Limit::Never, allow))
     }
 
     #[inline(always)]
-    fn wait_limited(&self, limit: Limit, allow: Interrupt) -> Wake {
+    fn wait_with(&self, reason: WaitReason, limit: Limit, allow: Interrupt) -> Wake {
         let publish = |task: &'static Task, arm: Arm| {
             let mut state = self.state.lock();
             if state.set {
@@ -84,7 +94,7 @@ impl AutoResetEvent {
             Some(epoch)
         };
         let take_back = |task: &'static Task| self.state.lock().waiters.remove(&task.node);
-        park::wait_listed(WaitReason::Event, limit, allow, publish, take_back).wake
+        park::wait_listed(reason, limit, allow, publish, take_back).wake
     }
 }
 

@@ -209,7 +209,7 @@ impl RawRwLock {
     /// The readers in front of the queue, if others read: the one they stood behind has left.
     fn let_readers_in(&self, queue: &mut WaitList) -> Claimed {
         let word = self.word.load(Ordering::Relaxed);
-        if word & WRITER != 0 || queue.is_empty() {
+        if word & WRITER != 0 || queue.is_empty() || cfg!(feature = "bug_rwlock_left") {
             return Claimed::new();
         }
         // There are waiters, so somebody has the lock; the last reader out would wait for the queue's lock, which is ours.
@@ -228,15 +228,18 @@ impl RawRwLock {
     /// `false`: the caller is the last reader, and there are waiters.
     #[inline(always)]
     fn try_release_read(&self) -> bool {
+        // Release: what was read was read before the next one writes.
+        let order = if cfg!(feature = "bug_rwlock_read") {
+            Ordering::Relaxed
+        } else {
+            Ordering::Release
+        };
         let mut word = self.word.load(Ordering::Relaxed);
-        while word != READER | WAITERS {
-            // Release: what was read was read before the next one writes.
-            match self.word.compare_exchange_weak(
-                word,
-                word - READER,
-                Ordering::Release,
-                Ordering::Relaxed,
-            ) {
+        while word != READER | WAITERS || cfg!(feature = "bug_rwlock_last") {
+            match self
+                .word
+                .compare_exchange_weak(word, word - READER, order, Ordering::Relaxed)
+            {
                 Ok(_) => return true,
                 Err(now) => word = now,
             }
@@ -281,7 +284,12 @@ impl RawRwLock {
         let (woken, word) = claim_next(&mut queue);
         let waiters = if queue.is_empty() { 0 } else { WAITERS };
         // Release: pairs with the acquire of the next owner.
-        self.word.store(word | waiters, Ordering::Release);
+        let order = if cfg!(feature = "bug_rwlock_hand") {
+            Ordering::Relaxed
+        } else {
+            Ordering::Release
+        };
+        self.word.store(word | waiters, order);
         drop(queue);
         woken.for_each(make_runnable);
     }

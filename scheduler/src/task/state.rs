@@ -7,7 +7,7 @@
 //! | state | where the task is | who may change it | to |
 //! |---|---|---|---|
 //! | idle | runs, or is queued | the task's own settle | armed, next epoch |
-//! | armed | gives its stack back or is parked; in a wait list, a timer heap, or nowhere | anyone, by [`WaitWord::claim`] | ended |
+//! | armed | gives its stack back or is parked; in a wait list, a slot's timers, or nowhere | anyone, by [`WaitWord::claim`] | ended |
 //! | ended | queued by the claimer, then runs | the task's own next settle | armed, next epoch |
 //!
 //! ```text
@@ -91,6 +91,18 @@ impl WaitWord {
     #[inline(always)]
     pub(crate) fn next_epoch(&self) -> Epoch {
         Epoch(((self.0.load(Relaxed) >> EPOCH_SHIFT) as u32).wrapping_add(1))
+    }
+
+    /// The epoch of the wait that is on or was the last. Owner only.
+    #[inline(always)]
+    pub(crate) fn last_epoch(&self) -> Epoch {
+        Epoch((self.0.load(Relaxed) >> EPOCH_SHIFT) as u32)
+    }
+
+    /// The epoch of the wait that is on, for others.
+    pub(crate) fn armed_epoch(&self) -> Option<Epoch> {
+        let word = self.0.load(Acquire);
+        (word & PHASE == ARMED).then_some(Epoch((word >> EPOCH_SHIFT) as u32))
     }
 
     /// Idle or ended → armed, contended. Owner only: the settle of this task.
@@ -250,7 +262,7 @@ impl WaitWord {
         self.0.load(Acquire) & PHASE == ARMED
     }
 
-    /// Whether this very wait is still on (a timer heap asks before it keeps an entry).
+    /// Whether this very wait is still on (the timers ask before they keep an entry).
     #[inline(always)]
     pub(crate) fn is_armed_for(&self, epoch: Epoch) -> bool {
         let word = self.0.load(Relaxed);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fiberhost_scheduler::Wake;
-use fiberhost_scheduler::model::{List, Plain, Waiter};
+use fiberhost_scheduler::model::{List, Plain, Record, Waiter};
 
 use super::explore::{Bounds, explore, thread};
 
@@ -67,5 +67,35 @@ fn a_signal_passes_by_a_waiter_that_was_alerted() {
         }
         assert_eq!(other.join().unwrap(), Wake::Signalled);
         alerter.join().unwrap();
+    });
+}
+
+/// A task ends while its joiner begins to wait, so that the joiner takes its wait back; an alert has seen that wait: whoever
+/// is at it is done with the joiner's stack when the joiner goes on, and the alert is there for the next wait.
+#[test]
+fn a_joiner_that_goes_on_at_once_is_let_go_first() {
+    explore(Bounds::protocol(200), || {
+        let (task, me) = (Record::spawned(), Waiter::here());
+        let (keep, list) = (task.handle(), List::new());
+        let alerter = {
+            let handle = me.handle();
+            thread::spawn(move || handle.alert())
+        };
+        let worker = thread::spawn(move || task.complete());
+        // What lies on the joiner's stack: it is used again, for something else, as soon as the wait is over.
+        let stack = Arc::new(Plain::new(0));
+        let touched = stack.clone();
+        let ended = me.join_listed(task, move || assert_eq!(touched.get(), 0));
+        stack.set(1);
+        if ended == Wake::Signalled {
+            assert!(keep.is_finished());
+            assert_eq!(me.wait_listed(&list, || {}), Wake::Alerted);
+        }
+        assert!(
+            matches!(ended, Wake::Signalled | Wake::Alerted),
+            "{ended:?}"
+        );
+        alerter.join().unwrap();
+        worker.join().unwrap();
     });
 }

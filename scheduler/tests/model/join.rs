@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fiberhost_scheduler::model::{Plain, Record, records_in_use};
+use fiberhost_scheduler::model::{Plain, Record, Sleeper, records_in_use};
 use fiberhost_scheduler::{Wake, park_for};
 use std::sync::Arc;
 
@@ -123,5 +123,29 @@ fn the_last_reference_recycles_the_record() {
         drop(next.handle());
         next.complete();
         assert_eq!(records_in_use(), 0);
+    });
+}
+
+/// A waker that is left while the task ends is woken, or the one who leaves it is told that there is nothing to wait for.
+#[test]
+fn a_waker_at_a_handle_is_woken() {
+    struct Rings(Sleeper);
+    impl std::task::Wake for Rings {
+        fn wake(self: Arc<Self>) {
+            self.0.call();
+        }
+    }
+    explore(Bounds::protocol(20), || {
+        let record = Record::spawned();
+        let _handle = record.handle();
+        let rings = Arc::new(Rings(Sleeper::new()));
+        let end = thread::spawn(move || record.complete());
+        let waker = std::task::Waker::from(rings.clone());
+        while record.leave_waker(&waker) {
+            // A lost wake is a deadlock here.
+            rings.0.sleep();
+        }
+        assert!(record.is_done());
+        end.join().unwrap();
     });
 }

@@ -3,11 +3,18 @@
 //! In a shared library the compiler addresses thread-locals otherwise than in an executable, and keeps such addresses
 //! across calls. A task that goes on on another thread must all the same be told which thread that is.
 
+mod host;
+
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use fiberhost_scheduler::{Scheduler, TaskBuilder, current_worker, yield_now};
+
+pub use host::{
+    Plan, Work, fiberhost_cdylib_spawn, fiberhost_cdylib_start, fiberhost_cdylib_stop,
+    fiberhost_cdylib_wait, fiberhost_cdylib_worker, fiberhost_cdylib_yield,
+};
 
 const WORKERS: usize = 4;
 /// No thread has this number.

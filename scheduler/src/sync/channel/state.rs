@@ -242,9 +242,13 @@ impl<T> State<T> {
             if node.token() == WITHOUT_ITEM {
                 return Some(Taken::Meet(node));
             }
+            // The twin that a model must catch: it takes the item of a sender that has perhaps given up.
+            // SAFETY: as below; in the twin the packet may be the sender's again, who waits for our lock with it.
+            let early = cfg!(feature = "bug_channel_packet").then(|| unsafe { take_item(node) });
             if let Some(task) = self.senders.claim_node(node) {
                 // SAFETY: a sender with a packet that we have just claimed, under the lock of its channel.
-                return Some(Taken::Item(unsafe { take_item(node) }, Some(task)));
+                let item = early.unwrap_or_else(|| unsafe { take_item(node) });
+                return Some(Taken::Item(item, Some(task)));
             }
         }
         None
@@ -253,7 +257,8 @@ impl<T> State<T> {
     /// If there is room now: for the sender who has waited longest.
     #[inline(always)]
     pub(super) fn let_sender_in(&mut self, capacity: Option<usize>) -> Option<&'static Task> {
-        if self.senders.is_empty() || !self.has_room(capacity) {
+        let forget = cfg!(feature = "bug_channel_room");
+        if self.senders.is_empty() || !self.has_room(capacity) || forget {
             return None;
         }
         let (task, node) = self.senders.claim_first_node()?;
@@ -567,6 +572,14 @@ impl<T> Channel<T> {
     #[cold]
     pub(super) fn lose_senders(&self) {
         let mut state = self.state.lock();
+        // The twin that a model must catch: whoever begins to wait in between is not told.
+        if cfg!(feature = "bug_channel_gone") {
+            let woken = state.receivers.claim_all();
+            drop(state);
+            woken.for_each(make_runnable);
+            self.state.lock().no_senders = true;
+            return;
+        }
         state.no_senders = true;
         let woken = state.receivers.claim_all();
         drop(state);

@@ -1,0 +1,245 @@
+//! What was called on a stack, found without a table and without a lock.
+//!
+//! Code that keeps frame pointers is followed through them. Most code does not, and the tables that say more cannot be read
+//! in a signal handler: then each word on the stack is looked at, and those are taken that point just behind a call. Some of
+//! them are left over from calls that have returned; among many that are right it does not matter.
+//!
+//! Room for unsafe code: reading a stack and code.
+
+/// Return addresses along the frame pointers, which rise and stay in one stack.
+pub(super) struct Linked {
+    at: usize,
+    limit: usize,
+    top: usize,
+}
+
+impl Linked {
+    /// # Safety
+    /// The memory from `limit` to `top` is readable.
+    pub(super) unsafe fn new(frame: usize, limit: usize, top: usize) -> Linked {
+        Linked {
+            at: frame,
+            limit,
+            top,
+        }
+    }
+}
+
+impl Iterator for Linked {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        let inside = self.at >= self.limit && self.at <= self.top - 16 && self.at.is_multiple_of(8);
+        if !inside {
+            return None;
+        }
+        // SAFETY: two words inside the stack (`new`).
+        let [up, back] = unsafe { (self.at as *const [usize; 2]).read_volatile() };
+        if back == 0 {
+            return None;
+        }
+        // Upwards only, so that it ends.
+        self.at = if up > self.at { up } else { 0 };
+        Some(back)
+    }
+}
+
+/// Words on a stack that point just behind a call.
+pub(super) struct Likely<'a> {
+    code: &'a Code,
+    at: usize,
+    top: usize,
+}
+
+impl<'a> Likely<'a> {
+    /// # Safety
+    /// As for [`Linked::new`].
+    pub(super) unsafe fn new(code: &'a Code, stack: usize, limit: usize, top: usize) -> Likely<'a> {
+        Likely {
+            code,
+            at: stack.max(limit).next_multiple_of(8),
+            top,
+        }
+    }
+}
+
+impl Iterator for Likely<'_> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        while self.at + 8 <= self.top {
+            // SAFETY: a word inside the stack (`new`).
+            let word = unsafe { (self.at as *const usize).read_volatile() };
+            self.at += 8;
+            if self.code.follows_a_call(word) {
+                return Some(word);
+            }
+        }
+        None
+    }
+}
+
+/// Where the process has code, as the kernel says.
+pub(super) struct Code {
+    ranges: [(usize, usize); Code::MOST],
+    count: usize,
+}
+
+impl Code {
+    /// A process with more modules shows the frames in the first so many, by address.
+    const MOST: usize = 48;
+
+    /// Reads the kernel's list, with nothing but system calls. Empty if that cannot be had.
+    pub(super) fn read() -> Code {
+        let mut code = Code {
+            ranges: [(0, 0); Code::MOST],
+            count: 0,
+        };
+        // SAFETY: a name that ends in a zero; a handler may make these calls.
+        let file = unsafe {
+            libc::open(
+                c"/proc/self/maps".as_ptr(),
+                libc::O_RDONLY | libc::O_CLOEXEC,
+            )
+        };
+        if file < 0 {
+            return code;
+        }
+        let mut line = Line::default();
+        let mut bytes = [0_u8; 256];
+        loop {
+            // SAFETY: room that outlives the call.
+            let read = unsafe { libc::read(file, bytes.as_mut_ptr().cast(), bytes.len()) };
+            let Ok(read @ 1..) = usize::try_from(read) else {
+                break;
+            };
+            for &byte in &bytes[..read] {
+                if let Some(range) = line.take(byte)
+                    && code.count < Code::MOST
+                {
+                    code.ranges[code.count] = range;
+                    code.count += 1;
+                }
+            }
+        }
+        // SAFETY: our own.
+        unsafe { libc::close(file) };
+        code
+    }
+
+    fn follows_a_call(&self, address: usize) -> bool {
+        /// The longest call.
+        const LONGEST: usize = 7;
+        let ranges = &self.ranges[..self.count];
+        let inside = |&(low, high): &(usize, usize)| address >= low + LONGEST && address < high;
+        if !ranges.iter().any(inside) {
+            return false;
+        }
+        // SAFETY: code of the process, mapped and readable when the list was read, and this thread stands in its midst.
+        let before = unsafe { ((address - LONGEST) as *const [u8; LONGEST]).read_volatile() };
+        ends_in_a_call(before)
+    }
+}
+
+/// Whether the bytes end in a call: `E8` with four bytes, or `FF /2` with its operand.
+#[cfg(target_arch = "x86_64")]
+fn ends_in_a_call(bytes: [u8; 7]) -> bool {
+    let indirect = |length: usize| {
+        let at = bytes.len() - length;
+        bytes[at] == 0xff && (bytes[at + 1] >> 3) & 7 == 2
+    };
+    bytes[2] == 0xe8 || [2, 3, 4, 6, 7].into_iter().any(indirect)
+}
+
+/// Not written for this processor: any address of code will do.
+#[cfg(not(target_arch = "x86_64"))]
+fn ends_in_a_call(_bytes: [u8; 7]) -> bool {
+    true
+}
+
+/// A line of the kernel's list, byte by byte: `low-high rwxp ...`, the numbers in hexadecimal.
+#[derive(Default)]
+struct Line {
+    low: usize,
+    high: usize,
+    part: Part,
+    readable: bool,
+}
+
+#[derive(Default)]
+enum Part {
+    #[default]
+    Low,
+    High,
+    /// The next letter of what is permitted.
+    Permissions(u8),
+    Rest,
+}
+
+impl Line {
+    /// Takes the next byte; the range, once it is known to hold code.
+    fn take(&mut self, byte: u8) -> Option<(usize, usize)> {
+        if byte == b'\n' {
+            *self = Line::default();
+            return None;
+        }
+        let digit = char::from(byte).to_digit(16).unwrap_or(0) as usize;
+        match self.part {
+            Part::Low if byte == b'-' => self.part = Part::High,
+            Part::Low => self.low = self.low << 4 | digit,
+            Part::High if byte == b' ' => self.part = Part::Permissions(0),
+            Part::High => self.high = self.high << 4 | digit,
+            Part::Permissions(0) => {
+                self.readable = byte == b'r';
+                self.part = Part::Permissions(1);
+            }
+            Part::Permissions(1) => self.part = Part::Permissions(2),
+            Part::Permissions(_) => {
+                self.part = Part::Rest;
+                return (byte == b'x' && self.readable).then_some((self.low, self.high));
+            }
+            Part::Rest => {}
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_function_is_code_and_its_stack_is_not() {
+        let code = Code::read();
+        let is_code = |address: usize| {
+            let ranges = &code.ranges[..code.count];
+            ranges
+                .iter()
+                .any(|&(low, high)| (low..high).contains(&address))
+        };
+        let function = this_function_is_code_and_its_stack_is_not as *const () as usize;
+        assert!(is_code(function));
+        assert!(!is_code((&raw const code).addr()));
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn calls_are_known_by_their_bytes() {
+        // call rel32; call rax; call [rbp - 8]; call [rip + 16]; call [rax + rbx * 8 + 256]
+        for call in [
+            &[0xe8, 1, 2, 3, 4][..],
+            &[0xff, 0xd0],
+            &[0xff, 0x55, 0xf8],
+            &[0xff, 0x15, 0x10, 0, 0, 0],
+            &[0xff, 0x94, 0xd8, 0, 1, 0, 0],
+        ] {
+            let mut bytes = [0x90; 7];
+            bytes[7 - call.len()..].copy_from_slice(call);
+            assert!(ends_in_a_call(bytes), "{call:x?}");
+        }
+        // Seven times nop; mov rax, [rax]; jmp rax
+        assert!(!ends_in_a_call([0x90; 7]));
+        assert!(!ends_in_a_call([0x90, 0x90, 0x90, 0x90, 0x48, 0x8b, 0x00]));
+        assert!(!ends_in_a_call([0x90, 0x90, 0x90, 0x90, 0x90, 0xff, 0xe0]));
+    }
+}

@@ -1,0 +1,228 @@
+//! Native sections and callbacks.
+//!
+//! Room for unsafe code: the promise of pairs; `errno`.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use crate::current;
+use crate::native::hold;
+use crate::primitive::Ordering;
+use crate::suspend::FOREVER;
+use crate::task::Hold;
+
+/// What a section calls: its name in reports and figures. Made once, as a `static`.
+///
+/// ```
+/// use fiberhost_scheduler::native::{self, Target};
+///
+/// static HASH: Target = Target::new("libsum: sum");
+/// let sum = fiberhost_scheduler::run(|| native::section(&HASH, || 1 + 1));
+/// assert_eq!(sum, 2);
+/// assert_eq!(HASH.name(), "libsum: sum");
+/// ```
+pub struct Target {
+    name: &'static str,
+}
+
+impl Target {
+    /// A target of this name.
+    pub const fn new(name: &'static str) -> Target {
+        Target { name }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The target that `leave` has stored.
+    pub(crate) fn stored(address: usize) -> Option<&'static Target> {
+        // SAFETY: only addresses of `&'static Target`s are stored, and 0.
+        unsafe { (address as *const Target).as_ref() }
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Target").field(&self.name).finish()
+    }
+}
+
+static UNNAMED: Target = Target::new("blocking code");
+static UNWINDING: Target = Target::new("a wait of a destructor that unwinds");
+
+/// The calling thread goes where the scheduler cannot see it. Nests; on a plain thread it does nothing.
+///
+/// Costs two stores and no system call. `errno` and the floating-point modes are left as they are.
+///
+/// # Safety
+/// Each call is paired with one [`enter`] on the same thread and by the same task, and the pairs nest, with
+/// [`callback`]s between them. The task does not end in between.
+#[inline]
+pub unsafe fn leave(target: &'static Target) {
+    if let Some(thread) = current::step_out() {
+        // Relaxed: read by the monitor for reports, behind the mark.
+        thread
+            .target
+            .store(std::ptr::from_ref(target).addr(), Ordering::Relaxed);
+        thread.lease.leave();
+    }
+}
+
+/// Takes the last [`leave`] back. If the slot was taken meanwhile, waits for one; `errno` is as before then.
+///
+/// It is granted also while the scheduler shuts down.
+///
+/// # Safety
+/// As for [`leave`].
+#[inline]
+pub unsafe fn enter() {
+    if let Some(thread) = current::step_in()
+        && !thread.lease.enter()
+    {
+        preserving_errno(|| thread.claim());
+    }
+}
+
+/// Runs code that may block the thread or hold its locks, such as a call into a library of another language.
+///
+/// Sections nest; the inner ones only count. A panic passes through. On a plain thread it is a plain call.
+///
+/// ```
+/// use fiberhost_scheduler::{native, run};
+///
+/// static SLEEP: native::Target = native::Target::new("sleep");
+/// run(|| native::section(&SLEEP, || std::thread::sleep(std::time::Duration::from_millis(1))));
+/// ```
+#[inline]
+pub fn section<R>(target: &'static Target, work: impl FnOnce() -> R) -> R {
+    // SAFETY: the guard pairs it, on this thread: nothing suspends the task in a section.
+    unsafe { leave(target) };
+    let _enter = Enter;
+    work()
+}
+
+struct Enter;
+
+impl Drop for Enter {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: pairs with the `leave` before this guard was made.
+        unsafe { enter() };
+    }
+}
+
+/// As [`section`], for code that is known to block: the slot goes to another thread at once, if work waits for it.
+pub fn blocking<R>(work: impl FnOnce() -> R) -> R {
+    blocking_on(&UNNAMED, work)
+}
+
+/// What a task does instead of suspending while it is panicking.
+pub(crate) fn unseen<R>(work: impl FnOnce() -> R) -> R {
+    blocking_on(&UNWINDING, work)
+}
+
+fn blocking_on<R>(target: &'static Target, work: impl FnOnce() -> R) -> R {
+    let needed = current::thread().filter(|thread| {
+        let core = thread.core();
+        core.idle.claimants() > 0 || core.is_needed(thread.slot())
+    });
+    section(target, || {
+        if let Some(thread) = needed {
+            // We are out, so the slot is there for whoever takes it, this thread itself included.
+            preserving_errno(|| thread.give_up(true));
+        }
+        work()
+    })
+}
+
+/// Runs code that was called back from inside a section, as a task's code again: it has a slot and may wait and yield.
+///
+/// The task keeps its thread, with nobody else on it, until the callback returns; then the section goes on.
+/// An abort does not unwind it, and time limits that were set outside do not count inside.
+/// Called outside a section, it only keeps the thread. On a plain thread it is a plain call.
+///
+/// A panic passes through, so code that was called by frames which cannot be unwound catches it.
+pub fn callback<R>(work: impl FnOnce() -> R) -> R {
+    // SAFETY: paired below, on this thread, which the task keeps.
+    let begun = unsafe { callback_begin() };
+    let result = catch_unwind(AssertUnwindSafe(work));
+    // SAFETY: as above.
+    unsafe { callback_end(begun) };
+    result.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// What [`callback_end`] restores: what was open outside the callback.
+#[derive(Debug)]
+#[must_use = "it is for `callback_end`"]
+pub struct Begun {
+    outside: Option<Outside>,
+    /// It belongs to the thread and the task that began it.
+    not_send: PhantomData<*const ()>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Outside {
+    /// Of the sections that are open around the callback, if any are.
+    section: Option<(u32, &'static Target)>,
+    limit: u64,
+}
+
+/// Begins a [`callback`] whose end is another call. If a section is open and its slot was taken, waits for one; `errno` is as
+/// before then. On a plain thread it does nothing.
+///
+/// # Safety
+/// Each call is paired with one [`callback_end`] on the same thread and by the same task, and these pairs and those of [`leave`]
+/// and [`enter`] nest. The task does not end in between.
+pub unsafe fn callback_begin() -> Begun {
+    let depth = current::depth();
+    let outside = current::within().map(|(thread, task)| {
+        hold::raise(task, Hold::Callback);
+        if depth.is_some() {
+            current::set_depth(0);
+            // SAFETY: pairs with the leave of `callback_end`; the sections around the callback are counted in `depth`.
+            unsafe { enter() };
+        }
+        let target = Target::stored(thread.target.load(Ordering::Relaxed));
+        Outside {
+            section: depth.map(|depth| (depth, target.unwrap_or(&UNNAMED))),
+            limit: task.deadline.replace(FOREVER),
+        }
+    });
+    Begun {
+        outside,
+        not_send: PhantomData,
+    }
+}
+
+/// Ends the callback that was begun last: the section around it goes on.
+///
+/// # Safety
+/// As for [`callback_begin`].
+pub unsafe fn callback_end(begun: Begun) {
+    let (Some(outside), Some((_, task))) = (begun.outside, current::within()) else {
+        return;
+    };
+    task.deadline.set(outside.limit);
+    if let Some((depth, target)) = outside.section {
+        // SAFETY: takes the enter of `callback_begin` back.
+        unsafe { leave(target) };
+        current::set_depth(depth);
+    }
+    hold::lower(task, Hold::Callback);
+}
+
+/// A hook that blocked must not have changed it for the code that called it.
+#[cold]
+fn preserving_errno<R>(work: impl FnOnce() -> R) -> R {
+    // SAFETY: the address of this thread's `errno`, on which the task stays.
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: as above.
+    let before = unsafe { errno.read() };
+    let result = work();
+    // SAFETY: as above.
+    unsafe { errno.write(before) };
+    result
+}

@@ -1,0 +1,91 @@
+//! Joins that could never end are refused when they begin.
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::{at_workers, checked, until_waits, with};
+use fiberhost::scheduler::native::{self, Target};
+use fiberhost::scheduler::sync::AutoResetEvent;
+use fiberhost::scheduler::{Blocker, WaitReason, current, park, spawn, yield_now};
+
+static BELOW: Target = Target::new("code that calls back");
+
+/// Two plain tasks on one thread: one waits inside a callback for the other, which cannot run there meanwhile.
+#[test]
+fn a_callback_that_joins_a_task_of_its_own_thread() {
+    with(checked(1), |scheduler| {
+        scheduler.run(|| {
+            let started = Arc::new(AutoResetEvent::new(false));
+            let mine = Arc::clone(&started);
+            let other = spawn(move || {
+                mine.set();
+                park()
+            });
+            started.wait();
+            let id = other.task().id();
+            let error = native::section(&BELOW, || native::callback(|| other.task().wait()))
+                .expect_err("it could never end");
+            assert!(error.is_deadlock(), "{error}");
+            let circle = error.deadlock().expect("it names the circle");
+            let seen: Vec<_> = circle
+                .tasks()
+                .iter()
+                .map(|(task, blocker)| (task.id(), *blocker))
+                .collect();
+            assert_eq!(
+                seen,
+                [(current().id(), Blocker::Join), (id, Blocker::Thread)]
+            );
+            // Nothing was changed.
+            other.task().unpark();
+            other.join().unwrap();
+        });
+    });
+}
+
+#[test]
+fn two_tasks_that_join_each_other() {
+    at_workers(|scheduler| {
+        let hand = Arc::new(std::sync::Mutex::new(None));
+        let (mine, begin) = (Arc::clone(&hand), Arc::new(AutoResetEvent::new(false)));
+        let told = Arc::clone(&begin);
+        let first = scheduler.spawn(move || {
+            told.wait();
+            let second: fiberhost::scheduler::TaskRef = mine.lock().unwrap().take().unwrap();
+            second.wait().map_err(|error| error.is_deadlock())
+        });
+        let target = first.task().clone();
+        let second = scheduler.spawn(move || target.wait().map_err(|error| error.is_deadlock()));
+        until_waits(second.task(), WaitReason::Join);
+        *hand.lock().unwrap() = Some(second.task().clone());
+        // Whether the second one's wait is on already cannot be seen from here: its reason is a moment early.
+        std::thread::sleep(Duration::from_millis(20));
+        begin.set();
+        assert_eq!(first.join().unwrap(), Err(true));
+        assert_eq!(second.join().unwrap(), Ok(()));
+    });
+}
+
+/// No circle: a chain of joins, a join of a task that yields, a join inside a callback of a task that may run elsewhere.
+#[test]
+fn joins_that_end_are_not_refused() {
+    at_workers(|scheduler| {
+        scheduler.run(|| {
+            let mut last = spawn(|| 0);
+            for _ in 0..50 {
+                last = spawn(move || {
+                    yield_now();
+                    last.join().unwrap() + 1
+                });
+            }
+            assert_eq!(last.join().unwrap(), 50);
+            for _ in 0..50 {
+                let fresh = spawn(|| 1);
+                let joined = native::section(&BELOW, || native::callback(|| fresh.join()));
+                assert_eq!(joined.unwrap(), 1);
+            }
+        });
+    });
+}

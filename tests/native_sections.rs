@@ -1,0 +1,394 @@
+//! Native sections: what the thread is meanwhile, and who has the slot.
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use common::{
+    Drops, LONG, SHORT, at, at_workers, checked, eventually, expect_panics, os_thread, until_waits,
+    with,
+};
+use fiberhost::scheduler::native::{self, Target};
+use fiberhost::scheduler::sync::{AutoResetEvent, ManualResetEvent, Mutex, channel};
+use fiberhost::scheduler::{
+    JoinHandle, Scheduler, WaitReason, Wake, blocking, current, park, park_for, sleep, spawn,
+    timeout, try_current, yield_now,
+};
+
+static BLOCKS: Target = Target::new("a call that blocks");
+static SHORT_CALL: Target = Target::new("a call that does not");
+
+/// Spawns a mobile task.
+fn mobile<T: Send + 'static>(
+    scheduler: &Scheduler,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> JoinHandle<T> {
+    // SAFETY: these tests keep nothing of the thread across a wait, but in sections and callbacks, which keep the thread.
+    unsafe { scheduler.task().spawn_mobile(work) }.expect("memory for a task")
+}
+
+/// Blocks the OS thread until told; the sender's side is a plain thread's or a task's.
+fn blocked_until(receiver: &mpsc::Receiver<()>) {
+    native::section(&BLOCKS, || receiver.recv().expect("somebody tells it"));
+}
+
+#[test]
+fn a_section_that_lasts_gives_its_slot_away() {
+    at_workers(|scheduler| {
+        let workers = scheduler.workers();
+        let (senders, blocked): (Vec<_>, Vec<_>) = (0..workers)
+            .map(|_| {
+                let (sender, receiver) = mpsc::channel();
+                (sender, mobile(scheduler, move || blocked_until(&receiver)))
+            })
+            .unzip();
+        // All slots are behind sections that last; what may move goes on.
+        let passed = mobile(scheduler, || {
+            for _ in 0..100 {
+                yield_now();
+            }
+            spawn(|| 1).join().unwrap()
+        });
+        assert_eq!(passed.join().unwrap(), 1);
+        for sender in senders {
+            sender.send(()).unwrap();
+        }
+        for task in blocked {
+            task.join().unwrap();
+        }
+        assert!(scheduler.stats().handovers >= 1);
+    });
+}
+
+#[test]
+fn blocking_code_gives_the_slot_away_at_once() {
+    // A monitor that never comes.
+    let never = checked(1)
+        .handover_after(Duration::from_secs(3600))
+        .quantum(Duration::from_secs(3600));
+    with(never, |scheduler| {
+        let (sender, receiver) = mpsc::channel();
+        let other = AtomicUsize::new(0);
+        let other = Arc::new(other);
+        let counts = Arc::clone(&other);
+        let outer = scheduler.spawn(move || {
+            let counts = Arc::clone(&counts);
+            // Has not started, so it may start anywhere.
+            let fresh = spawn(move || {
+                counts.fetch_add(1, Ordering::SeqCst);
+                sender.send(()).unwrap();
+            });
+            blocking(|| receiver.recv().unwrap());
+            fresh.join().unwrap();
+        });
+        outer.join().unwrap();
+        assert_eq!(other.load(Ordering::SeqCst), 1);
+    });
+}
+
+#[test]
+fn short_sections_keep_their_slot() {
+    at(1, |scheduler| {
+        scheduler.run(|| {
+            for _ in 0..10_000 {
+                native::section(&SHORT_CALL, || ());
+            }
+        });
+    });
+}
+
+#[test]
+fn sections_nest_and_are_left_by_a_panic() {
+    expect_panics();
+    at_workers(|scheduler| {
+        scheduler.run(|| {
+            let id = current().id();
+            let caught = std::panic::catch_unwind(|| {
+                native::section(&BLOCKS, || {
+                    native::section(&SHORT_CALL, || assert_eq!(current().id(), id));
+                    assert_eq!(try_current().map(|task| task.id()), Some(id));
+                    native::section(&SHORT_CALL, || panic!("expected"));
+                });
+            });
+            assert!(caught.is_err());
+            // It is a task again, which may wait and yield.
+            assert_eq!(park_for(Duration::from_millis(1)), Wake::TimedOut);
+            yield_now();
+            spawn(|| ()).join().unwrap();
+        });
+    });
+}
+
+#[test]
+fn a_plain_thread_may_do_all_of_it() {
+    assert_eq!(
+        native::section(&BLOCKS, || native::callback(|| blocking(|| 3))),
+        3
+    );
+    // SAFETY: a pair.
+    unsafe {
+        native::leave(&BLOCKS);
+        native::enter();
+    }
+}
+
+/// From inside a section everything goes the way of plain threads, and the thread blocks.
+#[test]
+fn the_thread_is_a_stranger_in_a_section() {
+    at_workers(|scheduler| {
+        let outer = mobile(scheduler, || {
+            let event = Arc::new(AutoResetEvent::new(false));
+            let answer = Arc::new(AutoResetEvent::new(false));
+            let (mine, theirs) = (Arc::clone(&event), Arc::clone(&answer));
+            let scheduler = Scheduler::current().unwrap();
+            let partner = mobile(&scheduler, move || {
+                assert_eq!(mine.wait(), Wake::Signalled);
+                theirs.set();
+                park()
+            });
+            let drops = Drops::new();
+            let dropped = drops.one();
+            let thread = os_thread();
+            native::section(&BLOCKS, || {
+                // Signals, waits, spawns, joins, unparks, drops a task, arms a timer.
+                event.set();
+                assert_eq!(answer.wait(), Wake::Signalled);
+                let spawned = Scheduler::current().unwrap().spawn(move || drop(dropped));
+                spawned.join().unwrap();
+                partner.task().unpark();
+                drop(spawn(|| ()));
+                assert_eq!(park_for(Duration::from_millis(1)), Wake::TimedOut);
+                sleep(Duration::from_millis(1));
+                yield_now();
+                let lock = Mutex::new(1);
+                *lock.lock() += 1;
+                let (sender, receiver) = channel::bounded(1);
+                spawn(move || sender.send(5).unwrap());
+                assert_eq!(receiver.recv().unwrap(), 5);
+                assert_eq!(os_thread(), thread);
+            });
+            assert_eq!(drops.count(), 1);
+            assert_eq!(partner.join().unwrap(), Wake::Signalled);
+        });
+        outer.join().unwrap();
+    });
+}
+
+#[test]
+fn the_permit_of_park_is_the_tasks_in_a_section() {
+    at_workers(|scheduler| {
+        let parked = mobile(scheduler, || native::section(&BLOCKS, park));
+        std::thread::sleep(SHORT);
+        parked.task().unpark();
+        assert_eq!(parked.join().unwrap(), Wake::Signalled);
+    });
+}
+
+/// A callback may wait: its thread sleeps with it, nobody else runs there, and the slot goes elsewhere.
+#[test]
+fn a_callback_waits_with_its_thread() {
+    at_workers(|scheduler| {
+        let event = Arc::new(ManualResetEvent::new(false));
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let tasks: Vec<_> = (0..8)
+            .map(|_| {
+                let (event, waiting) = (Arc::clone(&event), Arc::clone(&waiting));
+                mobile(scheduler, move || {
+                    native::section(&BLOCKS, || {
+                        let thread = os_thread();
+                        native::callback(|| {
+                            waiting.fetch_add(1, Ordering::SeqCst);
+                            assert_eq!(event.wait(), Wake::Signalled);
+                            yield_now();
+                            assert_eq!(sleep(Duration::from_millis(1)), Wake::TimedOut);
+                            native::section(&SHORT_CALL, || {
+                                native::callback(|| {
+                                    assert_eq!(park_for(Duration::from_millis(1)), Wake::TimedOut)
+                                });
+                            });
+                            assert_eq!(os_thread(), thread);
+                        });
+                        assert_eq!(os_thread(), thread);
+                    });
+                })
+            })
+            .collect();
+        eventually("all are in their callbacks", || {
+            waiting.load(Ordering::SeqCst) == 8
+        });
+        // All their threads sleep, and there is a slot for the others.
+        scheduler.run(|| spawn(yield_now).join().unwrap());
+        event.set();
+        for task in tasks {
+            task.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn an_abort_does_not_unwind_a_callback() {
+    at_workers(|scheduler| {
+        let passed = Arc::new(AtomicBool::new(false));
+        let mine = Arc::clone(&passed);
+        let task = mobile(scheduler, move || {
+            native::section(&BLOCKS, || {
+                native::callback(|| {
+                    // Each wait that can say so says it; one that cannot goes on.
+                    assert_eq!(park(), Wake::Aborted);
+                    assert_eq!(sleep(LONG), Wake::Aborted);
+                    let lock = Mutex::new(0);
+                    *lock.lock() += 1;
+                    mine.store(true, Ordering::SeqCst);
+                });
+            });
+            // The first wait outside unwinds.
+            park();
+            unreachable!("it was aborted");
+        });
+        until_waits(task.task(), WaitReason::Park);
+        task.abort();
+        assert!(task.join().unwrap_err().is_cancelled());
+        assert!(passed.load(Ordering::SeqCst));
+    });
+}
+
+#[test]
+fn an_alert_ends_a_wait_in_a_callback() {
+    at_workers(|scheduler| {
+        let task = mobile(scheduler, || {
+            native::section(&BLOCKS, || native::callback(park))
+        });
+        until_waits(task.task(), WaitReason::Park);
+        task.task().alert();
+        assert_eq!(task.join().unwrap(), Wake::Alerted);
+    });
+}
+
+#[test]
+fn a_time_limit_from_outside_does_not_count_in_a_callback() {
+    at_workers(|scheduler| {
+        let task = mobile(scheduler, || {
+            timeout(Duration::from_millis(1), || {
+                native::section(&BLOCKS, || {
+                    native::callback(|| {
+                        assert_eq!(sleep(Duration::from_millis(5)), Wake::TimedOut);
+                        let inner = timeout(Duration::from_millis(2), || sleep(LONG));
+                        assert!(inner.is_err(), "one from inside does");
+                    });
+                });
+                sleep(LONG);
+            })
+        });
+        assert!(task.join().unwrap().is_err());
+    });
+}
+
+/// One worker, and a native call of a second: what may move is not late.
+#[test]
+fn a_long_call_delays_nobody_who_may_move() {
+    with(checked(1), |scheduler| {
+        let (sender, receiver) = mpsc::channel();
+        let stuck = mobile(scheduler, move || blocked_until(&receiver));
+        std::thread::sleep(SHORT);
+        let mut late = Vec::new();
+        for _ in 0..20 {
+            let began = Instant::now();
+            mobile(scheduler, yield_now).join().unwrap();
+            late.push(began.elapsed());
+        }
+        late.sort();
+        assert!(late[10] < Duration::from_millis(5), "{late:?}");
+        sender.send(()).unwrap();
+        stuck.join().unwrap();
+    });
+}
+
+#[test]
+fn returning_tasks_and_running_ones_take_turns() {
+    with(
+        checked(1).handover_after(Duration::from_micros(200)),
+        |scheduler| {
+            let stop = Arc::new(AtomicBool::new(false));
+            let yielders: Vec<_> = (0..4)
+                .map(|_| {
+                    let stop = Arc::clone(&stop);
+                    scheduler.spawn(move || {
+                        let mut count = 0_u64;
+                        while !stop.load(Ordering::Relaxed) {
+                            yield_now();
+                            count += 1;
+                        }
+                        count
+                    })
+                })
+                .collect();
+            let returners: Vec<_> = (0..6)
+                .map(|_| {
+                    mobile(scheduler, || {
+                        for _ in 0..20 {
+                            native::section(&BLOCKS, || {
+                                std::thread::sleep(Duration::from_micros(500))
+                            });
+                        }
+                    })
+                })
+                .collect();
+            for task in returners {
+                task.join().unwrap();
+            }
+            stop.store(true, Ordering::Relaxed);
+            for task in yielders {
+                assert!(task.join().unwrap() > 0, "somebody never ran");
+            }
+        },
+    );
+}
+
+#[test]
+fn a_shutdown_waits_for_sections_and_grants_their_return() {
+    for workers in [1, 2, 4] {
+        let scheduler = checked(workers).build().unwrap();
+        let (sender, receiver) = mpsc::channel();
+        let returned = Arc::new(AtomicBool::new(false));
+        let mine = Arc::clone(&returned);
+        let (entered, inside_now) = mpsc::channel();
+        let inside = mobile(&scheduler, move || {
+            entered.send(()).unwrap();
+            blocked_until(&receiver);
+            mine.store(true, Ordering::SeqCst);
+            park();
+        });
+        let in_callback = mobile(&scheduler, || {
+            native::section(&BLOCKS, || native::callback(park));
+        });
+        until_waits(in_callback.task(), WaitReason::Park);
+        inside_now.recv().unwrap();
+        let error = scheduler.shutdown(SHORT).expect_err("one is in a section");
+        let survives = |task: &fiberhost::scheduler::TaskRef| task.id() == inside.task().id();
+        assert!(error.survivors().iter().any(survives));
+        sender.send(()).unwrap();
+        scheduler.shutdown(LONG).unwrap();
+        assert!(returned.load(Ordering::SeqCst));
+        assert!(inside.join().unwrap_err().is_cancelled());
+        in_callback.join().unwrap();
+    }
+}
+
+#[test]
+fn without_more_threads_a_section_keeps_its_slot() {
+    with(checked(1).max_threads(1), |scheduler| {
+        let (sender, receiver) = mpsc::channel();
+        let stuck = mobile(scheduler, move || blocked_until(&receiver));
+        let other = mobile(scheduler, || ());
+        std::thread::sleep(SHORT);
+        assert!(!other.is_finished());
+        sender.send(()).unwrap();
+        stuck.join().unwrap();
+        other.join().unwrap();
+        assert_eq!(scheduler.stats().handovers, 0);
+        assert_eq!(scheduler.stats().threads, 1);
+    });
+}

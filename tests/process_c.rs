@@ -1,0 +1,150 @@
+//! A C program with the scheduler in a shared library: built by the C compiler, with threads that are not ours.
+
+mod common;
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use common::{Watchdog, c};
+
+/// How a panic in the library ends.
+#[derive(Clone, Copy)]
+enum Panic {
+    Unwind,
+    Abort,
+}
+
+/// Builds the library beside this test's own build. Returns the folder.
+fn library(panic: Panic) -> PathBuf {
+    let target = std::env::current_exe().expect("a running program has a path");
+    let target = target.ancestors().nth(3).expect("target/profile/deps");
+    let mut build = Command::new(env!("CARGO"));
+    build.args([
+        "build",
+        "--quiet",
+        "--release",
+        "-p",
+        "fiberhost-cdylib",
+        "--lib",
+    ]);
+    let target = match panic {
+        Panic::Unwind => target.join("c-tests"),
+        Panic::Abort => {
+            build.args(["--config", "profile.release.panic='abort'"]);
+            target.join("abort-tests")
+        }
+    };
+    let status = build
+        .arg("--manifest-path")
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&target)
+        .status()
+        .expect("cargo runs");
+    assert!(status.success(), "the library builds");
+    target.join("release")
+}
+
+/// The C program on such a library. `None`: there is no C compiler.
+fn program(panic: Panic) -> Option<PathBuf> {
+    let library = library(panic);
+    let folder = library.to_str().expect("a path of ours is text");
+    let search = format!("-L{folder}");
+    let find = format!("-Wl,-rpath,{folder}");
+    let arguments = [&*search, &*find, "-lfiberhost_cdylib", "-lpthread"];
+    let built = c::build("cdylib/host.c", &arguments)?;
+    // One file however often the tests run; whoever runs the one before keeps that.
+    let kept = built.with_file_name(match panic {
+        Panic::Unwind => "host-unwind",
+        Panic::Abort => "host-abort",
+    });
+    std::fs::rename(built, &kept).expect("a file of ours in a folder of ours");
+    Some(kept)
+}
+
+/// Built once for all tests with it.
+fn unwinding() -> Option<&'static Path> {
+    static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
+    PROGRAM.get_or_init(|| program(Panic::Unwind)).as_deref()
+}
+
+fn run(program: &Path, mode: &str) -> (Output, String) {
+    let _watchdog = Watchdog::new(format!("host {mode}"));
+    let mut command = Command::new(program);
+    // Cargo's, which leads to another build of the library.
+    command.env_remove("LD_LIBRARY_PATH").arg(mode);
+    let output = command.output().expect("it runs");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output, text)
+}
+
+#[track_caller]
+fn goes_well(program: &Path, mode: &str) {
+    let (output, text) = run(program, mode);
+    assert!(output.status.success(), "{mode}: {} {text}", output.status);
+    assert!(output.stdout.ends_with(b"well\n"), "{mode}: {text}");
+    assert_eq!(text, "", "{mode}");
+}
+
+#[test]
+fn foreign_threads_spawn_and_wait() {
+    let Some(program) = unwinding() else { return };
+    goes_well(program, "tasks");
+}
+
+#[test]
+fn forked_children_exec_or_touch_nothing() {
+    let Some(program) = unwinding() else { return };
+    goes_well(program, "forks");
+}
+
+/// No thread of such a process has an alternate signal stack, unless the scheduler gives it one.
+#[test]
+fn an_overflow_is_reported() {
+    let Some(program) = unwinding() else { return };
+    for mode in [
+        "overflow",
+        "overflow on a thread",
+        "overflow with a handler",
+    ] {
+        let (output, text) = run(program, mode);
+        let reported = text.contains("fiberhost: stack overflow in task ")
+            && text.contains(" \"the deep one\": its stack has 26");
+        assert!(reported, "{mode}: {} {text}", output.status);
+        if mode.ends_with("handler") {
+            assert_eq!(output.status.code(), Some(77), "{mode}: {text}");
+            assert!(text.ends_with("host: handled\n"), "{mode}: {text}");
+        } else {
+            assert_eq!(
+                output.status.signal(),
+                Some(libc::SIGSEGV),
+                "{mode}: {text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn other_faults_end_as_in_any_program() {
+    let Some(program) = unwinding() else { return };
+    let (output, text) = run(program, "nothing");
+    assert_eq!(output.status.signal(), Some(libc::SIGSEGV), "{text}");
+    assert_eq!(text, "");
+    let (output, text) = run(program, "nothing with a handler");
+    assert_eq!(output.status.code(), Some(77), "{text}");
+    assert_eq!(text, "host: handled\n");
+}
+
+/// A library that is built to abort on a panic runs what does not panic, and stops.
+#[test]
+fn a_library_that_aborts_on_a_panic() {
+    let Some(program) = program(Panic::Abort) else {
+        return;
+    };
+    goes_well(&program, "tasks");
+    let (output, text) = run(&program, "overflow");
+    assert_eq!(output.status.signal(), Some(libc::SIGSEGV), "{text}");
+    assert!(text.contains("\"the deep one\""), "{text}");
+}
