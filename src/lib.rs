@@ -1,12 +1,15 @@
-//! A user-mode task scheduler that is embedded in a process, and the place of the host that will stand on it.
+//! A user-mode task scheduler that is embedded in a process, and the host of a managed runtime on it.
 //!
 //! [`scheduler`] is the crate `fiberhost-scheduler`: tasks with stacks of their own on a few threads.
 //! Its front page has the life of a task, the claim of its safe `spawn`, and its limits.
 //! It knows nothing of a managed runtime.
 //!
-//! This crate is for the other half: the host side of the CLR hosting interfaces (`IHostTaskManager` and its siblings), as a
+//! This crate is the other half: the host side of the CLR hosting interfaces (`IHostTaskManager` and its siblings), as a
 //! translation onto the scheduler that makes no scheduling decision of its own.
-//! **That half is not there yet**: today this crate hands the scheduler through, and nothing else.
+//! [`Host`] is where to begin: it is given to a runtime before that starts. [`com`] is the binary interface.
+//!
+//! **Still to come**: unmanaged code that has left the runtime keeps its thread, as it must, but also its slot; deadlocks are
+//! not found; and the managers for I/O, memory, security and assemblies are missing.
 //!
 //! ```
 //! use fiberhost::scheduler::{Scheduler, Wake, park_for};
@@ -37,9 +40,33 @@
 //! | native section | code the scheduler cannot see into, from leave to enter | preemptive mode | syscall | pinned | `LeaveRuntime` … `EnterRuntime` |
 //! | stay, own | counts that keep a task on its OS thread; own also keeps the thread for it | | LockOSThread | pin | thread affinity |
 //! | quantum | time after which a polite task yields | quantum | slice | | `SwitchToTask` |
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
+
+mod alert;
+#[allow(unsafe_code, reason = "the one room for it: see there")]
+pub mod com;
+mod current;
+mod gc;
+mod hooks;
+mod host;
+pub mod policy;
+mod runtime;
+mod switching;
+mod sync;
+mod sync_manager;
+mod task;
+mod task_manager;
+mod threadpool;
+mod transition;
 
 pub use fiberhost_scheduler as scheduler;
+pub use gc::GcFigures;
+pub use hooks::{Hooks, Learning};
+pub use host::{Builder, Figures, Host, HostTask, Strangers};
+pub use runtime::Recycled;
+pub use switching::TaskMode;
+pub use task::{Abort, Kind};
+pub use transition::{DEPTH_MAX, State};
 
 /// The programs in the README, as tests.
 #[cfg(doctest)]

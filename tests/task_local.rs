@@ -326,3 +326,22 @@ fn they_belong_to_a_task_on_a_thread_of_its_own() {
         assert_eq!(*log.lock().unwrap(), ["first"]);
     });
 }
+
+/// The thread's own record, with which it waits, is there until its values have gone.
+#[test]
+fn the_values_of_a_plain_thread_may_wait_when_it_ends() {
+    struct Waits;
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            let event = fiberhost::scheduler::sync::AutoResetEvent::new(false);
+            let wake = event.wait_for(std::time::Duration::from_millis(1));
+            assert_eq!(wake, fiberhost::scheduler::Wake::TimedOut);
+        }
+    }
+    fiberhost::scheduler::task_local! {
+        static WAITS: Waits = Waits;
+    }
+    // The thread waits for the first time after the value was made.
+    let thread = std::thread::spawn(|| WAITS.with(|_| ()));
+    thread.join().expect("no panic");
+}

@@ -197,10 +197,13 @@ pub use join::{JoinError, JoinHandle, TaskRef, current, current_worker, try_curr
 pub use join_set::JoinSet;
 pub use local::{AccessError, LocalKey};
 pub use native::blocking;
-pub use park::{Elapsed, check_quantum, park, park_for, sleep, timeout, yield_now};
+pub use park::{
+    Elapsed, ThreadAlerts, check_quantum, is_interruption, park, park_for, sleep, sleep_heeding,
+    thread_alerts, timeout, yield_now, yield_to_others,
+};
 pub use scheduler::{Scheduler, ShutdownError, SpawnError};
 pub use scope::{Scope, ScopedJoinHandle, run, scope, spawn};
 pub use stall::{Stall, StallKind};
 pub use stats::{StackClass, Stats};
 pub use task::{Backing, Priority};
-pub use wait::{WaitReason, Wake};
+pub use wait::{Heed, WaitReason, Wake};

@@ -79,7 +79,13 @@ impl Locals {
 }
 
 std::thread_local! {
-    static PLAIN: RefCell<Locals> = RefCell::default();
+    static PLAIN: RefCell<Locals> = {
+        // A thread's values go in the reverse order of their making: the record goes after these, whose destructors may wait.
+        if cfg!(not(any(loom, shuttle))) {
+            current::plain();
+        }
+        RefCell::default()
+    };
 }
 
 impl<T: 'static> LocalKey<T> {
@@ -117,13 +123,12 @@ impl<T: 'static> LocalKey<T> {
     }
 
     fn find(&'static self, key: usize) -> Result<Option<*const T>, AccessError> {
-        with_locals(|locals| {
-            if locals.dropped.contains(&key) {
-                return Err(AccessError(()));
-            }
-            Ok(locals.find(key).map(|value| {
-                std::ptr::from_ref(value.downcast_ref::<T>().expect("a key has one type"))
-            }))
+        with_locals(|locals| match locals.find(key) {
+            Some(value) => Ok(Some(std::ptr::from_ref(
+                value.downcast_ref::<T>().expect("a key has one type"),
+            ))),
+            None if locals.dropped.contains(&key) => Err(AccessError(())),
+            None => Ok(None),
         })
         .unwrap_or(Err(AccessError(())))
     }

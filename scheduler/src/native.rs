@@ -32,4 +32,6 @@ mod section;
 
 pub use hold::{Own, Stay, own, stay};
 pub(crate) use section::unseen;
-pub use section::{Target, blocking, callback, enter, leave, section};
+pub use section::{
+    Begun, Target, blocking, callback, callback_begin, callback_end, enter, leave, section,
+};

@@ -3,13 +3,14 @@
 //! Room for unsafe code: the one door off a stack.
 
 use std::any::Any;
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use crate::current::{self, FAIR_EVERY, Thread};
 use crate::fiber::{self, YIELD};
 use crate::freeze;
-use crate::join::JoinError;
+use crate::join::{JoinError, TaskRef};
 use crate::native;
 use crate::pinned;
 use crate::primitive::{Instant, Ordering};
@@ -18,7 +19,7 @@ use crate::suspend::{AT_ONCE, Arm, FOREVER, Listed, Settled, Wait, settle_word};
 use crate::task::payload::contain;
 use crate::task::state::{Ended, Epoch};
 use crate::task::{Task, flag};
-use crate::wait::{Interrupt, WaitReason, Wake};
+use crate::wait::{Heed, Interrupt, WaitReason, Wake};
 
 /// When a wait gives up.
 #[derive(Clone, Copy, Debug)]
@@ -283,6 +284,14 @@ pub(crate) fn is_abort(panic: &(dyn Any + Send)) -> bool {
     panic.is::<Aborted>()
 }
 
+/// Whether what [`catch_unwind`] has caught is no panic, but the unwinding of a task that was
+/// [aborted](crate::TaskRef::abort) or whose [`timeout`] has passed.
+///
+/// For code at a boundary that nothing may unwind across. The task is unwound again at its next wait.
+pub fn is_interruption(caught: &(dyn Any + Send)) -> bool {
+    caught.is::<Aborted>() || caught.is::<Elapsing>()
+}
+
 /// What a task's closure ended by when it did not return.
 pub(crate) fn ended_by(panic: Box<dyn Any + Send>) -> JoinError {
     if panic.is::<Aborted>() {
@@ -330,7 +339,9 @@ where
 {
     let me = current::plain();
     // In a model a plain thread stands in for a task without a stack: it settles, and can be interrupted, like one.
-    let stands_in = cfg!(any(loom, shuttle));
+    // So can one that has asked for it.
+    let stands_in =
+        cfg!(any(loom, shuttle)) || me.flags.load(Ordering::Relaxed) & flag::HEEDS_ALL != 0;
     let allow = if stands_in { allow } else { Interrupt::Never };
     me.set_reason(reason);
     let waited = match publish(me, allow) {
@@ -400,6 +411,25 @@ fn yield_in_place(thread: &'static Thread, task: &Task) {
     }
     thread.yield_pinned();
     after_yield(task);
+}
+
+/// Gives the processor to the other runnable tasks, and says whether there were any. For code that must not be unwound.
+///
+/// On a thread that is no task, and in a native section, the system may run something else; that does not count.
+pub fn yield_to_others() -> bool {
+    let Some((thread, task)) = current::running() else {
+        yield_thread();
+        return false;
+    };
+    if must_block(task) {
+        return !std::thread::panicking() && thread.yield_pinned();
+    }
+    if task.is_next_to_itself() && thread.nothing_else(task) {
+        return false;
+    }
+    // SAFETY: `running` says that we are on this task's stack and this thread runs it.
+    unsafe { fiber::suspend(thread, task, YIELD) };
+    true
 }
 
 #[cold]
@@ -475,6 +505,59 @@ pub fn sleep(time: Duration) -> Wake {
         return check(ended.wake);
     }
     ended.wake
+}
+
+/// Waits for nothing but the time limit and what is heeded, without unwinding. No limit: for ever.
+pub fn sleep_heeding(limit: Option<Duration>, heed: Heed) -> Wake {
+    let limit = limit.map_or(Limit::Never, Limit::After);
+    let publish = |task: &'static Task, allow| Some(task.wait.arm(allow));
+    wait(WaitReason::Sleep, limit, heed.interrupt(), publish).wake
+}
+
+/// Until this is dropped the calling OS thread's own waits heed alerts; see [`thread_alerts`].
+#[derive(Debug)]
+#[must_use = "it ends when it is dropped"]
+pub struct ThreadAlerts {
+    thread: TaskRef,
+    /// It counts for the thread that made it.
+    not_send: PhantomData<*const ()>,
+}
+
+/// Makes the calling OS thread's own waits heed alerts, as a task's do: for a plain thread that stands for a task, and for a
+/// task in a native section ([`native::section`](crate::native::section)), which blocks its thread when it waits.
+///
+/// A task must not keep it longer than the section. An alert that no wait has taken goes with the last of these.
+///
+/// # Panics
+/// At 65,535 of them on one thread.
+pub fn thread_alerts() -> ThreadAlerts {
+    let thread = current::plain();
+    let before = thread.flags.fetch_add(flag::HEEDS, Ordering::AcqRel);
+    assert!(
+        before & flag::HEEDS_ALL != flag::HEEDS_ALL,
+        "too many ThreadAlerts on one thread"
+    );
+    ThreadAlerts {
+        thread: TaskRef::keep(thread),
+        not_send: PhantomData,
+    }
+}
+
+impl ThreadAlerts {
+    /// By which others alert the thread.
+    pub fn thread(&self) -> &TaskRef {
+        &self.thread
+    }
+}
+
+impl Drop for ThreadAlerts {
+    fn drop(&mut self) {
+        let thread = self.thread.record();
+        let before = thread.flags.fetch_sub(flag::HEEDS, Ordering::AcqRel);
+        if before & flag::HEEDS_ALL == flag::HEEDS {
+            thread.lower(flag::ALERT);
+        }
+    }
 }
 
 const EMPTY: u32 = 0;

@@ -109,9 +109,9 @@ impl Thread {
         woken
     }
 
-    /// A yield of such a task: gives the slot to who wants it, and claims one again.
+    /// A yield of such a task: gives the slot to who wants it, and claims one again. `true`: somebody did.
     #[cold]
-    pub(crate) fn yield_pinned(&'static self) {
+    pub(crate) fn yield_pinned(&'static self) -> bool {
         let core = self.core();
         Thread::count(&self.settled_here);
         if self.looks_now() {
@@ -120,10 +120,11 @@ impl Thread {
         let work = |slot: &crate::slot::Slot| slot.waiting() > 0 || slot.has_shared();
         let wanted = core.idle.claimants() > 0 || work(self.slot()) || !core.injector.is_empty();
         if !wanted {
-            return;
+            return false;
         }
         self.lease.leave();
         self.give_up(true);
         self.come_back();
+        true
     }
 }

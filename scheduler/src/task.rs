@@ -71,6 +71,9 @@ pub(crate) mod flag {
     pub(crate) const TOKEN: u32 = 16;
     /// An interrupter works on the task's wait: `freeze.rs`.
     pub(crate) const FROZEN: u32 = 32;
+    /// On the record of a plain thread: its waits heed alerts, as a task's do. One of those who want that; a count.
+    pub(crate) const HEEDS: u32 = 1 << 16;
+    pub(crate) const HEEDS_ALL: u32 = 0xffff << 16;
     /// All that make waits return [`Wake::Aborted`](crate::Wake::Aborted) where they can say so.
     pub(crate) const CANCELS: u32 = CANCEL | ABORT | TOKEN;
 }

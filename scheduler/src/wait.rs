@@ -124,6 +124,33 @@ impl fmt::Display for WaitReason {
     }
 }
 
+/// What may end a wait besides what is waited for and its time limit, where the caller's frames must not be unwound:
+/// for code that is called from languages that know nothing of unwinding.
+///
+/// Such a wait says how it ended, also to a task that was aborted: whoever called decides what becomes of that.
+///
+/// In a native section ([`native::section`](crate::native::section)) waits block the thread and heed nothing of this, but for
+/// alerts to the thread, if that was asked for ([`thread_alerts`](crate::thread_alerts)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Heed {
+    /// Nothing at all. A task in such a wait survives a shutdown that does not bring what it waits for.
+    Nothing,
+    /// That the task is cancelled or aborted, or its scheduler shuts down.
+    Cancel,
+    /// That, and an alert. Other waits leave an alert for the next one that heeds it.
+    Alert,
+}
+
+impl Heed {
+    pub(crate) fn interrupt(self) -> Interrupt {
+        match self {
+            Heed::Nothing => Interrupt::Never,
+            Heed::Cancel => Interrupt::Abort,
+            Heed::Alert => Interrupt::Alert,
+        }
+    }
+}
+
 /// Which interruptions may end a wait besides its own end and its time limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Interrupt {

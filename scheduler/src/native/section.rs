@@ -3,6 +3,7 @@
 //! Room for unsafe code: the promise of pairs; `errno`.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use crate::current;
@@ -145,28 +146,72 @@ fn blocking_on<R>(target: &'static Target, work: impl FnOnce() -> R) -> R {
 ///
 /// A panic passes through, so code that was called by frames which cannot be unwound catches it.
 pub fn callback<R>(work: impl FnOnce() -> R) -> R {
-    let depth = current::depth();
-    let Some((thread, task)) = current::within() else {
-        return work();
-    };
-    hold::raise(task, Hold::Callback);
-    if depth.is_some() {
-        current::set_depth(0);
-        // SAFETY: pairs with the leave below; the sections around the callback are counted in `depth`.
-        unsafe { enter() };
-    }
-    let target = Target::stored(thread.target.load(Ordering::Relaxed));
-    let limit = task.deadline.get();
-    task.deadline.set(FOREVER);
+    // SAFETY: paired below, on this thread, which the task keeps.
+    let begun = unsafe { callback_begin() };
     let result = catch_unwind(AssertUnwindSafe(work));
-    task.deadline.set(limit);
-    if let Some(depth) = depth {
-        // SAFETY: takes the enter above back.
-        unsafe { leave(target.unwrap_or(&UNNAMED)) };
+    // SAFETY: as above.
+    unsafe { callback_end(begun) };
+    result.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// What [`callback_end`] restores: what was open outside the callback.
+#[derive(Debug)]
+#[must_use = "it is for `callback_end`"]
+pub struct Begun {
+    outside: Option<Outside>,
+    /// It belongs to the thread and the task that began it.
+    not_send: PhantomData<*const ()>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Outside {
+    /// Of the sections that are open around the callback, if any are.
+    section: Option<(u32, &'static Target)>,
+    limit: u64,
+}
+
+/// Begins a [`callback`] whose end is another call. If a section is open and its slot was taken, waits for one; `errno` is as
+/// before then. On a plain thread it does nothing.
+///
+/// # Safety
+/// Each call is paired with one [`callback_end`] on the same thread and by the same task, and these pairs and those of [`leave`]
+/// and [`enter`] nest. The task does not end in between.
+pub unsafe fn callback_begin() -> Begun {
+    let depth = current::depth();
+    let outside = current::within().map(|(thread, task)| {
+        hold::raise(task, Hold::Callback);
+        if depth.is_some() {
+            current::set_depth(0);
+            // SAFETY: pairs with the leave of `callback_end`; the sections around the callback are counted in `depth`.
+            unsafe { enter() };
+        }
+        let target = Target::stored(thread.target.load(Ordering::Relaxed));
+        Outside {
+            section: depth.map(|depth| (depth, target.unwrap_or(&UNNAMED))),
+            limit: task.deadline.replace(FOREVER),
+        }
+    });
+    Begun {
+        outside,
+        not_send: PhantomData,
+    }
+}
+
+/// Ends the callback that was begun last: the section around it goes on.
+///
+/// # Safety
+/// As for [`callback_begin`].
+pub unsafe fn callback_end(begun: Begun) {
+    let (Some(outside), Some((_, task))) = (begun.outside, current::within()) else {
+        return;
+    };
+    task.deadline.set(outside.limit);
+    if let Some((depth, target)) = outside.section {
+        // SAFETY: takes the enter of `callback_begin` back.
+        unsafe { leave(target) };
         current::set_depth(depth);
     }
     hold::lower(task, Hold::Callback);
-    result.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 /// A hook that blocked must not have changed it for the code that called it.

@@ -9,7 +9,7 @@ use crate::primitive::SpinLock;
 use crate::suspend::Arm;
 use crate::sync::wait_list::WaitList;
 use crate::task::Task;
-use crate::wait::{Interrupt, WaitReason, Wake};
+use crate::wait::{Heed, Interrupt, WaitReason, Wake};
 use crate::worker::make_runnable;
 
 struct State {
@@ -57,24 +57,28 @@ impl AutoResetEvent {
     /// Waits for a set and takes it. Ends early if the task is alerted or cancelled, and says so.
     #[inline]
     pub fn wait(&self) -> Wake {
-        self.wait_limited(Limit::Never)
+        park::check(self.wait_with(WaitReason::Event, Limit::Never, Interrupt::Alert))
     }
 
     /// The same with a time limit.
     #[inline]
     pub fn wait_for(&self, limit: Duration) -> Wake {
-        self.wait_limited(Limit::After(limit))
+        park::check(self.wait_with(WaitReason::Event, Limit::After(limit), Interrupt::Alert))
+    }
+
+    /// The same for code that must not be unwound: see [`Heed`]. No limit: for ever.
+    pub fn wait_heeding(&self, limit: Option<Duration>, heed: Heed) -> Wake {
+        self.wait_with(
+            WaitReason::Event,
+            limit.map_or(Limit::Never, Limit::After),
+            heed.interrupt(),
+        )
     }
 
     /// The same for somebody else's purpose.
     #[cfg(feature = "futures")]
     pub(crate) fn wait_as(&self, reason: WaitReason, allow: Interrupt) -> Wake {
-        self.wait_with(reason, Limit::Never, allow)
-    }
-
-    #[inline(always)]
-    fn wait_limited(&self, limit: Limit) -> Wake {
-        self.wait_with(WaitReason::Event, limit, Interrupt::Alert)
+        park::check(self.wait_with(reason, Limit::Never, allow))
     }
 
     #[inline(always)]
@@ -89,10 +93,8 @@ impl AutoResetEvent {
             state.waiters.push(&task.node, task, epoch, 0);
             Some(epoch)
         };
-        let waited = park::wait_listed(reason, limit, allow, publish, |task| {
-            self.state.lock().waiters.remove(&task.node)
-        });
-        park::check(waited.wake)
+        let take_back = |task: &'static Task| self.state.lock().waiters.remove(&task.node);
+        park::wait_listed(reason, limit, allow, publish, take_back).wake
     }
 }
 
@@ -139,15 +141,20 @@ impl ManualResetEvent {
 
     /// Waits until it is set. Ends early if the task is alerted or cancelled, and says so.
     pub fn wait(&self) -> Wake {
-        self.wait_limited(Limit::Never)
+        park::check(self.wait_limited(Limit::Never, Interrupt::Alert))
     }
 
     /// The same with a time limit.
     pub fn wait_for(&self, limit: Duration) -> Wake {
-        self.wait_limited(Limit::After(limit))
+        park::check(self.wait_limited(Limit::After(limit), Interrupt::Alert))
     }
 
-    fn wait_limited(&self, limit: Limit) -> Wake {
+    /// The same for code that must not be unwound: see [`Heed`]. No limit: for ever.
+    pub fn wait_heeding(&self, limit: Option<Duration>, heed: Heed) -> Wake {
+        self.wait_limited(limit.map_or(Limit::Never, Limit::After), heed.interrupt())
+    }
+
+    fn wait_limited(&self, limit: Limit, allow: Interrupt) -> Wake {
         let publish = |task: &'static Task, arm: Arm| {
             let mut state = self.state.lock();
             if state.set {
@@ -157,14 +164,8 @@ impl ManualResetEvent {
             state.waiters.push(&task.node, task, epoch, 0);
             Some(epoch)
         };
-        let waited = park::wait_listed(
-            WaitReason::Event,
-            limit,
-            Interrupt::Alert,
-            publish,
-            |task| self.state.lock().waiters.remove(&task.node),
-        );
-        park::check(waited.wake)
+        let take_back = |task: &'static Task| self.state.lock().waiters.remove(&task.node);
+        park::wait_listed(WaitReason::Event, limit, allow, publish, take_back).wake
     }
 }
 

@@ -128,6 +128,16 @@ impl RawMutex {
         self.acquire(Limit::After(limit), Interrupt::Alert)
     }
 
+    /// Locks, whatever happens to the task meanwhile: nothing ends the wait but the lock. For code that must not be unwound.
+    ///
+    /// # Panics
+    /// If the caller has it already; it keeps it.
+    #[inline]
+    pub fn lock_through(&self) {
+        let wake = self.acquire(Limit::Never, Interrupt::Never);
+        debug_assert!(wake == Wake::Signalled, "nothing else ends it");
+    }
+
     /// Locks if it is free.
     #[inline]
     pub fn try_lock(&self) -> bool {

@@ -16,7 +16,7 @@ use crate::primitive::SpinLock;
 use crate::suspend::Arm;
 use crate::sync::wait_list::{Claimed, WaitList};
 use crate::task::Task;
-use crate::wait::{Interrupt, WaitReason, Wake};
+use crate::wait::{Heed, Interrupt, WaitReason, Wake};
 use crate::worker::make_runnable;
 
 /// A number of permits. Fair: who comes later does not get one before who waits, not even if it wants fewer.
@@ -168,6 +168,35 @@ impl Semaphore {
         self.take(1, Limit::After(limit), Interrupt::Alert)
     }
 
+    /// The same for code that must not be unwound: see [`Heed`]. No limit: for ever.
+    pub fn wait_heeding(&self, limit: Option<Duration>, heed: Heed) -> Wake {
+        if self.state.lock().take(1) {
+            return Wake::Signalled;
+        }
+        self.stand(
+            1,
+            limit.map_or(Limit::Never, Limit::After),
+            heed.interrupt(),
+        )
+    }
+
+    /// Brings permits if there are no more than `most` afterwards, and says how many there were before.
+    ///
+    /// # Errors
+    /// How many there are, if they would be too many. Nothing was changed.
+    pub fn add_within(&self, permits: usize, most: usize) -> Result<usize, usize> {
+        let mut state = self.state.lock();
+        let before = state.permits;
+        match before.checked_add(permits) {
+            Some(sum) if sum <= most => state.permits = sum,
+            _ => return Err(before),
+        }
+        let woken = state.give_out();
+        drop(state);
+        woken.for_each(make_runnable);
+        Ok(before)
+    }
+
     /// Brings permits, new ones or some that were kept.
     ///
     /// # Panics
@@ -213,6 +242,10 @@ impl Semaphore {
 
     #[cold]
     fn take_slow(&self, permits: usize, limit: Limit, allow: Interrupt) -> Wake {
+        park::check(self.stand(permits, limit, allow))
+    }
+
+    fn stand(&self, permits: usize, limit: Limit, allow: Interrupt) -> Wake {
         let publish = |task: &'static Task, arm: Arm| {
             let mut state = self.state.lock();
             if state.take(permits) {
@@ -224,8 +257,7 @@ impl Semaphore {
             Some(epoch)
         };
         let take_back = |task| self.take_back(task);
-        let waited = park::wait_listed(WaitReason::Semaphore, limit, allow, publish, take_back);
-        park::check(waited.wake)
+        park::wait_listed(WaitReason::Semaphore, limit, allow, publish, take_back).wake
     }
 
     #[cold]

@@ -1,0 +1,294 @@
+//! The interfaces that the host implements, one entry for each method.
+//!
+//! Each is a trait that anybody may implement without unsafe code; [`ComRef::new`](super::ComRef::new) makes an object of an
+//! implementation. The documentation says what a method is asked to do; who may call it when, and what a runtime makes of
+//! each answer, stands with the implementations of this crate.
+//!
+//! Room for unsafe code: the thunks.
+
+use std::ffi::c_void;
+
+use super::argument::{Manager, Optional, QueueFlags, Work};
+use super::clr::{ICLRSyncManager, ICLRTask, ICLRTaskManager, IUnknown};
+use super::interface::host_interface;
+use super::object::{ComRef, HostInterface};
+use super::table::ThreadStartRoutine;
+use super::{EClrFailure, EClrOperation, EPolicyAction, Guid, WAIT_OPTION};
+
+host_interface! {
+    /// Where a runtime asks for everything else.
+    IHostControl IHostControlVtbl IID_IHostControl;
+
+    /// The manager of this identifier; the answers never change.
+    fn host_manager = GetHostManager(iid: Guid [riid: *const Guid]) -> (object: Manager);
+
+    /// The object that manages a domain, once for each domain.
+    fn set_app_domain_manager = SetAppDomainManager(
+        domain: u32 [id: u32], manager: IUnknown [unknown: *mut c_void]
+    ) -> ();
+}
+
+host_interface! {
+    /// Tasks, as the runtime sees them: all but two of its methods act on the calling task.
+    IHostTaskManager IHostTaskManagerVtbl IID_IHostTaskManager;
+
+    /// The calling task.
+    fn current_task = GetCurrentTask() -> (task: ComRef<dyn IHostTask>);
+
+    /// A task that does nothing until it is started. A stack size of 0 is the default.
+    fn create_task = CreateTask(
+        stack_size: u32 [size: u32], work: Work [start: Option<ThreadStartRoutine>, parameter: *mut c_void]
+    ) -> (task: ComRef<dyn IHostTask>);
+
+    /// Waits for a time.
+    fn sleep = Sleep(milliseconds: u32 [time: u32], option: WAIT_OPTION [flags: u32]) -> ();
+
+    /// Lets others run. An error of `S_FALSE` says that nobody else ran.
+    fn switch_to_task = SwitchToTask(option: WAIT_OPTION [flags: u32]) -> ();
+
+    /// The culture of the calling task's user interface has changed.
+    @optional
+    fn set_ui_locale = SetUILocale(locale: u32 [lcid: u32]) -> ();
+
+    /// The culture of the calling task has changed.
+    @optional
+    fn set_locale = SetLocale(locale: u32 [lcid: u32]) -> ();
+
+    /// Whether a call of this unmanaged function is to be announced.
+    @always
+    fn call_needs_host_hook = CallNeedsHostHook(target: usize [address: usize]) -> (needs: bool);
+
+    /// The calling task goes to unmanaged code. It is refused before anything has changed, or not at all.
+    @always
+    fn leave_runtime = LeaveRuntime(target: usize [address: usize]) -> ();
+
+    /// It is back.
+    @always
+    fn enter_runtime = EnterRuntime() -> ();
+
+    /// Managed code that unmanaged code had called goes back to it.
+    @always
+    fn reverse_leave_runtime = ReverseLeaveRuntime() -> ();
+
+    /// Unmanaged code calls managed code.
+    fn reverse_enter_runtime = ReverseEnterRuntime() -> ();
+
+    /// From now on the host does not abort the calling task.
+    fn begin_delay_abort = BeginDelayAbort() -> ();
+
+    /// It may again.
+    @always
+    fn end_delay_abort = EndDelayAbort() -> ();
+
+    /// The calling task is not to leave its OS thread. Counted.
+    @always
+    fn begin_thread_affinity = BeginThreadAffinity() -> ();
+
+    /// One of them ends.
+    @always
+    fn end_thread_affinity = EndThreadAffinity() -> ();
+
+    /// So many bytes are to stay usable at the end of the calling task's stack.
+    @optional
+    fn set_stack_guarantee = SetStackGuarantee(bytes: u32 [guarantee: u32]) -> ();
+
+    /// How many do.
+    @optional
+    fn stack_guarantee = GetStackGuarantee() -> (guarantee: u32);
+
+    /// The runtime's side of tasks, once.
+    fn set_clr_task_manager = SetCLRTaskManager(manager: ICLRTaskManager [pointer: *mut c_void]) -> ();
+}
+
+host_interface! {
+    /// One task, to be used by anybody at any time.
+    IHostTask IHostTaskVtbl IID_IHostTask;
+
+    /// Lets it run.
+    fn start = Start() -> ();
+
+    /// Ends the alertable wait that it is in, or the next one.
+    fn alert = Alert() -> ();
+
+    /// Waits until it has ended.
+    fn join = Join(milliseconds: u32 [time: u32], option: WAIT_OPTION [flags: u32]) -> ();
+
+    /// How urgent it is, by the numbers of Win32.
+    fn set_priority = SetPriority(priority: i32 [new: i32]) -> ();
+
+    /// What was set last.
+    fn priority = GetPriority() -> (priority: i32);
+
+    /// Ties the runtime's task to it.
+    fn set_clr_task = SetCLRTask(task: ICLRTask [pointer: *mut c_void]) -> ();
+}
+
+host_interface! {
+    /// Makes what tasks wait for.
+    IHostSyncManager IHostSyncManagerVtbl IID_IHostSyncManager;
+
+    /// The runtime's side, once: it knows who owns what is behind a cookie.
+    fn set_clr_sync_manager = SetCLRSyncManager(manager: ICLRSyncManager [pointer: *mut c_void]) -> ();
+
+    /// A critical section.
+    fn create_crst = CreateCrst() -> (section: ComRef<dyn IHostCrst>);
+
+    /// The same, whose `Enter` looks so often before it waits.
+    fn create_crst_with_spin_count = CreateCrstWithSpinCount(spins: u32 [count: u32])
+        -> (section: ComRef<dyn IHostCrst>);
+
+    /// An event that lets one through for each set. It is not set.
+    fn create_auto_event = CreateAutoEvent() -> (event: ComRef<dyn IHostAutoEvent>);
+
+    /// An event that stays set.
+    fn create_manual_event = CreateManualEvent(set: bool [initial: i32]) -> (event: ComRef<dyn IHostManualEvent>);
+
+    /// The event behind a managed monitor.
+    fn create_monitor_event = CreateMonitorEvent(cookie: usize [number: usize])
+        -> (event: ComRef<dyn IHostAutoEvent>);
+
+    /// The event on which writers of a managed reader-writer lock wait.
+    fn create_rwlock_writer_event = CreateRWLockWriterEvent(cookie: usize [number: usize])
+        -> (event: ComRef<dyn IHostAutoEvent>);
+
+    /// The event on which its readers wait.
+    fn create_rwlock_reader_event = CreateRWLockReaderEvent(
+        set: bool [initial: i32], cookie: usize [number: usize]
+    ) -> (event: ComRef<dyn IHostManualEvent>);
+
+    /// A semaphore with so many permits now and at most.
+    fn create_semaphore = CreateSemaphore(initial: u32 [now: u32], most: u32 [max: u32])
+        -> (semaphore: ComRef<dyn IHostSemaphore>);
+}
+
+host_interface! {
+    /// A critical section: recursive, and owned by a task, or by an OS thread without one.
+    IHostCrst IHostCrstVtbl IID_IHostCrst;
+
+    /// Waits until the caller owns it.
+    fn enter = Enter(option: WAIT_OPTION [flags: u32]) -> ();
+
+    /// Gives back what one enter took.
+    @always
+    fn leave = Leave() -> ();
+
+    /// Takes it if it is free or the caller's. Says whether it is the caller's now.
+    fn try_enter = TryEnter(option: WAIT_OPTION [flags: u32]) -> (succeeded: bool);
+
+    /// How often `Enter` looks before it waits.
+    fn set_spin_count = SetSpinCount(spins: u32 [count: u32]) -> ();
+}
+
+host_interface! {
+    /// An event that lets one waiter through for each set.
+    IHostAutoEvent IHostAutoEventVtbl IID_IHostAutoEvent;
+
+    /// Waits for a set and takes it.
+    fn wait = Wait(milliseconds: u32 [time: u32], option: WAIT_OPTION [flags: u32]) -> ();
+
+    /// Lets the longest waiting one through, or the next that comes.
+    fn set = Set() -> ();
+}
+
+host_interface! {
+    /// An event that lets everybody through while it is set.
+    IHostManualEvent IHostManualEventVtbl IID_IHostManualEvent;
+
+    /// Waits until it is set.
+    fn wait = Wait(milliseconds: u32 [time: u32], option: WAIT_OPTION [flags: u32]) -> ();
+
+    /// Whoever comes from now on waits.
+    fn reset = Reset() -> ();
+
+    /// Lets everybody through.
+    fn set = Set() -> ();
+}
+
+host_interface! {
+    /// A number of permits.
+    IHostSemaphore IHostSemaphoreVtbl IID_IHostSemaphore;
+
+    /// Waits for a permit and takes it.
+    fn wait = Wait(milliseconds: u32 [time: u32], option: WAIT_OPTION [flags: u32]) -> ();
+
+    /// Brings permits. Gives how many there were, to whoever wants to know.
+    fn release = ReleaseSemaphore(count: i32 [permits: i32]) -> (previous: Optional<i32>);
+}
+
+host_interface! {
+    /// Runs short pieces of work.
+    IHostThreadpoolManager IHostThreadpoolManagerVtbl IID_IHostThreadpoolManager;
+
+    /// Work to be run once, on a task at its base.
+    fn queue_user_work_item = QueueUserWorkItem(
+        work: Work [function: Option<ThreadStartRoutine>, context: *mut c_void], flags: QueueFlags [number: u32]
+    ) -> ();
+
+    /// The most that may run at once.
+    @optional
+    fn set_max_threads = SetMaxThreads(threads: u32 [max: u32]) -> ();
+
+    /// That number.
+    @optional
+    fn max_threads = GetMaxThreads() -> (threads: u32);
+
+    /// How many more could run now.
+    @optional
+    fn available_threads = GetAvailableThreads() -> (threads: u32);
+
+    /// How many are kept for work that comes.
+    @optional
+    fn set_min_threads = SetMinThreads(threads: u32 [min: u32]) -> ();
+
+    /// That number.
+    @optional
+    fn min_threads = GetMinThreads() -> (threads: u32);
+}
+
+host_interface! {
+    /// Told of collections.
+    IHostGCManager IHostGCManagerVtbl IID_IHostGCManager;
+
+    /// The calling thread is about to wait for the end of a collection.
+    fn thread_is_blocking_for_suspension = ThreadIsBlockingForSuspension() -> ();
+
+    /// The calling thread begins to stop the others.
+    fn suspension_starting = SuspensionStarting() -> ();
+
+    /// It has let them go on. The generation is `u32::MAX` if it was not for a collection.
+    fn suspension_ending = SuspensionEnding(generation: u32 [number: u32]) -> ();
+}
+
+host_interface! {
+    /// Told of what the runtime is about to do about trouble.
+    IHostPolicyManager IHostPolicyManagerVtbl IID_IHostPolicyManager;
+
+    /// The default action of an operation is taken.
+    fn on_default_action = OnDefaultAction(
+        operation: EClrOperation [what: u32], action: EPolicyAction [how: u32]
+    ) -> ();
+
+    /// The action for an operation that took too long is taken.
+    fn on_timeout = OnTimeout(operation: EClrOperation [what: u32], action: EPolicyAction [how: u32]) -> ();
+
+    /// The action for a failure is taken.
+    fn on_failure = OnFailure(failure: EClrFailure [what: u32], action: EPolicyAction [how: u32]) -> ();
+}
+
+/// Whether an object with this table is one of ours: then it is nothing that a runtime could give us.
+pub(super) fn is_table_of_ours(table: *const c_void) -> bool {
+    [
+        <dyn IHostControl>::table(),
+        <dyn IHostTaskManager>::table(),
+        <dyn IHostTask>::table(),
+        <dyn IHostSyncManager>::table(),
+        <dyn IHostCrst>::table(),
+        <dyn IHostAutoEvent>::table(),
+        <dyn IHostManualEvent>::table(),
+        <dyn IHostSemaphore>::table(),
+        <dyn IHostThreadpoolManager>::table(),
+        <dyn IHostGCManager>::table(),
+        <dyn IHostPolicyManager>::table(),
+    ]
+    .contains(&table)
+}

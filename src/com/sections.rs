@@ -1,0 +1,33 @@
+//! Transitions in the scheduler's words: native sections and callbacks whose begin and end are two calls.
+//!
+//! The promise of pairs is kept by the stack of transitions (`transition`), and by `current`, which tells each edge of it once,
+//! in the order in which it was found, on the task itself; at the end of a task it takes back what is left.
+//! The runtime's frames that lie between the halves of a pair keep the thread: in a section nobody switches the task, and in
+//! a callback it owns its thread.
+//!
+//! Room for unsafe code: the promise of pairs.
+
+use fiberhost_scheduler::native::{self, Begun, Target};
+
+/// Unmanaged functions are known by their addresses, which say nothing to who reads a report.
+static UNMANAGED: Target = Target::new("unmanaged code of a runtime");
+
+pub(crate) fn leave() {
+    // SAFETY: the module docs.
+    unsafe { native::leave(&UNMANAGED) };
+}
+
+pub(crate) fn enter() {
+    // SAFETY: the module docs.
+    unsafe { native::enter() };
+}
+
+pub(crate) fn call() -> Begun {
+    // SAFETY: the module docs.
+    unsafe { native::callback_begin() }
+}
+
+pub(crate) fn end_call(begun: Begun) {
+    // SAFETY: the module docs.
+    unsafe { native::callback_end(begun) };
+}

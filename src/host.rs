@@ -1,0 +1,585 @@
+//! A host: a scheduler, the managers on it, and the door by which a runtime finds them (`IHostControl`).
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use fiberhost_scheduler::{Scheduler, ShutdownError, TaskRef};
+use parking_lot::Mutex;
+
+use crate::com::clr::{ICLRRuntimeHost, ICLRSyncManager, ICLRTask, ICLRTaskManager, IUnknown};
+use crate::com::host::{
+    IHostControl, IHostGCManager, IHostPolicyManager, IHostSyncManager, IHostTaskManager,
+    IHostThreadpoolManager,
+};
+use crate::com::{ComRef, Gate, Guid, HostInterface, Hresult, Manager, Origin};
+use crate::current;
+use crate::gc::{Gc, GcFigures};
+use crate::hooks::{Hooks, Learned};
+use crate::policy::{PolicyEvent, PolicyLog};
+use crate::switching::{Switching, TaskMode};
+use crate::sync_manager::SyncManager;
+use crate::task::{Abort, Kind, Task};
+use crate::task_manager::TaskManager;
+use crate::threadpool::Pool;
+use crate::transition::State;
+
+/// A created task that asks for no stack size has this much.
+const STACK_SIZE: usize = 256 * 1024;
+const POOL_MOST: u32 = 512;
+const POOL_PATIENCE: Duration = Duration::from_secs(20);
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
+
+/// What becomes of an OS thread that is none of the scheduler's when the runtime asks which task it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strangers {
+    /// It becomes a task.
+    #[default]
+    Adopt,
+    /// It is none, and the runtime keeps it out.
+    Deny,
+}
+
+/// What all parts of a host have in common. It refers to no object, so that nothing refers to itself.
+pub(crate) struct Shared {
+    pub(crate) id: u64,
+    pub(crate) gate: &'static Gate,
+    pub(crate) scheduler: Scheduler,
+    pub(crate) switching: Arc<Switching>,
+    pub(crate) strangers: Strangers,
+    pub(crate) hooks: Hooks,
+    /// If it is by what was learned that hooks are asked for.
+    pub(crate) learned: Option<Learned>,
+    stack_size: usize,
+    pub(crate) figures: Counts,
+    runtime: Mutex<Runtime>,
+}
+
+/// What a runtime has given us.
+#[derive(Default)]
+struct Runtime {
+    tasks: Option<ICLRTaskManager>,
+    sync: Option<ICLRSyncManager>,
+    domains: BTreeMap<u32, IUnknown>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What went wrong on the other side, counted.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    stray_hooks: AtomicU64,
+    frames_left: AtomicU64,
+    failed_exits: AtomicU64,
+}
+
+impl Counts {
+    pub(crate) fn note_stray_hook(&self) {
+        self.stray_hooks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn note_frames_left(&self) {
+        self.frames_left.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn note_failed_exit(&self) {
+        self.failed_exits.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Figures of a host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Figures {
+    /// Objects that somebody refers to, the host included.
+    pub objects: usize,
+    /// Hooks that fitted nothing: an end without its begin, or on a thread that is no task.
+    pub stray_hooks: u64,
+    /// Tasks that ended with transitions open.
+    pub frames_left: u64,
+    /// Runtime's tasks that did not accept their end.
+    pub failed_exits: u64,
+    /// How often a runtime was told that a task is switched out.
+    pub switches: u64,
+    /// How often it did not take one back.
+    pub failed_switches: u64,
+}
+
+/// The most that `SetStackGuarantee` can promise.
+const STACK_RESERVE: u32 = 64 * 1024;
+
+impl Shared {
+    /// How large the stack of a task is that asked for so much (0: for nothing), and how much of that can be promised for the
+    /// time after an overflow. What was asked for is there besides; the default has it inside.
+    pub(crate) fn stack(&self, asked: u32) -> (usize, u32) {
+        if asked == 0 {
+            let reserve = u32::try_from(self.stack_size / 4).unwrap_or(STACK_RESERVE);
+            return (self.stack_size, reserve.min(STACK_RESERVE));
+        }
+        (
+            (asked as usize).saturating_add(STACK_RESERVE as usize),
+            STACK_RESERVE,
+        )
+    }
+
+    /// Once: the runtime does not change.
+    pub(crate) fn set_clr_task_manager(&self, manager: ICLRTaskManager) -> Result<(), Hresult> {
+        // What is refused goes when the lock is gone: the runtime may call back.
+        let refused = once(&mut self.runtime.lock().tasks, manager);
+        refused.map_or(Ok(()), |_| Err(Hresult::E_UNEXPECTED))
+    }
+
+    pub(crate) fn set_clr_sync_manager(&self, manager: ICLRSyncManager) -> Result<(), Hresult> {
+        let refused = once(&mut self.runtime.lock().sync, manager);
+        refused.map_or(Ok(()), |_| Err(Hresult::E_UNEXPECTED))
+    }
+
+    fn add_domain(&self, domain: u32, manager: IUnknown) -> Result<(), Hresult> {
+        let mut runtime = self.runtime.lock();
+        if runtime.domains.contains_key(&domain) {
+            drop(runtime);
+            return Err(Hresult::E_UNEXPECTED);
+        }
+        runtime.domains.insert(domain, manager);
+        Ok(())
+    }
+
+    /// Gives back what the runtime has given. Not under the lock: it may call back.
+    fn let_go(&self) {
+        let runtime = std::mem::take(&mut *self.runtime.lock());
+        drop(runtime);
+    }
+}
+
+/// Puts it there, or gives it back if there is one already.
+#[must_use]
+fn once<T>(place: &mut Option<T>, value: T) -> Option<T> {
+    if place.is_some() {
+        return Some(value);
+    }
+    *place = Some(value);
+    None
+}
+
+/// The door: the same managers for everybody who asks.
+struct Control {
+    host: Arc<Shared>,
+    managers: Vec<(Guid, Box<dyn Fn() -> Manager + Send + Sync>)>,
+}
+
+impl Control {
+    fn offer<I: HostInterface + ?Sized>(&mut self, manager: ComRef<I>) {
+        self.managers
+            .push((I::IID, Box::new(move || Manager::from(manager.clone()))));
+    }
+}
+
+impl IHostControl for Control {
+    fn host_manager(&self, iid: Guid) -> Result<Manager, Hresult> {
+        let found = self.managers.iter().find(|(known, _)| *known == iid);
+        found
+            .map(|(_, manager)| manager())
+            .ok_or(Hresult::E_NOINTERFACE)
+    }
+
+    fn set_app_domain_manager(&self, domain: u32, manager: IUnknown) -> Result<(), Hresult> {
+        self.host.add_domain(domain, manager)
+    }
+}
+
+/// Settings of a [`Host`].
+#[derive(Clone, Default)]
+#[must_use]
+pub struct Builder {
+    scheduler: Option<Scheduler>,
+    settings: fiberhost_scheduler::Builder,
+    strangers: Strangers,
+    hooks: Hooks,
+    mode: TaskMode,
+    stack_size: Option<usize>,
+    pool: Option<(u32, u32)>,
+    pool_patience: Option<Duration>,
+    without_pool: bool,
+    pool_manager: Option<Arc<dyn IHostThreadpoolManager>>,
+    gc_manager: Option<Arc<dyn IHostGCManager>>,
+    policy_manager: Option<Arc<dyn IHostPolicyManager>>,
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("strangers", &self.strangers)
+            .field("hooks", &self.hooks)
+            .field("mode", &self.mode)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Builder {
+    /// A scheduler that is there already; it stays when the host is shut down. Default: one of the host's own.
+    pub fn scheduler(mut self, scheduler: Scheduler) -> Self {
+        self.scheduler = Some(scheduler);
+        self
+    }
+
+    /// Settings for the host's own scheduler. Default: all defaults.
+    pub fn scheduler_settings(mut self, settings: fiberhost_scheduler::Builder) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// What becomes of threads that are none of the scheduler's. Default: they are adopted.
+    pub fn strangers(mut self, strangers: Strangers) -> Self {
+        self.strangers = strangers;
+        self
+    }
+
+    /// Which unmanaged calls are announced. Default: all.
+    pub fn hooks(mut self, hooks: Hooks) -> Self {
+        self.hooks = hooks;
+        self
+    }
+
+    /// On what the runtime's tasks run. Default: what the runtime can do is tried.
+    pub fn tasks(mut self, mode: TaskMode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Bytes of stack for a created task that asks for no size. Default: 256 KiB.
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    /// The least and the most workers of the thread pool, until the runtime says otherwise. Default: as many as the scheduler
+    /// has, and 512.
+    pub fn pool_threads(mut self, least: u32, most: u32) -> Self {
+        self.pool = Some((least, most));
+        self
+    }
+
+    /// How long a worker beyond the least waits for work before it ends. Default: 20 s.
+    pub fn pool_patience(mut self, patience: Duration) -> Self {
+        self.pool_patience = Some(patience);
+        self
+    }
+
+    /// No thread pool: the runtime uses its own.
+    pub fn without_threadpool(mut self) -> Self {
+        self.without_pool = true;
+        self
+    }
+
+    /// A thread pool of the embedder's.
+    pub fn threadpool_manager(mut self, manager: Arc<dyn IHostThreadpoolManager>) -> Self {
+        self.pool_manager = Some(manager);
+        self
+    }
+
+    /// Whom the runtime tells of collections. Default: they are counted.
+    pub fn gc_manager(mut self, manager: Arc<dyn IHostGCManager>) -> Self {
+        self.gc_manager = Some(manager);
+        self
+    }
+
+    /// Whom the runtime tells of trouble. Default: it is kept.
+    pub fn policy_manager(mut self, manager: Arc<dyn IHostPolicyManager>) -> Self {
+        self.policy_manager = Some(manager);
+        self
+    }
+
+    /// Makes the host.
+    ///
+    /// # Errors
+    /// `InvalidInput` if the least is more than the most workers of the pool, or the most is 0; otherwise as for
+    /// [`fiberhost_scheduler::Builder::build`].
+    pub fn build(self) -> io::Result<Host> {
+        let owns_scheduler = self.scheduler.is_none();
+        if self
+            .pool
+            .is_some_and(|(least, most)| most == 0 || least > most)
+        {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a thread pool whose least is more than its most, or whose most is 0",
+            ));
+        }
+        let scheduler = match self.scheduler {
+            Some(scheduler) => scheduler,
+            None => self.settings.build()?,
+        };
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let shared = Arc::new_cyclic(|host| Shared {
+            // Relaxed: a number, and no two are the same.
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            gate: Gate::new(),
+            scheduler,
+            switching: Arc::new(Switching::new(host.clone(), self.mode)),
+            strangers: self.strangers,
+            learned: match &self.hooks {
+                Hooks::Learned(learning) => Some(Learned::new(*learning)),
+                Hooks::Always | Hooks::Never | Hooks::Ask(_) => None,
+            },
+            hooks: self.hooks,
+            stack_size: self.stack_size.unwrap_or(STACK_SIZE),
+            figures: Counts::default(),
+            runtime: Mutex::default(),
+        });
+        let workers = u32::try_from(shared.scheduler.workers()).unwrap_or(POOL_MOST);
+        let (least, most) = self.pool.unwrap_or((workers, POOL_MOST.max(workers)));
+        let patience = self.pool_patience.unwrap_or(POOL_PATIENCE);
+        let pool = Pool::new(Arc::clone(&shared), least, most, patience);
+        let gc = Gc::new();
+        let policy_log = PolicyLog::new();
+
+        let mut control = Control {
+            host: Arc::clone(&shared),
+            managers: Vec::new(),
+        };
+        let gate = shared.gate;
+        let tasks: Arc<dyn IHostTaskManager> = Arc::new(TaskManager::new(Arc::clone(&shared)));
+        control.offer(ComRef::new(gate, Origin::Host, tasks));
+        let sync: Arc<dyn IHostSyncManager> = Arc::new(SyncManager::new(Arc::clone(&shared)));
+        control.offer(ComRef::new(gate, Origin::Host, sync));
+        match self.pool_manager {
+            Some(manager) => control.offer(ComRef::new(gate, Origin::User, manager)),
+            None if self.without_pool => {}
+            None => {
+                let ours: Arc<dyn IHostThreadpoolManager> = Arc::new(Arc::clone(&pool));
+                control.offer(ComRef::new(gate, Origin::Host, ours));
+            }
+        }
+        match self.gc_manager {
+            Some(manager) => control.offer(ComRef::new(gate, Origin::User, manager)),
+            None => {
+                let ours: Arc<dyn IHostGCManager> = gc.clone();
+                control.offer(ComRef::new(gate, Origin::Host, ours));
+            }
+        }
+        match self.policy_manager {
+            Some(manager) => control.offer(ComRef::new(gate, Origin::User, manager)),
+            None => {
+                let ours: Arc<dyn IHostPolicyManager> = policy_log.clone();
+                control.offer(ComRef::new(gate, Origin::Host, ours));
+            }
+        }
+        let control: Arc<dyn IHostControl> = Arc::new(control);
+        Ok(Host {
+            control: ComRef::new(gate, Origin::Host, control),
+            shared,
+            pool,
+            gc,
+            policy_log,
+            owns_scheduler,
+        })
+    }
+}
+
+/// The host side of the interface, for one runtime.
+///
+/// ```
+/// use fiberhost::Host;
+///
+/// let host = Host::builder().build()?;
+/// // A runtime is given the host before it starts: `host.attach(&runtime)`.
+/// assert!(host.current_task().is_none(), "this thread is no task yet");
+/// host.shutdown(std::time::Duration::from_secs(1))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Host {
+    shared: Arc<Shared>,
+    control: ComRef<dyn IHostControl>,
+    pool: Arc<Pool>,
+    gc: Arc<Gc>,
+    policy_log: Arc<PolicyLog>,
+    owns_scheduler: bool,
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host")
+            .field("figures", &self.figures())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Host {
+    /// Settings to make one with.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The door by which a runtime finds everything else.
+    pub fn control(&self) -> &ComRef<dyn IHostControl> {
+        &self.control
+    }
+
+    /// Gives a runtime that is not started yet this host. It asks for all managers meanwhile.
+    ///
+    /// # Errors
+    /// What the runtime answers: `E_ACCESSDENIED` once it was started.
+    pub fn attach(&self, runtime: &ICLRRuntimeHost) -> Result<(), Hresult> {
+        runtime.set_host_control(&self.control).map(drop)
+    }
+
+    /// The scheduler that the runtime's tasks run on.
+    pub fn scheduler(&self) -> &Scheduler {
+        &self.shared.scheduler
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Whether calls are still let in, for all objects of this host.
+    pub fn gate(&self) -> &'static Gate {
+        self.shared.gate
+    }
+
+    /// The calling task, as the runtime knows it: none on an OS thread that was not adopted.
+    pub fn current_task(&self) -> Option<HostTask> {
+        let current = current::find(&self.shared)?;
+        Some(HostTask(Arc::clone(current.record())))
+    }
+
+    /// The calling thread, if it was adopted, is no task any more; the runtime's task on it ends. For a thread that goes on:
+    /// one that ends does this by itself.
+    pub fn release_thread(&self) {
+        let adopted = current::known(&self.shared)
+            .is_some_and(|current| current.task().kind() == Kind::Adopted);
+        if adopted {
+            current::end(&self.shared);
+        }
+    }
+
+    /// The object that manages a domain, if the runtime has named one.
+    pub fn app_domain_manager(&self, domain: u32) -> Option<IUnknown> {
+        self.shared.runtime.lock().domains.get(&domain).cloned()
+    }
+
+    /// The runtime's side of tasks, once it has given it.
+    pub fn clr_task_manager(&self) -> Option<ICLRTaskManager> {
+        self.shared.runtime.lock().tasks.clone()
+    }
+
+    /// The runtime's side of locks, once it has given it.
+    pub fn clr_sync_manager(&self) -> Option<ICLRSyncManager> {
+        self.shared.runtime.lock().sync.clone()
+    }
+
+    /// On what the runtime's tasks run, as far as is known.
+    pub fn task_mode(&self) -> TaskMode {
+        self.shared.switching.mode()
+    }
+
+    /// What the runtime has said of its collections, unless somebody else is told.
+    pub fn gc_figures(&self) -> GcFigures {
+        self.gc.figures()
+    }
+
+    /// What the runtime has said of trouble, unless somebody else is told: the last ones, oldest first, and how many in all.
+    pub fn policy_events(&self) -> (Vec<PolicyEvent>, u64) {
+        self.policy_log.events()
+    }
+
+    /// Figures, taken without stopping anything.
+    pub fn figures(&self) -> Figures {
+        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let counts = &self.shared.figures;
+        let (switches, failed_switches) = self.shared.switching.counts();
+        Figures {
+            objects: self.shared.gate.objects(),
+            stray_hooks: load(&counts.stray_hooks),
+            frames_left: load(&counts.frames_left),
+            failed_exits: load(&counts.failed_exits),
+            switches,
+            failed_switches,
+        }
+    }
+
+    /// Ends the host, in this order: work that was queued is finished; from then on calls are refused, but for those that end
+    /// what others began; the host's own scheduler is shut down; what the runtime gave is given back.
+    ///
+    /// # Errors
+    /// As for [`Scheduler::shutdown`], with the tasks that are left after the time limit.
+    pub fn shutdown(&self, limit: Duration) -> Result<(), ShutdownError> {
+        let until = Instant::now() + limit;
+        self.pool.close(limit);
+        self.shared.gate.shut();
+        let result = if self.owns_scheduler {
+            let left = until.saturating_duration_since(Instant::now());
+            self.shared.scheduler.shutdown(left)
+        } else {
+            Ok(())
+        };
+        self.shared.let_go();
+        result
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // Those who are left keep what they need; there is nobody to tell.
+        let _ = self.shutdown(SHUTDOWN_LIMIT);
+    }
+}
+
+/// A task of the runtime, to look at and to ask for its end. Cloning it is cheap.
+#[derive(Clone, Debug)]
+pub struct HostTask(Arc<Task>);
+
+impl HostTask {
+    /// How it came about.
+    pub fn kind(&self) -> Kind {
+        self.0.kind()
+    }
+
+    /// The scheduler's side of it.
+    pub fn scheduler_task(&self) -> Option<&TaskRef> {
+        self.0.scheduler_task()
+    }
+
+    /// What it runs, as far as the hooks say, and how many hooks are open.
+    pub fn transition(&self) -> (State, u64) {
+        self.0.transition()
+    }
+
+    /// The culture of the task and of its user interface, as the runtime said last; 0 before.
+    pub fn locales(&self) -> (u32, u32) {
+        self.0.locales()
+    }
+
+    /// The runtime's side of it.
+    pub fn clr_task(&self) -> Option<ICLRTask> {
+        self.0.clr_task()
+    }
+
+    /// Whether it was started.
+    pub fn is_started(&self) -> bool {
+        self.0.is_started()
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        self.0.has_ended()
+    }
+
+    /// Asks the runtime to end it: at once, or when the runtime no longer delays that.
+    ///
+    /// # Errors
+    /// What the runtime answers; `HOST_E_INVALIDOPERATION` if it has no side of this task.
+    pub fn abort(&self, abort: Abort) -> Result<(), Hresult> {
+        self.0.abort(abort)
+    }
+}
