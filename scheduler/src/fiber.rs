@@ -31,6 +31,8 @@ pub(crate) mod switch;
 pub(crate) mod thread;
 mod thread_guard;
 
+pub(crate) use thread_guard::KnownGuard;
+
 use std::cell::Cell;
 
 use corosensei::Coroutine;
