@@ -95,6 +95,18 @@ fn foreign_threads_spawn_and_wait() {
 }
 
 #[test]
+fn foreign_threads_become_tasks() {
+    let Some(program) = unwinding() else { return };
+    goes_well(program, "adopt");
+}
+
+#[test]
+fn two_hosts_in_one_process() {
+    let Some(program) = unwinding() else { return };
+    goes_well(program, "two hosts");
+}
+
+#[test]
 fn forked_children_exec_or_touch_nothing() {
     let Some(program) = unwinding() else { return };
     goes_well(program, "forks");
@@ -126,6 +138,19 @@ fn an_overflow_is_reported() {
     }
 }
 
+/// Its guard is the C library's, and so is the room above it.
+#[test]
+fn an_overflow_of_an_adopted_thread_is_reported() {
+    let Some(program) = unwinding() else { return };
+    let (output, text) = run(program, "overflow when adopted");
+    assert!(
+        text.contains("fiberhost: stack overflow in task "),
+        "{} {text}",
+        output.status
+    );
+    assert_eq!(output.status.signal(), Some(libc::SIGSEGV), "{text}");
+}
+
 #[test]
 fn other_faults_end_as_in_any_program() {
     let Some(program) = unwinding() else { return };
@@ -144,6 +169,7 @@ fn a_library_that_aborts_on_a_panic() {
         return;
     };
     goes_well(&program, "tasks");
+    goes_well(&program, "adopt");
     let (output, text) = run(&program, "overflow");
     assert_eq!(output.status.signal(), Some(libc::SIGSEGV), "{text}");
     assert!(text.contains("\"the deep one\""), "{text}");

@@ -13,7 +13,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::current::{self, Thread};
-use crate::fiber::{self, overflow};
+use crate::fiber::{self, KnownGuard, overflow};
 use crate::join::TaskRef;
 use crate::scheduler::{Core, Scheduler};
 use crate::task::{Task, release};
@@ -25,6 +25,8 @@ pub struct Adopted {
     _core: Arc<Core>,
     thread: &'static Thread,
     task: &'static Task,
+    /// An overflow is reported with the task's number.
+    guard: Option<KnownGuard>,
     _signals: overflow::AlternateStack,
     /// It is about the thread that made it.
     not_send: PhantomData<*const ()>,
@@ -94,6 +96,7 @@ impl Scheduler {
             _core: core,
             thread,
             task,
+            guard: KnownGuard::new(task),
             _signals: signals,
             not_send: PhantomData,
         })
@@ -121,6 +124,8 @@ impl Drop for Adopted {
             Some(0),
             "an adopted thread is let go where it was adopted, outside callbacks and sections"
         );
+        // Not to name a task that is over.
+        self.guard = None;
         current::step_in();
         self.thread.come_back();
         fiber::thread::run_to_end(self.thread, self.task, || ());

@@ -31,7 +31,11 @@ pub(crate) mod switch;
 pub(crate) mod thread;
 mod thread_guard;
 
+<<<<<<< HEAD
 pub(crate) use thread_guard::own_stack;
+=======
+pub(crate) use thread_guard::KnownGuard;
+>>>>>>> w-bench
 
 use std::cell::Cell;
 

@@ -212,7 +212,9 @@ fn watch(core: &Weak<Core>, shared: &Shared) {
             None => time,
             Some(since) if now - since < GRACE => time.saturating_mul(IDLE_TICKS),
             Some(_) => {
-                let until = core.upgrade().and_then(|core| stalls.next_look(&core));
+                let until = core
+                    .upgrade()
+                    .and_then(|core| stalls.next_look(core.forever()));
                 shared.sleep_until_needed(until, || {
                     core.upgrade().is_some_and(|core| all_asleep(&core))
                 });

@@ -62,14 +62,7 @@ impl Thread {
         let until = if given_up { None } else { until };
         loop {
             self.sleeper.sleep(until);
-            let mut woken = false;
-            self.inbox.drain(|other| {
-                if std::ptr::eq(other, task) {
-                    woken = true;
-                } else {
-                    self.bound.push(other, None);
-                }
-            });
+            let woken = self.drain_for(task);
             if woken || until.is_some_and(|at| Instant::now() >= at) {
                 return woken;
             }
@@ -91,21 +84,27 @@ impl Thread {
 
     /// Step 1: whether the task was woken from elsewhere.
     fn take_woken(&self, task: &'static Task) -> bool {
-        let mut woken = false;
-        if self.sleeper.is_called() {
-            self.sleeper.take();
-            self.inbox.drain(|other| {
-                if std::ptr::eq(other, task) {
-                    woken = true;
-                } else {
-                    self.bound.push(other, None);
-                }
-            });
-            // Somebody may want the slot; that is for the loop to see, or for the sleep that comes.
-            if self.core().idle.claimants() > 0 {
-                self.sleeper.call();
-            }
+        if !self.sleeper.take() {
+            return false;
         }
+        let woken = self.drain_for(task);
+        // Somebody may want the slot; that is for the loop to see, or for the sleep that comes.
+        if self.core().idle.claimants() > 0 {
+            self.sleeper.call();
+        }
+        woken
+    }
+
+    /// Takes in what was put into the inbox. `true`: this task was there, and is the caller's now.
+    fn drain_for(&self, task: &'static Task) -> bool {
+        let mut woken = false;
+        self.inbox.drain(|other| {
+            if std::ptr::eq(other, task) {
+                woken = true;
+            } else {
+                self.bound.push(other, None);
+            }
+        });
         woken
     }
 

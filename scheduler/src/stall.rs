@@ -289,8 +289,7 @@ const MS: u64 = 1_000_000;
 /// waiting gets a processor now and then.
 const WINDOW_MIN: u64 = 20 * MS;
 const WINDOW_MAX: u64 = 1000 * MS;
-/// Between two passes: at most half of what separates the first look from the limit, and less than the monitor goes on
-/// ticking when all workers sleep.
+/// Between two passes: at most half of what separates the first look from the limit.
 const PERIOD_MIN: u64 = MS / 2;
 const PERIOD_MAX: u64 = 250 * MS;
 /// How long a thread has for its answer. One that is not scheduled may get a processor meanwhile.
@@ -460,7 +459,12 @@ impl Stalls {
     }
 
     /// When there is something to see though all workers sleep: sections whose slots were taken. The monitor sleeps now.
-    pub(crate) fn next_look(&mut self, core: &Core) -> Option<Instant> {
+    pub(crate) fn next_look(&mut self, core: &'static Core) -> Option<Instant> {
+        // A section that was opened since the last pass is not known yet.
+        let now = core.now();
+        for thread in core.threads.iter() {
+            self.pass(core, thread, now);
+        }
         self.last_pass = None;
         if let Some(asked) = self.asked.take() {
             // A thread that was asked has a slot; since all sleep, it has settled.

@@ -17,6 +17,8 @@
 
 typedef struct Scheduler Scheduler;
 typedef struct Task Task;
+typedef struct Adopted Adopted;
+typedef struct Event Event;
 
 typedef struct {
     const char *name;
@@ -30,6 +32,16 @@ int fiberhost_cdylib_wait(Task *);
 void fiberhost_cdylib_yield(void);
 int fiberhost_cdylib_worker(void);
 int fiberhost_cdylib_stop(Scheduler *);
+Adopted *fiberhost_cdylib_adopt(const Scheduler *);
+void fiberhost_cdylib_let_go(Adopted *);
+void fiberhost_cdylib_until_exit(Adopted *);
+void fiberhost_cdylib_leave(void);
+void fiberhost_cdylib_enter(void);
+void fiberhost_cdylib_callback(void (*work)(void *), void *argument);
+Event *fiberhost_cdylib_event(void);
+void fiberhost_cdylib_set(const Event *);
+int fiberhost_cdylib_wait_event(const Event *);
+void fiberhost_cdylib_free_event(Event *);
 
 enum { WORKERS = 3, THREADS = 4, TASKS = 500, HANDLED = 77 };
 
@@ -118,6 +130,134 @@ static void tasks(void)
     }
 }
 
+/* Threads that become tasks. */
+
+typedef struct {
+    Scheduler *scheduler;
+    Event *event;
+    atomic_uint sum;
+} Caller;
+
+static void set(void *argument)
+{
+    fiberhost_cdylib_yield();
+    fiberhost_cdylib_set(argument);
+}
+
+static void deeper(void *argument)
+{
+    unsigned *done = argument;
+    check(fiberhost_cdylib_worker() >= 0, "a callback has a slot");
+    fiberhost_cdylib_yield();
+    *done += 1;
+}
+
+/* Called back: a task's code, which spawns, joins, waits, and makes native calls of its own. */
+static void called_back(void *argument)
+{
+    Caller *caller = argument;
+    pthread_t thread = pthread_self();
+    Job job = {caller->scheduler, &caller->sum, 1};
+    check(fiberhost_cdylib_worker() >= 0, "a callback has a slot");
+    spawn_and_add(&job);
+    Task *setter = fiberhost_cdylib_spawn(caller->scheduler, NULL, set, caller->event);
+    check(setter != NULL, "no setter");
+    check(fiberhost_cdylib_wait_event(caller->event) == 0, "the event is set");
+    check(fiberhost_cdylib_wait(setter) == 0, "the setter fails");
+    unsigned done = 0;
+    fiberhost_cdylib_leave();
+    usleep(100);
+    fiberhost_cdylib_callback(deeper, &done);
+    fiberhost_cdylib_enter();
+    check(fiberhost_cdylib_worker() >= 0, "it has come back");
+    check(done == 1, "called back once");
+    check(pthread_equal(thread, pthread_self()), "the thread is its own");
+}
+
+static void call_back_often(Scheduler *scheduler)
+{
+    Caller caller = {scheduler, fiberhost_cdylib_event(), 0};
+    for (int i = 0; i < 20; i++) {
+        fiberhost_cdylib_callback(called_back, &caller);
+        /* Outside the wait blocks the thread. */
+        Task *setter = fiberhost_cdylib_spawn(scheduler, NULL, set, caller.event);
+        check(setter != NULL, "no setter");
+        check(fiberhost_cdylib_wait_event(caller.event) == 0, "the event is set");
+        check(fiberhost_cdylib_wait(setter) == 0, "the setter fails");
+    }
+    check(atomic_load(&caller.sum) == 40, "every child has run once");
+    fiberhost_cdylib_free_event(caller.event);
+}
+
+static void *adopted_for_a_while(void *argument)
+{
+    Scheduler *scheduler = argument;
+    for (int round = 0; round < 3; round++) {
+        Adopted *adopted = fiberhost_cdylib_adopt(scheduler);
+        check(adopted != NULL, "it is not adopted");
+        check(fiberhost_cdylib_adopt(scheduler) == NULL, "nobody is adopted twice");
+        call_back_often(scheduler);
+        fiberhost_cdylib_let_go(adopted);
+        foreign(scheduler);
+    }
+    return NULL;
+}
+
+static void *adopted_until_exit(void *argument)
+{
+    Adopted *adopted = fiberhost_cdylib_adopt(argument);
+    check(adopted != NULL, "it is not adopted");
+    fiberhost_cdylib_until_exit(adopted);
+    call_back_often(argument);
+    pthread_exit(NULL);
+}
+
+static void adopts(void)
+{
+    for (int round = 0; round < 3; round++) {
+        Scheduler *scheduler = start();
+        pthread_t threads[2 * THREADS];
+        for (int i = 0; i < 2 * THREADS; i++) {
+            void *(*life)(void *) = i % 2 ? adopted_for_a_while : adopted_until_exit;
+            check(pthread_create(&threads[i], NULL, life, scheduler) == 0, "no thread");
+        }
+        adopted_for_a_while(scheduler);
+        for (int i = 0; i < 2 * THREADS; i++)
+            pthread_join(threads[i], NULL);
+        check(fiberhost_cdylib_stop(scheduler) == 0, "it does not stop");
+    }
+}
+
+/* Two hosts in one process, each with a scheduler of its own, and a thread that works for both in turn. */
+static void *host_of_its_own(void *argument)
+{
+    (void)argument;
+    Scheduler *scheduler = start();
+    adopted_for_a_while(scheduler);
+    foreign(scheduler);
+    check(fiberhost_cdylib_stop(scheduler) == 0, "it does not stop");
+    return NULL;
+}
+
+static void two_hosts(void)
+{
+    pthread_t other;
+    Scheduler *both[2] = {start(), start()};
+    check(pthread_create(&other, NULL, host_of_its_own, NULL) == 0, "no thread");
+    for (int i = 0; i < 6; i++) {
+        Adopted *adopted = fiberhost_cdylib_adopt(both[i % 2]);
+        check(adopted != NULL, "it is not adopted");
+        check(fiberhost_cdylib_adopt(both[1 - i % 2]) == NULL, "one master at a time");
+        call_back_often(both[i % 2]);
+        /* The other one's tasks it spawns and joins as any foreign thread does. */
+        call_back_often(both[1 - i % 2]);
+        fiberhost_cdylib_let_go(adopted);
+    }
+    pthread_join(other, NULL);
+    for (int i = 0; i < 2; i++)
+        check(fiberhost_cdylib_stop(both[i]) == 0, "it does not stop");
+}
+
 /* Faults. */
 
 static unsigned deep(unsigned level);
@@ -136,6 +276,44 @@ static void overflow(void *argument)
     (void)argument;
     fiberhost_cdylib_yield();
     again(0);
+}
+
+/* The guard of a thread of the C library is one page: frames that do not jump it. */
+static unsigned small_frames(unsigned level);
+static unsigned (*volatile small_again)(unsigned) = small_frames;
+
+static unsigned small_frames(unsigned level)
+{
+    volatile unsigned char frame[1024];
+    frame[0] = (unsigned char)level;
+    unsigned below = small_again(level + 1);
+    return below + frame[0];
+}
+
+static void overflow_in_a_callback(void *argument)
+{
+    (void)argument;
+    fiberhost_cdylib_yield();
+    small_again(0);
+}
+
+static void *overflow_adopted(void *argument)
+{
+    check(fiberhost_cdylib_adopt(argument) != NULL, "it is not adopted");
+    fiberhost_cdylib_callback(overflow_in_a_callback, NULL);
+    return NULL;
+}
+
+static void in_an_adopted_thread(void)
+{
+    const struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+    pthread_t thread;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 256 * 1024);
+    check(pthread_create(&thread, &attributes, overflow_adopted, start()) == 0, "no thread");
+    pthread_join(thread, NULL);
 }
 
 static void touch_nothing(void *argument)
@@ -229,6 +407,12 @@ int main(int count, char **words)
     const char *mode = words[1];
     if (strcmp(mode, "tasks") == 0)
         tasks();
+    else if (strcmp(mode, "adopt") == 0)
+        adopts();
+    else if (strcmp(mode, "two hosts") == 0)
+        two_hosts();
+    else if (strcmp(mode, "overflow when adopted") == 0)
+        in_an_adopted_thread();
     else if (strcmp(mode, "forks") == 0)
         forks();
     else if (strcmp(mode, "overflow") == 0)

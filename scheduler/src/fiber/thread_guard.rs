@@ -4,6 +4,10 @@
 //! our guards, and its low end becomes that guard for the time in which it runs the task. It is taken away again at the
 //! end: the C library keeps stacks for later threads, which know nothing of it.
 //!
+//! An adopted thread's stack is not ours: it was made with the room that its owner wanted, so nothing is taken from it, and
+//! its guard stays the C library's, as large as that made it. The report is only told where it is. The first thread of a
+//! process has no such guard, since its stack grows; an overflow there ends as in any program.
+//!
 //! Room for unsafe code: asking for the thread's stack, and protecting a part of it.
 
 use std::marker::PhantomData;
@@ -31,7 +35,7 @@ impl ThreadGuard {
         if cfg!(any(loom, shuttle)) {
             return None;
         }
-        let (low, bytes) = own_stack()?;
+        let (low, bytes) = own_stack()?.pages();
         let here = std::hint::black_box(&raw const bytes).addr();
         let is_free = here
             .checked_sub(low)
@@ -76,22 +80,75 @@ impl Drop for ThreadGuard {
     }
 }
 
+<<<<<<< HEAD
 /// The lowest address of the calling thread's stack, on a page's boundary, and the bytes from there to its top.
 pub(crate) fn own_stack() -> Option<(usize, usize)> {
+=======
+/// That the report knows the C library's guard of a thread that runs a task, until this is dropped, on the same thread.
+pub(crate) struct KnownGuard {
+    not_send: PhantomData<*const ()>,
+    _registered: Registered,
+}
+
+impl KnownGuard {
+    /// For the calling thread, which becomes this task. `None`: it has no guard, or the system does not say.
+    pub(crate) fn new(task: &'static Task) -> Option<KnownGuard> {
+        // As above.
+        if cfg!(any(loom, shuttle)) {
+            return None;
+        }
+        let stack = own_stack()?;
+        if stack.guard == 0 {
+            return None;
+        }
+        let bytes = stack.guard + stack.bytes;
+        let registered = Registered::new(&Range {
+            low: stack.low - stack.guard,
+            bytes,
+            stride: bytes,
+            guard: stack.guard,
+            whose: Whose::Task(task),
+        });
+        Some(KnownGuard {
+            not_send: PhantomData,
+            _registered: registered.ok()?,
+        })
+    }
+}
+
+/// The calling thread's stack: its lowest address, the bytes from there to its top, and the bytes of guard below.
+struct Stack {
+    low: usize,
+    bytes: usize,
+    guard: usize,
+}
+
+impl Stack {
+    /// From the first page's boundary on.
+    fn pages(&self) -> (usize, usize) {
+        let low = self.low.next_multiple_of(PAGE);
+        (low, self.low + self.bytes - low)
+    }
+}
+
+fn own_stack() -> Option<Stack> {
+>>>>>>> w-bench
     let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
-    let (mut low, mut bytes) = (std::ptr::null_mut(), 0);
-    // SAFETY: the attributes are made by the first call, read by the second and freed by the third.
+    let (mut low, mut bytes, mut guard) = (std::ptr::null_mut(), 0, 0);
+    // SAFETY: the attributes are made by the first call, read by those in the middle and freed by the last.
     unsafe {
         if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
             return None;
         }
         let asked = libc::pthread_attr_getstack(attributes.as_ptr(), &raw mut low, &raw mut bytes);
+        if libc::pthread_attr_getguardsize(attributes.as_ptr(), &raw mut guard) != 0 {
+            guard = 0;
+        }
         libc::pthread_attr_destroy(attributes.as_mut_ptr());
         if asked != 0 {
             return None;
         }
     }
-    let top = low.addr() + bytes;
-    let low = low.addr().next_multiple_of(PAGE);
-    Some((low, top - low))
+    let low = low.addr();
+    Some(Stack { low, bytes, guard })
 }

@@ -3,7 +3,11 @@
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::time::Duration;
 
-use fiberhost_scheduler::{Backing, JoinHandle, Scheduler, current_worker, yield_now};
+use fiberhost_scheduler::native::{self, Target};
+use fiberhost_scheduler::sync::AutoResetEvent;
+use fiberhost_scheduler::{
+    Adopted, Backing, JoinHandle, Scheduler, Wake, current_worker, yield_now,
+};
 
 /// What a task calls.
 pub type Work = extern "C" fn(*mut c_void);
@@ -115,6 +119,106 @@ pub extern "C" fn fiberhost_cdylib_yield() {
 pub extern "C" fn fiberhost_cdylib_worker() -> c_int {
     let worker = current_worker().and_then(|worker| c_int::try_from(worker).ok());
     worker.unwrap_or(-1)
+}
+
+/// Makes the calling thread a task, until [`fiberhost_cdylib_let_go`]. Null if it was refused.
+///
+/// # Safety
+/// The scheduler comes from [`fiberhost_cdylib_start`] and has not been stopped.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fiberhost_cdylib_adopt(scheduler: *const Scheduler) -> *mut Adopted {
+    // SAFETY: the caller's promise.
+    match unsafe { &*scheduler }.adopt() {
+        Ok(adopted) => Box::into_raw(Box::new(adopted)),
+        Err(_) => std::ptr::null_mut(),
+    }
+}
+
+/// The calling thread is a plain one again.
+///
+/// # Safety
+/// It was adopted, by the call that returned this, and is in no callback.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fiberhost_cdylib_let_go(adopted: *mut Adopted) {
+    // SAFETY: the caller's promise.
+    drop(unsafe { Box::from_raw(adopted) });
+}
+
+/// The calling thread stays a task until it exits.
+///
+/// # Safety
+/// As for [`fiberhost_cdylib_let_go`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fiberhost_cdylib_until_exit(adopted: *mut Adopted) {
+    // SAFETY: the caller's promise.
+    unsafe { Box::from_raw(adopted) }.until_exit();
+}
+
+static CALL: Target = Target::new("the C program");
+
+/// The calling task goes where the scheduler does not see it.
+///
+/// # Safety
+/// Each call is paired with one of [`fiberhost_cdylib_enter`], on the same thread and by the same task.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fiberhost_cdylib_leave() {
+    // SAFETY: the caller's promise.
+    unsafe { native::leave(&CALL) };
+}
+
+/// And comes back.
+///
+/// # Safety
+/// As for [`fiberhost_cdylib_leave`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fiberhost_cdylib_enter() {
+    // SAFETY: the caller's promise.
+    unsafe { native::enter() };
+}
+
+/// Calls back from where the scheduler does not see the task: the work may wait and yield.
+#[unsafe(no_mangle)]
+pub extern "C" fn fiberhost_cdylib_callback(work: Work, argument: *mut c_void) {
+    native::callback(|| work(argument));
+}
+
+/// An event that lets one waiter go on.
+#[unsafe(no_mangle)]
+pub extern "C" fn fiberhost_cdylib_event() -> *mut AutoResetEvent {
+    Box::into_raw(Box::new(AutoResetEvent::new(false)))
+}
+
+/// Sets it, from anywhere.
+///
+/// # Safety
+/// The event comes from [`fiberhost_cdylib_event`] and was not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fiberhost_cdylib_set(event: *const AutoResetEvent) {
+    // SAFETY: the caller's promise.
+    unsafe { &*event }.set();
+}
+
+/// Waits for it, in a task, in native code or on a plain thread.
+///
+/// # Safety
+/// As for [`fiberhost_cdylib_set`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fiberhost_cdylib_wait_event(event: *const AutoResetEvent) -> c_int {
+    // SAFETY: the caller's promise.
+    match unsafe { &*event }.wait() {
+        Wake::Signalled => OK,
+        _ => FAILED,
+    }
+}
+
+/// Frees it.
+///
+/// # Safety
+/// As for [`fiberhost_cdylib_set`], and nobody uses it afterwards.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fiberhost_cdylib_free_event(event: *mut AutoResetEvent) {
+    // SAFETY: the caller's promise.
+    drop(unsafe { Box::from_raw(event) });
 }
 
 /// Stops a scheduler that has nothing left to do, and waits for its threads.
