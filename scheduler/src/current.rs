@@ -216,7 +216,7 @@ impl Thread {
         if cfg!(any(loom, shuttle)) {
             return;
         }
-        let (low, bytes) = is_there.then(fiber::own_stack).flatten().unwrap_or((0, 0));
+        let (low, bytes) = is_there.then(fiber::own_pages).flatten().unwrap_or((0, 0));
         // Relaxed: the monitor reads them for reports; the stack is read by this thread's own handler.
         self.stack_low.store(low, Ordering::Relaxed);
         self.stack_top.store(low + bytes, Ordering::Relaxed);

@@ -31,11 +31,7 @@ pub(crate) mod switch;
 pub(crate) mod thread;
 mod thread_guard;
 
-<<<<<<< HEAD
-pub(crate) use thread_guard::own_stack;
-=======
-pub(crate) use thread_guard::KnownGuard;
->>>>>>> w-bench
+pub(crate) use thread_guard::{KnownGuard, own_pages};
 
 use std::cell::Cell;
 

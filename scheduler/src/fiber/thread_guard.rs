@@ -80,10 +80,11 @@ impl Drop for ThreadGuard {
     }
 }
 
-<<<<<<< HEAD
 /// The lowest address of the calling thread's stack, on a page's boundary, and the bytes from there to its top.
-pub(crate) fn own_stack() -> Option<(usize, usize)> {
-=======
+pub(crate) fn own_pages() -> Option<(usize, usize)> {
+    own_stack().map(|stack| stack.pages())
+}
+
 /// That the report knows the C library's guard of a thread that runs a task, until this is dropped, on the same thread.
 pub(crate) struct KnownGuard {
     not_send: PhantomData<*const ()>,
@@ -132,7 +133,6 @@ impl Stack {
 }
 
 fn own_stack() -> Option<Stack> {
->>>>>>> w-bench
     let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
     let (mut low, mut bytes, mut guard) = (std::ptr::null_mut(), 0, 0);
     // SAFETY: the attributes are made by the first call, read by those in the middle and freed by the last.
