@@ -12,8 +12,7 @@ use fiberhost::TaskMode;
 use fiberhost::com::{Hresult, INFINITE};
 
 use crate::call::{Answer, Memory, World, execute, state};
-use crate::com;
-use crate::object::{Object, given};
+use crate::object::{Object, com, given};
 use crate::runtime::Task;
 
 /// How long a call may take that is waited for.
@@ -61,12 +60,12 @@ struct Part {
 unsafe extern "system" fn run_task(context: *mut c_void) -> u32 {
     // SAFETY: it is the box of `Actor::task`, and the function is called once.
     let part = unsafe { Box::from_raw(context.cast::<Part>()) };
-    part.play();
+    (*part).play();
     0
 }
 
 impl Part {
-    fn play(self: Box<Self>) {
+    fn play(self) {
         if let Some(clr_task) = self.clr_task {
             let tasks = self.world.managers.tasks;
             let me = given(|out| com!(tasks, IHostTaskManagerVtbl, GetCurrentTask, out));
@@ -150,7 +149,7 @@ impl Actor {
     /// A thread of the process.
     pub fn thread(world: &Arc<World>) -> Actor {
         let (mut actor, part) = Actor::new(world, None);
-        actor.body = Some(Body::Thread(std::thread::spawn(|| part.play())));
+        actor.body = Some(Body::Thread(std::thread::spawn(|| (*part).play())));
         actor
     }
 

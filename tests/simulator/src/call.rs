@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use fiberhost::com::{Hresult, INFINITE};
 use fiberhost::{Host, State, TaskMode};
 
-use crate::com;
-use crate::object::{Object, given};
+use crate::object::{Object, com, given};
 use crate::runtime::{Managers, discover};
 
 /// What an object of the host's is.
@@ -133,14 +132,79 @@ pub fn execute(world: &World, memory: &mut Memory, words: &[String]) -> Answer {
     }
 }
 
+/// What a hook has to leave alone: the last error, the modes of the processor, and the mask of signals.
+#[derive(Debug, PartialEq, Eq)]
+struct Modes {
+    errno: i32,
+    floats: u32,
+    mask: Vec<bool>,
+}
+
+impl Modes {
+    /// Other ones than usual, so that it is seen if they are replaced.
+    const ERRNO: i32 = 4711;
+    const FLOATS: u32 = 0x1f80 | 3 << 13;
+
+    /// Not inlined: the place of `errno` is the thread's.
+    #[inline(never)]
+    fn now() -> Modes {
+        let mut floats = 0_u32;
+        // SAFETY: it stores 32 bits there.
+        unsafe { std::arch::asm!("stmxcsr [{}]", in(reg) &raw mut floats) };
+        // SAFETY: the address is the calling thread's.
+        let errno = unsafe { *libc::__errno_location() };
+        // SAFETY: nothing is set, and the mask of now is written to a place for one.
+        let mask = unsafe {
+            let mut mask = std::mem::zeroed();
+            let done = libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &raw mut mask);
+            assert_eq!(done, 0);
+            (1..32)
+                .map(|signal| libc::sigismember(&raw const mask, signal) == 1)
+                .collect()
+        };
+        Modes {
+            errno,
+            floats,
+            mask,
+        }
+    }
+
+    #[inline(never)]
+    fn set(errno: i32, floats: u32) {
+        // SAFETY: the address is the calling thread's.
+        unsafe { *libc::__errno_location() = errno };
+        // SAFETY: it loads 32 bits from there, which are valid modes; they are set back before anything is computed.
+        unsafe { std::arch::asm!("ldmxcsr [{}]", in(reg) &raw const floats) };
+    }
+}
+
+/// A hook, which leaves the modes of its thread alone.
+fn hook(call: impl FnOnce() -> Hresult) -> Answer {
+    let normal = Modes::now();
+    Modes::set(Modes::ERRNO, Modes::FLOATS);
+    let result = call();
+    let after = Modes::now();
+    Modes::set(normal.errno, normal.floats);
+    let expected = Modes {
+        errno: Modes::ERRNO,
+        floats: Modes::FLOATS,
+        mask: normal.mask,
+    };
+    assert_eq!(after, expected, "a hook changes nothing of its thread's");
+    result.into()
+}
+
 fn on_manager(world: &World, call: &str, arguments: &[&str]) -> Option<Answer> {
     let tasks = world.managers.tasks;
     let first = arguments.first().copied();
     Some(match call {
-        "LeaveRuntime" => com!(tasks, IHostTaskManagerVtbl, LeaveRuntime, number(first)).into(),
-        "EnterRuntime" => com!(tasks, IHostTaskManagerVtbl, EnterRuntime).into(),
-        "ReverseEnterRuntime" => com!(tasks, IHostTaskManagerVtbl, ReverseEnterRuntime).into(),
-        "ReverseLeaveRuntime" => com!(tasks, IHostTaskManagerVtbl, ReverseLeaveRuntime).into(),
+        "LeaveRuntime" => {
+            let target = number(first);
+            hook(|| com!(tasks, IHostTaskManagerVtbl, LeaveRuntime, target))
+        }
+        "EnterRuntime" => hook(|| com!(tasks, IHostTaskManagerVtbl, EnterRuntime)),
+        "ReverseEnterRuntime" => hook(|| com!(tasks, IHostTaskManagerVtbl, ReverseEnterRuntime)),
+        "ReverseLeaveRuntime" => hook(|| com!(tasks, IHostTaskManagerVtbl, ReverseLeaveRuntime)),
         "BeginThreadAffinity" => com!(tasks, IHostTaskManagerVtbl, BeginThreadAffinity).into(),
         "EndThreadAffinity" => com!(tasks, IHostTaskManagerVtbl, EndThreadAffinity).into(),
         "BeginDelayAbort" => com!(tasks, IHostTaskManagerVtbl, BeginDelayAbort).into(),
@@ -198,7 +262,7 @@ fn on_smaller_manager(world: &World, call: &str, arguments: &[&str]) -> Option<A
                 panic!("a name, and an event that is set when it has run");
             };
             let (_, event) = world.objects.lock().unwrap()[*done];
-            let work = Beginning::new(world, name, Some(event));
+            let work = Beginning::context(world, name, Some(event));
             let run = Some(note_that_it_ran as _);
             com!(
                 pool,
@@ -341,7 +405,7 @@ struct Beginning {
 }
 
 impl Beginning {
-    fn new(world: &World, name: &str, done: Option<Object>) -> *mut c_void {
+    fn context(world: &World, name: &str, done: Option<Object>) -> *mut c_void {
         let beginning = Beginning {
             name: name.to_owned(),
             ran: Arc::clone(&world.ran),
@@ -352,7 +416,7 @@ impl Beginning {
 }
 
 unsafe extern "system" fn note_that_it_ran(context: *mut c_void) -> u32 {
-    // SAFETY: it is the box of `Beginning::new`, and the function is called once.
+    // SAFETY: it is the box of `Beginning::context`, and the function is called once.
     let beginning = unsafe { Box::from_raw(context.cast::<Beginning>()) };
     beginning.ran.lock().unwrap().insert(beginning.name);
     if let Some(event) = beginning.done {
@@ -367,7 +431,7 @@ fn create(world: &World, call: &str, arguments: &[&str]) -> Answer {
     let at = |at: usize| arguments.get(at).copied();
     let (kind, made) = match call {
         "CreateTask" => {
-            let context = Beginning::new(world, &name, None);
+            let context = Beginning::context(world, &name, None);
             let run = Some(note_that_it_ran as _);
             let made = given(|out| {
                 com!(

@@ -5,7 +5,6 @@ use std::ffi::c_void;
 use fiberhost::com::Hresult;
 
 /// Calls a slot of an object, named by the type of its table.
-#[macro_export]
 macro_rules! com {
     ($object:expr, $table:ident, $slot:ident $(, $argument:expr)* $(,)?) => {{
         let object: $crate::object::Object = $object;
@@ -16,6 +15,8 @@ macro_rules! com {
         }
     }};
 }
+
+pub(crate) use com;
 
 /// A pointer that counts nothing by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,9 +12,9 @@ use fiberhost::{Host, Strangers, TaskMode};
 
 use crate::actor::{Actor, Report};
 use crate::call::World;
-use crate::com;
+use crate::object::com;
 use crate::runtime::Runtime;
-use crate::script::{Expected, Script, Step, name_of};
+use crate::script::{Expected, Script, Step};
 
 /// How a script is run.
 #[derive(Clone, Copy, Debug)]
@@ -192,7 +192,11 @@ impl Run<'_> {
         } = report.expect("checked above");
         let call = self.begun.remove(name).expect("it was begun");
         let found = Expected {
-            result: name_of(answer.result),
+            result: if expected.allows(answer.result) {
+                expected.result.clone()
+            } else {
+                format!("{:?}", answer.result)
+            },
             value: expected.value.and(answer.value),
             state: expected.state.map(|_| after),
         };

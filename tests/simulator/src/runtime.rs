@@ -10,8 +10,7 @@ use fiberhost::com::table::{
 };
 use fiberhost::com::{Guid, Hresult};
 
-use crate::com;
-use crate::object::{Object, given};
+use crate::object::{Object, com, given};
 
 /// The beginning of each object: they have that in common.
 #[repr(C)]

@@ -5,7 +5,7 @@ use fiberhost::com::Hresult;
 /// What a call is expected to answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected {
-    /// The name of its result.
+    /// The name of its result; several, with `|` between them, if each of them is right.
     pub result: String,
     /// What it gives through its last pointer, if that is a number.
     pub value: Option<i64>,
@@ -158,7 +158,10 @@ fn expect(text: &str) -> Result<Expected, String> {
     })
 }
 
-/// The name of a result.
-pub fn name_of(result: Hresult) -> String {
-    format!("{result:?}")
+impl Expected {
+    /// Whether this is the result, or one of them.
+    pub fn allows(&self, result: Hresult) -> bool {
+        let name = format!("{result:?}");
+        self.result.split('|').any(|allowed| allowed == name)
+    }
 }
