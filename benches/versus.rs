@@ -29,6 +29,8 @@ mod versus {
     pub(crate) mod cpus;
     pub(crate) mod deep;
     pub(crate) mod echo;
+    pub(crate) mod gaps;
+    pub(crate) mod hog;
     pub(crate) mod hold;
     pub(crate) mod idle;
     pub(crate) mod lap;

@@ -109,7 +109,7 @@ fn idle_workers_sleep_soon() {
         let time = || -> u64 { threads("drowsy").values().map(|thread| thread.cpu_ns).sum() };
         let before = time();
         std::thread::sleep(Duration::from_millis(100));
-        // Only the monitor looks around, fifty times a second.
+        // Only the monitor looks around, and for a moment only.
         let used = Duration::from_nanos(time() - before);
         assert!(
             used < Duration::from_millis(5),

@@ -99,7 +99,7 @@ fn a_changed_quantum_counts_at_once() {
 
 #[test]
 fn the_monitor_comes_back_from_its_sleep() {
-    // After a second without work it sleeps; the first task wakes it.
+    // After a while without work it sleeps; the first task wakes it.
     with(checked(1).quantum(Duration::from_millis(2)), |scheduler| {
         for _ in 0..2 {
             std::thread::sleep(Duration::from_millis(1300));

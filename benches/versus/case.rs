@@ -55,6 +55,10 @@ pub(crate) enum Program {
     Ring,
     Channel,
     Mutex,
+    LeaveEnter,
+    LeaveTaken,
+    Hog,
+    HogBound,
     WakeSleeping { placement: Placement },
     Timers,
     Parked,
@@ -90,7 +94,7 @@ pub(crate) struct Case {
     pub(crate) counts: &'static str,
     pub(crate) size: Size,
     pub(crate) turns: Turns,
-    /// The figure that was set as a goal for one worker, where there is one.
+    /// The figure that was set as a goal for the first of these numbers of workers, where there is one.
     pub(crate) goal_ns: Option<f64>,
 }
 
@@ -109,6 +113,14 @@ const fn wakes(name: &'static str, placement: Placement) -> Case {
             quick: 50,
         },
         ..filling(name, program, &[1], "wake to first instruction")
+    }
+}
+
+const fn hogs(name: &'static str, program: Program, goal_ns: Option<f64>) -> Case {
+    Case {
+        size: Size::Fixed { full: 10, quick: 4 },
+        goal_ns,
+        ..filling(name, program, &[2], "p99 lateness of a tick behind it")
     }
 }
 
@@ -166,6 +178,27 @@ pub(crate) const CASES: &[Case] = &[
     filling("ring", Program::Ring, &[1], "one hop"),
     filling("channel", Program::Channel, &[1, 2], "one item"),
     filling("mutex", Program::Mutex, &[2], "one acquisition"),
+    filling(
+        "leave_enter",
+        Program::LeaveEnter,
+        &[1],
+        "one pair; corosensei: one resume and suspend",
+    ),
+    Case {
+        size: Size::Fixed {
+            full: 100,
+            quick: 20,
+        },
+        goal_ns: Some(2_000_000.0),
+        ..filling(
+            "leave_taken",
+            Program::LeaveTaken,
+            &[1],
+            "added p99 delay of the others",
+        )
+    },
+    hogs("hog", Program::Hog, Some(5_000_000.0)),
+    hogs("hog_bound", Program::HogBound, None),
     Case {
         goal_ns: Some(2_000.0),
         ..wakes("wake_sleeping", Placement::Anywhere)
@@ -200,10 +233,9 @@ impl Case {
 
     /// The fewest workers on which the program means what its name says.
     pub(crate) fn workers_min(&self) -> usize {
-        if self.program == Program::PingPongCross {
-            2
-        } else {
-            1
+        match self.program {
+            Program::PingPongCross | Program::Hog | Program::HogBound => 2,
+            _ => 1,
         }
     }
 
@@ -212,7 +244,9 @@ impl Case {
         let mut who = vec![Who::Fiberhost];
         // A multi-threaded tokio runtime cannot hold a task on a thread; two single-threaded ones can.
         let held = self.program == Program::PingPongCross;
-        if workers == 1 || held {
+        // Nor can one thread leave its tasks to another.
+        let leaves = self.program == Program::LeaveEnter;
+        if (workers == 1 && !leaves) || held {
             who.push(Who::Tokio(Flavour::CurrentThread));
         }
         if !held {
@@ -220,7 +254,9 @@ impl Case {
         }
         who.extend([Who::May, Who::Threads]);
         match self.program {
-            Program::Yield { .. } if workers == 1 => who.push(Who::Corosensei),
+            Program::Yield { .. } | Program::LeaveEnter if workers == 1 => {
+                who.push(Who::Corosensei)
+            }
             Program::WakeSleeping { .. } => who.push(Who::Futex),
             _ => {}
         }

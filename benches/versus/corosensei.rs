@@ -33,6 +33,10 @@ pub(crate) fn prepare(program: Program) -> Result<Prepared, Unavailable> {
         } => Prepared::new(move |each| {
             yields(tasks, each, |yielder| four_calls(|| yielder.suspend(())))
         }),
+        // What a pair is compared with: the pair that gives a stack up and takes it up again.
+        Program::LeaveEnter => {
+            Prepared::new(move |each| yields(2, each, |yielder| yielder.suspend(())))
+        }
         Program::PingPong
         | Program::PingPongCross
         | Program::SpawnJoin
@@ -43,6 +47,9 @@ pub(crate) fn prepare(program: Program) -> Result<Prepared, Unavailable> {
         | Program::Ring
         | Program::Channel
         | Program::Mutex
+        | Program::LeaveTaken
+        | Program::Hog
+        | Program::HogBound
         | Program::WakeSleeping { .. }
         | Program::Timers
         | Program::Parked

@@ -3,6 +3,8 @@
 //! Every round asserts that each counted task was entered by a switch of its own; one audited round before the timed
 //! ones asserts the rest (see `witness.rs`).
 
+mod native;
+
 use std::hint;
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -20,6 +22,7 @@ use super::case::{CHANNEL_BOUND, Depth, MANY, MUTEX_TASKS, Placement, Program, R
 use super::contender::{Measured, Prepared, Unavailable};
 use super::deep::four_calls;
 use super::echo::{self, CONNECTIONS, MESSAGE, Trips};
+use super::gaps::BESIDE;
 use super::hold::Hold;
 use super::lap::Lap;
 use super::parked::{Footprint, Live};
@@ -62,6 +65,19 @@ pub(crate) fn prepare(program: Program, workers: usize) -> Result<Prepared, Unav
             let audited = Audit::of(100, 1 + MUTEX_TASKS as u64);
             rooted(scheduler, audited, move |turns| mutex(turns, hold))
         }
+        Program::LeaveEnter => rooted(scheduler, Audit::of(100, 1), native::leave_enter),
+        Program::LeaveTaken => rooted(
+            scheduler,
+            Audit::of(1, 2 + BESIDE as u64),
+            native::leave_taken,
+        )
+        .about("sections, tasks that may move"),
+        Program::Hog => rooted(scheduler, Audit::of(1, 3), |cycles| {
+            native::hog(cycles, native::Kind::Mobile)
+        }),
+        Program::HogBound => rooted(scheduler, Audit::of(1, 3), |cycles| {
+            native::hog(cycles, native::Kind::Bound)
+        }),
         Program::WakeSleeping { placement } => wake_sleeping(scheduler, placement),
         Program::Timers => rooted(scheduler, Audit::of(100, 101), timers)
             .about("tasks in AutoResetEvent::wait_for, set in random order"),

@@ -25,6 +25,10 @@ pub(crate) fn prepare(program: Program) -> Result<Prepared, Unavailable> {
         | Program::Ring
         | Program::Channel
         | Program::Mutex
+        | Program::LeaveEnter
+        | Program::LeaveTaken
+        | Program::Hog
+        | Program::HogBound
         | Program::Timers
         | Program::Parked
         | Program::Idle

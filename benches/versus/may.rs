@@ -52,6 +52,14 @@ pub(crate) fn prepare(program: Program, workers: usize) -> Result<Prepared, Unav
             let hold = Hold::calibrate();
             rooted(move |turns| mutex(turns, hold))
         }
+        Program::LeaveEnter | Program::LeaveTaken => {
+            return Unavailable::because("a coroutine cannot say that it blocks its worker");
+        }
+        Program::Hog | Program::HogBound => {
+            return Unavailable::because(
+                "who is woken runs on another worker: nobody stands behind it",
+            );
+        }
         Program::WakeSleeping { placement } => {
             Prepared::new(move |wakes| wake_sleeping(wakes, placement))
         }

@@ -80,7 +80,10 @@ impl Standings {
         let Some(Ok(ours)) = self.fiberhost().map(|row| &row.result) else {
             return missed;
         };
-        if let Some(goal) = self.case.goal_ns.filter(|_| self.workers == 1)
+        if let Some(goal) = self
+            .case
+            .goal_ns
+            .filter(|_| self.workers == self.case.workers[0])
             && ours.ns > goal
         {
             missed.push(format!(

@@ -15,6 +15,7 @@ use super::contender::{Measured, Prepared, Unavailable};
 use super::cpus;
 use super::deep::four_calls;
 use super::echo::{self, CONNECTIONS, MESSAGE, Trips};
+use super::gaps::{self, BESIDE, Gaps, Over, SECTIONS, Sections};
 use super::hold::Hold;
 use super::lap::Lap;
 use super::ring::Ring;
@@ -47,6 +48,13 @@ pub(crate) fn prepare(program: Program, workers: usize) -> Result<Prepared, Unav
         Program::Mutex => {
             let hold = Hold::calibrate();
             Prepared::new(move |turns| mutex(turns, hold))
+        }
+        Program::LeaveEnter => {
+            return Unavailable::because("a thread has nothing to leave");
+        }
+        Program::LeaveTaken => Prepared::new(leave_taken),
+        Program::Hog | Program::HogBound => {
+            return Unavailable::because("the kernel preempts a thread: nobody stands behind it");
         }
         Program::WakeSleeping { placement } => {
             Prepared::new(move |wakes| wake_sleeping(wakes, placement)).about("park and unpark")
@@ -302,6 +310,40 @@ fn mutex(turns: u64, hold: Hold) -> Measured {
     let handles: Vec<_> = (0..MUTEX_TASKS).map(spawn).collect();
     let each: Vec<u64> = handles.into_iter().map(join).collect();
     tally::turns(lap.took(), turns, &each)
+}
+
+fn leave_taken(turns: u64) -> Measured {
+    let start = Instant::now();
+    let short = beside(turns, Sections::Short);
+    let sleeping = beside(turns, Sections::OneSleeps);
+    gaps::measured(start.elapsed(), short, sleeping)
+}
+
+fn beside(turns: u64, sections: Sections) -> Vec<Gaps> {
+    let over = Arc::new(Over::default());
+    let here = Arc::new(Barrier::new(BESIDE + 1));
+    let spawn = |_| {
+        let (over, here) = (Arc::clone(&over), Arc::clone(&here));
+        thread::spawn(move || {
+            here.wait();
+            let mut gaps = Gaps::new();
+            loop {
+                yield_now();
+                gaps.turn();
+                if over.is_set() {
+                    break gaps;
+                }
+            }
+        })
+    };
+    let handles: Vec<_> = (0..BESIDE).map(spawn).collect();
+    here.wait();
+    for _ in 0..turns {
+        (0..SECTIONS).for_each(|number| sections.inside(number));
+        yield_now();
+    }
+    over.set();
+    handles.into_iter().map(join).collect()
 }
 
 fn wake_sleeping(wakes: u64, placement: Placement) -> Measured {

@@ -3,6 +3,8 @@
 //! The root of each program is itself a task, so that what it spawns goes the short way.
 //! A driver (time, io) is switched on only where the program needs one: looking after an idle one costs time.
 
+mod native;
+
 use std::future::{self, Future};
 use std::hint::black_box;
 use std::pin::{Pin, pin};
@@ -65,6 +67,24 @@ pub(crate) fn prepare(
         Program::Mutex => {
             let hold = Hold::calibrate();
             rooted(build(), move |turns| mutex(turns, hold)).about("tokio::sync::Mutex")
+        }
+        Program::LeaveEnter => rooted(build(), native::leave_enter).about("block_in_place"),
+        Program::LeaveTaken => {
+            let about = match flavour {
+                Flavour::MultiThread => "block_in_place",
+                Flavour::CurrentThread => "spawn_blocking",
+            };
+            rooted(build(), move |turns| native::leave_taken(turns, flavour)).about(about)
+        }
+        Program::Hog => {
+            let runtime = builder
+                .enable_time()
+                .build()
+                .expect("the system grants the threads");
+            rooted(runtime, native::hog)
+        }
+        Program::HogBound => {
+            return Unavailable::because("a task does not stay on a worker");
         }
         Program::WakeSleeping { placement } => wake_sleeping(build(), placement),
         Program::Timers => {

@@ -82,6 +82,7 @@ impl Scheduler {
         // SAFETY: the record lives in the core, of which the guard keeps a reference until it is done with it.
         let thread: &'static Thread = unsafe { &*std::ptr::from_ref(core.threads.get(index)) };
         let signals = overflow::prepare_thread();
+        thread.show_os_thread(true);
         fiber::thread::bind(task, thread);
         thread.lease.give();
         thread.lease.leave();

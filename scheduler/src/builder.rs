@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::fiber::stack::{self, Guards};
 use crate::join::{self, JoinHandle};
 use crate::scheduler::{Plan, Scheduler, SpawnError};
+use crate::stall::{OnStall, Orders, Stall, sample};
 use crate::task::{Backing, Priority};
 
 /// 128 KiB: a panic with its backtrace needs 24, a call into a C library often 64.
@@ -24,6 +25,8 @@ const HANDOVER_AFTER: Duration = Duration::from_millis(2);
 const IDLE_SPIN: Duration = Duration::from_micros(10);
 #[cfg(any(loom, shuttle))]
 const IDLE_SPIN: Duration = Duration::ZERO;
+/// Longer than anything polite takes.
+const STALL_AFTER: Duration = Duration::from_secs(10);
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
 const WARM_STACKS: usize = 1024;
 const WORKERS_MAX: usize = 1024;
@@ -57,6 +60,7 @@ pub(crate) struct Settings {
     pub(crate) measure_stacks: bool,
     pub(crate) quantum: Duration,
     pub(crate) handover_after: Duration,
+    pub(crate) stalls: Orders,
     pub(crate) max_tasks: usize,
     pub(crate) admission: Admission,
     pub(crate) idle_spin: Duration,
@@ -114,6 +118,11 @@ impl Builder {
                 measure_stacks: false,
                 quantum: QUANTUM,
                 handover_after: HANDOVER_AFTER,
+                stalls: Orders {
+                    after: STALL_AFTER,
+                    tell: None,
+                    signal: Some(sample::default_signal()),
+                },
                 max_tasks: usize::MAX,
                 admission: Admission::Refuse,
                 idle_spin: if default_workers() == 1 {
@@ -197,6 +206,47 @@ impl Builder {
         self
     }
 
+    /// How long a task may keep its thread without settling, which is waiting or yielding, before that is reported, once: as an
+    /// event of `tracing`, and to [`on_stall`](Builder::on_stall). A native section is reported after the same time.
+    /// It is found up to an eighth later, or a quarter of a second. [`Duration::MAX`] is never. Default: 10 s.
+    pub fn stall_after(mut self, time: Duration) -> Self {
+        self.settings.stalls.after = time;
+        self
+    }
+
+    /// Who is told of stalls. It is called on the monitor's thread, which does nothing else meanwhile: it must not wait for
+    /// tasks. A panic in it is caught. What it captures lives as long as the scheduler, so it must not own that.
+    /// Default: nobody, beside the event.
+    ///
+    /// ```
+    /// use fiberhost_scheduler::Scheduler;
+    /// use std::sync::mpsc;
+    /// use std::time::Duration;
+    ///
+    /// let (sender, receiver) = mpsc::channel();
+    /// let scheduler = Scheduler::builder()
+    ///     .stall_after(Duration::from_millis(50))
+    ///     .on_stall(move |stall| sender.send(stall.to_string()).unwrap_or_default())
+    ///     .build()?;
+    /// // This sleeps with the worker's thread.
+    /// scheduler.run(|| std::thread::sleep(Duration::from_millis(500)));
+    /// assert!(receiver.recv()?.contains("sleeps in the kernel"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn on_stall(mut self, tell: impl Fn(&Stall) + Send + Sync + 'static) -> Self {
+        self.settings.stalls.tell = Some(OnStall(Arc::new(tell)));
+        self
+    }
+
+    /// The real-time signal by which a stalled thread is asked for its frames; `None` for reports without them. It interrupts
+    /// the system call in which the thread is blocked: most go on, but some, such as `poll`, return `EINTR`.
+    /// The handler is installed when it is first needed, and hands every other signal of the number on to the one before it.
+    /// Default: `SIGRTMAX` - 3.
+    pub fn stall_signal(mut self, signal: Option<i32>) -> Self {
+        self.settings.stalls.signal = signal;
+        self
+    }
+
     /// The most tasks alive at once. Default: no limit, and no cost for counting.
     pub fn max_tasks(mut self, tasks: usize) -> Self {
         self.settings.max_tasks = tasks;
@@ -245,8 +295,8 @@ impl Builder {
     /// Starts the workers.
     ///
     /// # Errors
-    /// `InvalidInput` if there are no workers or more than 1024, if the stack size is 0 or above 1 GiB, or if the quantum
-    /// or the limit on tasks is 0; `Unsupported` under a user shadow stack; otherwise what the system said when it refused a thread. Nothing is left running then.
+    /// `InvalidInput` if there are no workers or more than 1024, if the stack size is 0 or above 1 GiB, or if the quantum,
+    /// the limit on tasks or that for stalls is 0, or the signal for stalls is no real-time signal; `Unsupported` under a user shadow stack; otherwise what the system said when it refused a thread. Nothing is left running then.
     pub fn build(self) -> io::Result<Scheduler> {
         let settings = self.settings;
         stack::check_size(settings.stack_size)?;
@@ -257,6 +307,10 @@ impl Builder {
             ))
         } else if settings.quantum.is_zero() {
             Some("a quantum of 0".to_owned())
+        } else if settings.stalls.after.is_zero() {
+            Some("a limit of 0 for stalls".to_owned())
+        } else if let Some(signal) = settings.stalls.signal.filter(|&it| !sample::is_usable(it)) {
+            Some(format!("{signal} is no real-time signal"))
         } else if settings.max_tasks == 0 {
             Some("a limit of 0 live tasks".to_owned())
         } else {
@@ -331,6 +385,31 @@ impl TaskBuilder {
     /// What it runs on.
     pub fn backing(mut self, backing: Backing) -> Self {
         self.plan.backing = backing;
+        self
+    }
+
+    /// A span of `tracing` that the task runs in: the worker enters it around each resume, and exits it while the task waits.
+    /// It ends with the task. What the task's code itself has entered, with a guard that it holds across a wait, goes with it:
+    /// it is exited and entered again, also on another thread. Default: none.
+    ///
+    /// That holds for tasks with a span that is not disabled, and for spans of the same subscriber. Without, use
+    /// [`tracing::Span::in_scope`] around code that does not wait: subscribers keep entered spans by thread, and a guard that
+    /// is held across a wait would put all that runs there meanwhile into its span.
+    ///
+    /// ```
+    /// use fiberhost_scheduler::{Scheduler, yield_now};
+    ///
+    /// let scheduler = Scheduler::new()?;
+    /// let task = scheduler.task().span(tracing::info_span!("request", number = 7)).spawn(|| {
+    ///     let _phase = tracing::info_span!("parse").entered();
+    ///     yield_now();
+    ///     tracing::info!("in both spans");
+    /// })?;
+    /// task.join()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn span(mut self, span: tracing::Span) -> Self {
+        self.plan.span = Some(span);
         self
     }
 

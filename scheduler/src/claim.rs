@@ -69,6 +69,13 @@ enum Disposed {
     Placed,
 }
 
+/// Between T1 and T2 of the lease.
+fn heavy() {
+    if !cfg!(feature = "bug_claim_barrier") {
+        barrier::heavy();
+    }
+}
+
 impl Thread {
     /// The end of a native section, or of a sleep with the task: back to a slot.
     #[inline(always)]
@@ -191,7 +198,7 @@ impl Thread {
             core.call_one();
         }
         // Calls were taken in its sleep; and who claims a slot now has called the driver before this one.
-        let stopping = core.phase() == Phase::Stopping;
+        let stopping = core.phase() == Phase::Stopping && !cfg!(feature = "bug_claim_stop");
         if stopping || !self.inbox.is_empty() || core.idle.claimants() > 0 {
             self.sleeper.call();
         }
@@ -296,7 +303,9 @@ impl Core {
         };
         if let Some(slot) = found {
             // It may have stood there since it looked before.
-            to.leave_lists(lists);
+            if !cfg!(feature = "bug_claim_list") {
+                to.leave_lists(lists);
+            }
             self.give(slot, to);
         }
         found.is_some()
@@ -325,7 +334,7 @@ impl Core {
         if asked == 0 {
             return None;
         }
-        barrier::heavy();
+        heavy();
         let mut taken = None;
         for slot in &self.slots {
             let driver = self.driver(slot);
@@ -373,7 +382,7 @@ impl Core {
                 }
             }
             if asked > 0 {
-                barrier::heavy();
+                heavy();
                 self.slots
                     .iter()
                     .for_each(|slot| self.take_lasting_one(lists, slot));
@@ -427,6 +436,9 @@ impl Core {
 
     /// Steps S2 and S3 of the idle protocol on behalf of the thread with which a slot was placed.
     fn look_for_placed(&self) {
+        if cfg!(feature = "bug_claim_placed") {
+            return;
+        }
         barrier::heavy();
         let work = |slot: &Slot| slot.waiting() > 0 || slot.has_shared();
         if !self.injector.is_empty() || self.slots.iter().any(work) || self.io.is_unwatched() {
@@ -449,6 +461,9 @@ impl Core {
 
     /// Step 2 of a claim.
     fn call_drivers(&'static self) {
+        if cfg!(feature = "bug_claim_call") {
+            return;
+        }
         for slot in &self.slots {
             self.driver(slot).sleeper.call();
         }

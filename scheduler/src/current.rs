@@ -13,15 +13,16 @@
 use std::cell::Cell;
 
 use crate::claim::Standing;
-use crate::fiber::stack::Cache;
+use crate::fiber::{self, stack::Cache};
 use crate::lease::Lease;
 use crate::primitive::sleeper::Sleeper;
 use crate::primitive::{
-    AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering, Plain, thread_local,
+    AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering, Plain, Shown, thread_local,
 };
 use crate::queue::{Bound, Inbox};
 use crate::scheduler::Core;
 use crate::slot::Slot;
+use crate::stall::Watch;
 use crate::task::pool::{self, Magazine};
 use crate::task::{Backing, Kind, Priority, Task};
 
@@ -30,8 +31,8 @@ use crate::task::{Backing, Kind, Priority, Task};
 pub(crate) struct Thread {
     /// The worker's saved stack pointer while a task runs. Owner: this thread.
     pub(crate) sp: Plain<usize>,
-    /// Who runs. Owner: this thread.
-    pub(crate) task: Plain<Option<&'static Task>>,
+    /// Who runs. Owner: this thread; the monitor glances at it.
+    pub(crate) task: Shown<Task>,
     /// Started tasks bound to this thread. Owner: this thread.
     pub(crate) bound: Bound,
     /// The bound task just woken, and how often in a row that slot was used. Owner: this thread.
@@ -45,8 +46,8 @@ pub(crate) struct Thread {
     /// At which number of resumes the next fairness pick is due, and which class it asks first. Owner: this thread.
     pub(crate) fair_at: Plain<u64>,
     pub(crate) fair_class: Plain<u32>,
-    /// Yields of a task that was alone. Owner: this thread.
-    pub(crate) lone_yields: Plain<i32>,
+    /// Yields of a task that was alone. Written by this thread.
+    pub(crate) lone_yields: AtomicI32,
     /// How often in a row it has spun for work in vain. Owner: this thread.
     pub(crate) spins_in_vain: Plain<u32>,
     /// Set by the monitor when a task's quantum is over: to the number of the resume that lasts so long.
@@ -89,6 +90,14 @@ pub(crate) struct Thread {
     pub(crate) random: Plain<u64>,
     /// The worker's loop as a frame record, for profilers.
     pub(crate) frame: Plain<[usize; 2]>,
+    /// How often its task settled a wait or a yield without leaving its stack (`pinned.rs`). Written by this thread.
+    pub(crate) settled_here: AtomicU64,
+    /// The OS thread's number, 0 while there is none, and its stack. Written by this thread.
+    pub(crate) os_id: AtomicI32,
+    pub(crate) stack_low: AtomicUsize,
+    pub(crate) stack_top: AtomicUsize,
+    /// What the monitor remembers of it (`stall.rs`). Owner: the monitor.
+    pub(crate) watch: Plain<Watch>,
 }
 
 // SAFETY: fields that several threads touch are atomics, locks or inboxes; the others say that the thread owns them.
@@ -105,7 +114,7 @@ impl Thread {
     pub(crate) fn new(index: usize, core: *const Core) -> Self {
         Thread {
             sp: Plain::new(0),
-            task: Plain::new(None),
+            task: Shown::new(),
             bound: Bound::new(),
             woken: Plain::new(None),
             woken_uses: Plain::new(0),
@@ -113,7 +122,7 @@ impl Thread {
             resumes_and_left: AtomicU64::new(FAIR_EVERY as u64),
             fair_at: Plain::new(FAIR_EVERY as u64),
             fair_class: Plain::new(0),
-            lone_yields: Plain::new(0),
+            lone_yields: AtomicI32::new(0),
             spins_in_vain: Plain::new(0),
             slice_over: AtomicU64::new(0),
             sleeper: Sleeper::new(),
@@ -138,6 +147,11 @@ impl Thread {
             last_id: Plain::new(0),
             random: Plain::new(0x9e37_79b9_7f4a_7c15 ^ (index as u64 + 1)),
             frame: Plain::new([0; 2]),
+            settled_here: AtomicU64::new(0),
+            os_id: AtomicI32::new(0),
+            stack_low: AtomicUsize::new(0),
+            stack_top: AtomicUsize::new(0),
+            watch: Plain::new(Watch::new()),
         }
     }
 
@@ -183,6 +197,36 @@ impl Thread {
         self.resumes_and_left
             .load(Ordering::Relaxed)
             .wrapping_add_signed(-left)
+    }
+
+    /// Another number after each time a task that runs here has settled, on its stack or off it. For others to read.
+    pub(crate) fn settled(&self) -> u64 {
+        const _: () = assert!(
+            FAIR_EVERY < 63,
+            "so often a task yields alone before it switches"
+        );
+        let settled = self.switches() + self.settled_here.load(Ordering::Relaxed);
+        // It begins anew with a switch.
+        (settled << 6) | self.lone_yields.load(Ordering::Relaxed) as u64
+    }
+
+    /// The first and the last thing a thread does: it says which thread of the system it is, and no longer.
+    pub(crate) fn show_os_thread(&self, is_there: bool) {
+        // A model's threads are none of the system's.
+        if cfg!(any(loom, shuttle)) {
+            return;
+        }
+        let (low, bytes) = is_there.then(fiber::own_stack).flatten().unwrap_or((0, 0));
+        // Relaxed: the monitor reads them for reports; the stack is read by this thread's own handler.
+        self.stack_low.store(low, Ordering::Relaxed);
+        self.stack_top.store(low + bytes, Ordering::Relaxed);
+        // SAFETY: the call takes nothing and always succeeds.
+        let id = if is_there {
+            unsafe { libc::gettid() }
+        } else {
+            0
+        };
+        self.os_id.store(id, Ordering::Relaxed);
     }
 
     /// Something stands outside the ring: the loop is to look at it after this task.

@@ -31,6 +31,8 @@ pub(crate) mod switch;
 pub(crate) mod thread;
 mod thread_guard;
 
+pub(crate) use thread_guard::own_stack;
+
 use std::cell::Cell;
 
 use corosensei::Coroutine;
@@ -167,6 +169,13 @@ pub(crate) fn unbind(task: &'static Task) -> *const Fiber {
     fiber_ref.sp.set(task.sp.get());
     task.fiber.set(std::ptr::null());
     fiber
+}
+
+/// The usable stack of a task, if it has one: for the handler of a signal, on the thread that runs the task.
+pub(crate) fn stack_of(task: &Task) -> Option<(usize, usize)> {
+    // SAFETY: a fiber's record lives as long as its pool, which this thread's scheduler owns.
+    let fiber = unsafe { task.fiber.get().as_ref() }?;
+    Some((fiber.memory.limit, fiber.memory.top))
 }
 
 /// Runs a task until it gives the thread back. The caller is a worker, on its own stack, and has the task.

@@ -13,7 +13,7 @@
 //! |---|---|---|
 //! | L | owner, leave | mark := odd (release) |
 //! | E1 | owner, enter | mark := even; light barrier; read request (acquire). Free: it has its slot still |
-//! | E2 | owner, enter | otherwise asked → free by compare-and-swap. Done: it has its slot still. Failed: the slot is gone |
+//! | E2 | owner, enter | otherwise asked → free by compare-and-swap. Done: it has its slot still. Failed: the slot is gone, or the taker has just given up: the lists say which |
 //! | T1 | taker | free → asked by compare-and-swap |
 //! | T2 | taker | heavy barrier, one for all that were asked; mark still odd? |
 //! | T3 | taker | asked → taken by compare-and-swap; otherwise asked → free. Only after *taken* may it touch the slot |
@@ -54,11 +54,16 @@ impl Lease {
     /// L. Owner only.
     #[inline(always)]
     pub(crate) fn leave(&self) {
+        let order = if cfg!(feature = "bug_lease_release") {
+            Ordering::Relaxed
+        } else {
+            Ordering::Release
+        };
         self.mark
-            .store(self.mark.load(Ordering::Relaxed) + 1, Ordering::Release);
+            .store(self.mark.load(Ordering::Relaxed) + 1, order);
     }
 
-    /// E1 and E2. `false`: the slot is gone. Owner only.
+    /// E1 and E2. `false`: the slot is gone, unless the lists say that it is not. Owner only.
     #[must_use]
     #[inline(always)]
     pub(crate) fn enter(&self) -> bool {
@@ -107,7 +112,7 @@ impl Lease {
     #[must_use]
     pub(crate) fn take_asked(&self) -> bool {
         // Acquire: pairs with L.
-        let out = self.mark.load(Ordering::Acquire) % 2 == 1;
+        let out = self.mark.load(Ordering::Acquire) % 2 == 1 || cfg!(feature = "bug_lease_look");
         let to = if out { TAKEN } else { FREE };
         let changed = self
             .request

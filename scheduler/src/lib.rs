@@ -37,12 +37,13 @@
 //! | scheduler | the whole: workers, queues, limits | node | sched | scheduler |
 //! | slot | the right to run tasks, with the queues of what may move | scheduler | P | |
 //! | worker | an OS thread that holds a slot | scheduler's owner | M with P | carrier |
+//! | spare, claimant | a thread without a slot: with nothing to run, or with something that could run | | idle M | |
 //! | task | unit of work with identity, state, priority | task | g | virtual thread |
 //! | fiber | the stack on which a started task runs | worker (fiber mode) | g's stack | continuation |
 //! | park, wake | stop until told; the telling | wait, signal | gopark, goready | park, unpark |
 //! | wait reason | why it stopped | wait type | waitReason | thread state |
 //! | bound, mobile | whether a started task stays on its thread or may change it | | | |
-//! | native section | code the scheduler cannot see into, from leave to enter (still to come) | preemptive mode | syscall | pinned |
+//! | native section | code the scheduler cannot see into, from leave to enter | preemptive mode | syscall | pinned |
 //! | stay, own | counts that keep a task on its OS thread; own also keeps the thread for it | | LockOSThread | pin |
 //! | quantum | time after which a polite task yields | quantum | slice | |
 //!
@@ -97,6 +98,13 @@
 //!   the process. Code that catches every unwinding is unwound again at its next wait.
 //! - *Signals.* A handler that may run on a worker's thread needs `SA_ONSTACK`: the entry of each stack is smaller than a
 //!   signal's frame. A start warns of others; [`Builder::handlers_on_task_stacks`] makes room for them.
+//! - *Spans.* Subscribers of `tracing` keep entered spans by thread. A task with [`TaskBuilder::span`] carries its own and what
+//!   it enters across its waits; in any other a guard of an entered span must not be held across a wait. A subscriber that
+//!   is the default for a thread only is not carried.
+//! - *Stalls.* A task that has not settled for [`Builder::stall_after`] is reported, once. For its frames the thread gets a
+//!   signal ([`Builder::stall_signal`]), which makes some system calls return `EINTR`. A thread that the kernel does not let
+//!   handle it is reported without frames. Frames are addresses, some of which may be left over from
+//!   calls that have returned.
 //! - *Processes.* A forked child may only call exec. A library that contains this crate must not be unloaded.
 //! - *Shadow stacks* would see every switch as an attack: where the process has them no scheduler starts.
 //! - *Memory.* The records of ended tasks are used again, and not given back to the system. Stacks stay unlocked under
@@ -118,13 +126,16 @@
 //! 5. `current`: the one thread-local, which says which worker this thread is and so which task runs.
 //! 6. `suspend`, `park` and `freeze`: how a task gives its thread back, stops until it is told, and is interrupted.
 //! 7. `queue`, `steal`, `timer` and `slot`: where runnable tasks and deadlines stand.
-//! 8. `idle` and `worker`: who sleeps and who wakes them; the loop.
-//! 9. `join`, `join_set`, `scope`, `cancel`, `local`, `mobile` and [`native`]: what tasks are to each other, what they keep
-//!    for themselves, and what keeps them on their thread.
-//! 10. [`sync`]: what tasks and threads wait for together.
-//! 11. `io` and `net` (feature `net`): waiting for descriptors; `future` (feature `futures`): tasks and futures.
-//! 12. `monitor`, `stats` and `check`: who looks on from outside.
-//! 13. `environment`, `scheduler` and `builder`: what the process must be like; the whole, its start and end; every default.
+//! 8. `idle`, `lease` and `claim`: who sleeps and who wakes them; how a slot goes from one thread to another (`threads`: where
+//!    their records are).
+//! 9. `worker`, `pinned` and `span`: the loop, and how a task waits that has its thread to itself; the spans around a resume (`span`).
+//! 10. `join`, `join_set`, `scope`, `cancel`, `local`, `mobile`, [`native`], `adopt` and `deadlock`: what tasks are to each
+//!     other, what they keep for themselves, what keeps them on their thread, threads that become tasks, and waits that
+//!     could never end.
+//! 11. [`sync`]: what tasks and threads wait for together.
+//! 12. `io` and `net` (feature `net`): waiting for descriptors; `future` (feature `futures`): tasks and futures.
+//! 13. `monitor`, `stall`, `stats` and `check`: who looks on from outside.
+//! 14. `environment`, `scheduler` and `builder`: what the process must be like; the whole, its start and end; every default.
 
 pub(crate) mod adopt;
 pub(crate) mod builder;
@@ -163,6 +174,8 @@ pub(crate) mod queue;
 pub(crate) mod scheduler;
 pub(crate) mod scope;
 pub(crate) mod slot;
+pub(crate) mod span;
+pub(crate) mod stall;
 pub(crate) mod stats;
 pub(crate) mod steal;
 pub(crate) mod suspend;
@@ -190,6 +203,7 @@ pub use park::{
 };
 pub use scheduler::{Scheduler, ShutdownError, SpawnError};
 pub use scope::{Scope, ScopedJoinHandle, run, scope, spawn};
+pub use stall::{Stall, StallKind};
 pub use stats::{StackClass, Stats};
 pub use task::{Backing, Priority};
 pub use wait::{Heed, WaitReason, Wake};

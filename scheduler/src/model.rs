@@ -7,6 +7,7 @@
 
 #[cfg(feature = "net")]
 pub(crate) mod kernel;
+mod leased;
 mod listed;
 #[cfg(feature = "net")]
 mod poller;
@@ -239,7 +240,7 @@ impl<T> Biased<T> {
     }
 }
 
-/// The idle protocol's word and list.
+/// The idle protocol's word and list, with what each worker knows of its own place in it.
 pub struct Idle {
     idle: crate::idle::Idle,
     listed: Vec<crate::primitive::Plain<bool>>,
@@ -254,11 +255,10 @@ impl std::fmt::Debug for Idle {
 impl Idle {
     /// For so many workers.
     pub fn new(workers: usize) -> Self {
+        let listed = (0..workers).map(|_| crate::primitive::Plain::new(false));
         Idle {
             idle: crate::idle::Idle::new(workers),
-            listed: (0..workers)
-                .map(|_| crate::primitive::Plain::new(false))
-                .collect(),
+            listed: listed.collect(),
         }
     }
 
@@ -325,7 +325,8 @@ impl MonitorSleep {
 
     /// The monitor sleeps, unless one of so many workers is awake.
     pub fn sleep_until_needed(&self, idle: &Idle, workers: usize) {
-        self.0.sleep_until_needed(|| idle.sleeping() == workers);
+        self.0
+            .sleep_until_needed(None, || idle.sleeping() == workers);
     }
 }
 
@@ -453,6 +454,7 @@ impl Timers {
     }
 }
 
+pub use leased::{Lease, spares, take_lasting};
 pub use listed::List;
 #[cfg(feature = "net")]
 pub use poller::{Descriptor, Poller};

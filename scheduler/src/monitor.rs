@@ -9,8 +9,12 @@
 //!   what else stands there.
 //! - *Turns.* A driver that has had its slot for a quantum while threads with bound tasks wait for one gives way.
 //!
-//! It ticks while a slot is driven or lazily left and for a second longer, and sleeps otherwise; a worker that wakes up wakes
-//! it too. A tick allocates nothing.
+//! And now and then, for each thread: whether its task has not settled for long (`stall.rs`).
+//!
+//! It ticks while a slot is driven or lazily left and for a moment longer, and sleeps otherwise; a worker that wakes up wakes
+//! it too. In that moment nobody wakes it, so that a worker which sleeps often and shortly does not pay for waking two
+//! threads; it ticks half as often then, which is how much later it may come to a task that does not switch.
+//! A tick allocates nothing, but for the report of a stall.
 //!
 //! # Why no worker runs while nobody ticks
 //!
@@ -34,6 +38,8 @@ use crate::primitive::sleeper::Sleeper;
 use crate::primitive::{AtomicBool, AtomicU64, Instant, Mutex, Ordering, Plain, fence, thread};
 use crate::scheduler::Core;
 use crate::slot::Slot;
+use crate::stall::{Orders, Stalls};
+use crate::task::payload::contain;
 use crate::wait::Wake;
 
 /// Ticks in a quantum, and in the time after which a section counts as long.
@@ -41,14 +47,17 @@ const TICKS: u32 = 4;
 const SECTION_TICKS: u32 = 2;
 const TICK_MIN: Duration = Duration::from_micros(100);
 /// How long it goes on ticking when all workers sleep.
-const GRACE: Duration = Duration::from_secs(1);
-const IDLE_TICK: Duration = Duration::from_millis(20);
+const GRACE: Duration = Duration::from_millis(50);
+const IDLE_TICKS: u32 = 2;
+/// Further than any clock goes.
+const FAR: Duration = Duration::from_secs(u32::MAX as u64);
 
 pub(crate) struct Monitor {
     shared: Arc<Shared>,
     quantum_ns: AtomicU64,
     /// How long a native section keeps its slot.
     section: Duration,
+    pub(crate) orders: Orders,
     thread: Mutex<Option<thread::JoinHandle<()>>>,
 }
 
@@ -90,13 +99,17 @@ impl Shared {
         }
     }
 
-    /// The monitor sleeps, unless a worker is awake.
-    pub(crate) fn sleep_until_needed(&self, all_asleep: impl FnOnce() -> bool) {
+    /// The monitor sleeps, unless a worker is awake; at most until this time.
+    pub(crate) fn sleep_until_needed(
+        &self,
+        until: Option<Instant>,
+        all_asleep: impl FnOnce() -> bool,
+    ) {
         // Relaxed, as below: the fence orders it.
         self.asleep.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         if all_asleep() && !self.stop.load(Ordering::SeqCst) {
-            self.sleeper.sleep(None);
+            self.sleeper.sleep(until);
         }
         // Whoever reads the old value calls in vain, and the monitor looks once more.
         self.asleep.store(false, Ordering::Relaxed);
@@ -104,9 +117,10 @@ impl Shared {
 }
 
 impl Monitor {
-    pub(crate) fn new(quantum: Duration, section: Duration) -> Self {
+    pub(crate) fn new(quantum: Duration, section: Duration, orders: Orders) -> Self {
         Monitor {
             section,
+            orders,
             shared: Arc::new(Shared::new()),
             quantum_ns: AtomicU64::new(nanos(quantum)),
             thread: Mutex::new(None),
@@ -148,7 +162,10 @@ impl Monitor {
         self.shared.stop.store(true, Ordering::SeqCst);
         self.shared.sleeper.call();
         let handle = self.thread.lock().take();
-        if let Some(handle) = handle {
+        // Told of a stall, somebody may end the scheduler from the monitor's own thread.
+        if let Some(handle) = handle
+            && handle.thread().id() != thread::current().id()
+        {
             handle.join().expect("the monitor does not panic");
         }
     }
@@ -173,23 +190,43 @@ struct Seen {
 
 fn watch(core: &Weak<Core>, shared: &Shared) {
     let mut seen = Vec::new();
+    let mut stalls = None;
     let mut idle_since = None;
+    let mut next_tick = Instant::now();
     while !shared.stop.load(Ordering::SeqCst) {
         let Some(alive) = core.upgrade() else { return };
-        seen.resize(alive.slots.len(), Seen::default());
+        let stalls = stalls.get_or_insert_with(|| Stalls::new(&alive.monitor.orders));
         let time = alive.monitor.tick_time();
-        tick(alive.forever(), &mut seen, time);
+        let ticks = Instant::now() >= next_tick;
+        if ticks {
+            seen.resize(alive.slots.len(), Seen::default());
+            tick(alive.forever(), &mut seen, time);
+        }
+        stalls.tick(alive.forever());
+        let next_stall = stalls.next_tick(&alive);
         let asleep = all_asleep(&alive);
         drop(alive);
         let now = Instant::now();
         idle_since = asleep.then(|| idle_since.unwrap_or(now));
-        match idle_since {
-            None => sleep(shared, time),
-            Some(since) if now - since < GRACE => sleep(shared, IDLE_TICK.max(time)),
+        let step = match idle_since {
+            None => time,
+            Some(since) if now - since < GRACE => time.saturating_mul(IDLE_TICKS),
             Some(_) => {
-                shared.sleep_until_needed(|| core.upgrade().is_some_and(|core| all_asleep(&core)));
+                let until = core.upgrade().and_then(|core| stalls.next_look(&core));
+                shared.sleep_until_needed(until, || {
+                    core.upgrade().is_some_and(|core| all_asleep(&core))
+                });
                 idle_since = None;
+                next_tick = Instant::now();
+                continue;
             }
+        };
+        if ticks {
+            next_tick = now.checked_add(step).unwrap_or(now + FAR);
+        }
+        if shared.sleeper.sleep(Some(next_tick.min(next_stall))) {
+            // Something has changed.
+            next_tick = Instant::now();
         }
     }
 }
@@ -222,7 +259,8 @@ fn tick(core: &'static Core, seen: &mut [Seen], time: Duration) {
         seen.look(driver);
         lasting |= seen.out_for >= SECTION_TICKS;
         if seen.out.is_none() {
-            if seen.still == in_quantum {
+            // More, if the quantum was made shorter meanwhile.
+            if seen.still >= in_quantum {
                 // It names the resume, so it means nothing to the next one.
                 driver.slice_over.store(seen.switches, Ordering::Relaxed);
                 seen.still = 0;
@@ -240,7 +278,12 @@ fn tick(core: &'static Core, seen: &mut [Seen], time: Duration) {
         core.call_one();
     }
     if lasting {
+        let before = core.handovers.load(Ordering::Relaxed);
         core.take_lasting(|slot| seen[slot.index].out_for >= SECTION_TICKS);
+        let taken = core.handovers.load(Ordering::Relaxed) - before;
+        if taken > 0 {
+            contain(|| tracing::trace!(taken, "native sections have lost their slots"));
+        }
     }
 }
 
@@ -279,8 +322,4 @@ fn rescue(core: &'static Core, slot: &Slot) {
     if slot.waiting() > 0 {
         core.call_one();
     }
-}
-
-fn sleep(shared: &Shared, time: Duration) {
-    shared.sleeper.sleep(Instant::now().checked_add(time));
 }

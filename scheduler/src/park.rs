@@ -112,6 +112,7 @@ where
 #[cold]
 unsafe fn settle_here(thread: &'static Thread, task: &'static Task, word: fiber::Word) {
     thread.bound.leave(task);
+    Thread::count(&thread.settled_here);
     // SAFETY: the caller's promise; the task runs on only when it was woken.
     if unsafe { settle_word(word, thread, task) } == Settled::Parked {
         thread.sleep_with(task);
@@ -193,7 +194,7 @@ where
 /// While it is panicking: suspending would carry the thread's panic count away, so it blocks. While it owns its thread:
 /// nobody else may run there.
 #[inline(always)]
-pub(crate) fn must_block(task: &Task) -> bool {
+fn must_block(task: &Task) -> bool {
     std::thread::panicking() || task.owns_its_thread()
 }
 
@@ -473,7 +474,7 @@ impl Thread {
     fn end_slice(&self) {
         // Relaxed: the monitor may set it again for the same resume, which only means one more yield.
         self.slice_over.store(0, Ordering::Relaxed);
-        self.lone_yields.set(FAIR_EVERY);
+        self.lone_yields.store(FAIR_EVERY, Ordering::Relaxed);
         // Beside others that use up their slices too, the fairness pick would be so many slices away. Timers do not wait for it.
         let fair_at = self.fair_at.get().saturating_sub(PICKS_A_SLICE);
         self.fair_at.set(fair_at);

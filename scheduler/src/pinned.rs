@@ -113,6 +113,7 @@ impl Thread {
     #[cold]
     pub(crate) fn yield_pinned(&'static self) -> bool {
         let core = self.core();
+        Thread::count(&self.settled_here);
         if self.looks_now() {
             self.fire_timers();
         }

@@ -241,6 +241,8 @@ impl Core {
     ) -> io::Result<()> {
         let mut roster = self.roster.lock();
         let index = self.reserve(&mut roster)?;
+        // The record, then the new thread's look at the phase; the shutdown sets the phase, then looks whom to call.
+        fence(Ordering::SeqCst);
         // SAFETY: a core is made in an `Arc`, and the caller has one or is called by who does.
         let mine = unsafe { Core::keep(self.this) };
         // SAFETY: the record lives in the core, of which the thread keeps a reference until it is done.
@@ -286,7 +288,7 @@ impl Core {
         if let Some(index) = roster.vacant.pop() {
             return Ok(index);
         }
-        let max = self.settings.max_threads;
+        let max = self.threads_max();
         if self.threads.len() >= max {
             let text = format!("the limit of {max} threads is reached");
             return Err(io::Error::new(io::ErrorKind::QuotaExceeded, text));
@@ -321,6 +323,17 @@ impl Core {
         .inspect_err(|_| task.release_holds())
     }
 
+    /// The most threads.
+    fn threads_max(&self) -> usize {
+        let max = self.settings.max_threads;
+        // A model that asks for none beside its workers says nothing.
+        if cfg!(any(loom, shuttle)) {
+            max.max(self.slots.len())
+        } else {
+            max
+        }
+    }
+
     /// Threads that may stand by; one more ends.
     pub(crate) fn spares_max(&self) -> usize {
         self.slots.len().max(4)
@@ -328,7 +341,7 @@ impl Core {
 
     /// Starts a thread that stands by, if none does.
     pub(crate) fn ensure_spare(&self) {
-        if self.idle.spares() > 0 || self.settings.max_threads == self.slots.len() {
+        if self.idle.spares() > 0 || self.threads_max() == self.slots.len() {
             return;
         }
         if let Err(error) = self.add_thread(None, crate::worker::run, |_| {})
@@ -365,6 +378,10 @@ impl Core {
             return Ok(());
         }
         if self.settings.admission == Admission::Refuse {
+            tracing::debug!(
+                max,
+                "the limit of live tasks is reached: a spawn is refused"
+            );
             return Err(SpawnError(Refusal::Limit(max)));
         }
         let waited = park::wait(
@@ -491,6 +508,7 @@ pub(crate) struct Plan {
     pub(crate) stack_size: Option<usize>,
     pub(crate) backing: Backing,
     pub(crate) mobile: bool,
+    pub(crate) span: Option<tracing::Span>,
 }
 
 impl Plan {
@@ -501,6 +519,7 @@ impl Plan {
             stack_size: None,
             backing: Backing::Fiber,
             mobile: false,
+            span: None,
         }
     }
 }
@@ -556,7 +575,13 @@ impl Core {
         if let Some(name) = &plan.name {
             task.extra_mut().name = Some(Arc::clone(name));
         }
+        if let Some(span) = &plan.span {
+            task.set_span(span.clone());
+        }
         self.fill(task, class, closure);
+        if let Some(span) = &plan.span {
+            tracing::trace!(parent: span, "task spawned");
+        }
         match here {
             Some(thread) => self.queue_here(thread, task),
             None => self.queue_outside(task),
@@ -860,7 +885,11 @@ impl Core {
             injector: Injector::new(),
             idle: Idle::new(count),
             stacks: StackPool::new(&settings),
-            monitor: Monitor::new(settings.quantum, settings.handover_after),
+            monitor: Monitor::new(
+                settings.quantum,
+                settings.handover_after,
+                settings.stalls.clone(),
+            ),
             io: Io::new(),
             idle_spin: settings.idle_spin,
             force_migration: settings.force_migration,
@@ -914,6 +943,7 @@ impl Core {
                 survivors: self.survivors(),
             });
         };
+        tracing::debug!("the scheduler shuts down");
         // Step 1.
         self.phase.fetch_max(Phase::Closing as u8, Ordering::SeqCst);
         barrier::heavy();
@@ -944,6 +974,7 @@ impl Core {
         self.monitor.stop();
         if survivors.is_empty() {
             self.join_threads();
+            tracing::debug!("the scheduler has ended");
             return Ok(());
         }
         tracing::warn!(

@@ -86,6 +86,8 @@ pub(crate) mod unusual {
     pub(crate) const ON_THREAD: u8 = 2;
     /// Its priority is not, or was not always, normal.
     pub(crate) const PRIORITY: u8 = 4;
+    /// It has a span of `tracing`.
+    pub(crate) const SPAN: u8 = 8;
 }
 
 /// The counts that keep a started task on its OS thread.
@@ -210,6 +212,8 @@ pub(crate) struct Extra {
     pub(crate) locals: crate::local::Locals,
     /// The tokens inside whose `run_until_cancelled` the task is, outermost first.
     pub(crate) tokens: Vec<Arc<crate::cancel::Node>>,
+    /// Its span, and what it has entered.
+    pub(crate) span: Option<crate::span::Carried>,
     /// Bytes of its stack that it used, written at its end if that is measured.
     pub(crate) stack_used: Option<usize>,
 }
@@ -359,6 +363,17 @@ impl Task {
     #[inline(always)]
     pub(crate) fn is_on_thread(&self) -> bool {
         self.unusual.load(Ordering::Relaxed) & unusual::ON_THREAD != 0
+    }
+
+    #[inline(always)]
+    pub(crate) fn has_span(&self) -> bool {
+        self.unusual.load(Ordering::Relaxed) & unusual::SPAN != 0
+    }
+
+    /// Gives it a span. Only before it is queued.
+    pub(crate) fn set_span(&self, span: tracing::Span) {
+        self.extra_mut().span = Some(crate::span::Carried::new(span));
+        self.unusual.fetch_or(unusual::SPAN, Ordering::Relaxed);
     }
 
     #[inline(always)]

@@ -22,7 +22,9 @@ use crate::join;
 use crate::primitive::{Instant, Ordering, barrier};
 use crate::scheduler::{Core, Phase};
 use crate::slot::{Slot, WOKEN_MAX};
+use crate::span;
 use crate::suspend::{Settled, settle_word};
+use crate::task::payload::contain;
 use crate::task::{Kind, Task};
 use crate::timer::Timer;
 use crate::wait::Wake;
@@ -42,7 +44,9 @@ impl Drop for AbortIfPanic {
 /// A worker's life: it waits for a slot and drives it, until there is nothing left for it to do.
 pub(crate) fn run(thread: &'static Thread) {
     let guard = AbortIfPanic;
+    contain(|| tracing::trace!(thread = thread.index, "thread started"));
     let _signals = fiber::overflow::prepare_thread();
+    thread.show_os_thread(true);
     current::set_thread(thread);
     #[cfg(fiberhost_jump)]
     thread.frame.set(fiber::switch::here());
@@ -60,9 +64,11 @@ pub(crate) fn run(thread: &'static Thread) {
 impl Thread {
     /// The last thing a thread does: what it keeps for itself goes to the others, and so does its record.
     pub(crate) fn put_away(&self) {
+        self.show_os_thread(false);
         self.magazine.empty();
         self.stacks.empty(&self.core().stacks);
         current::set_thread(std::ptr::null());
+        contain(|| tracing::trace!(thread = self.index, "thread ended"));
         self.core().note_thread_end(self.index);
     }
 }
@@ -97,10 +103,28 @@ impl Thread {
     /// Step 2. Returns the task's word. The caller clears `task` before it calls anything that asks who runs.
     #[inline(always)]
     fn run_task<const CHECKED: bool>(&'static self, task: &'static Task) -> fiber::Word {
-        if !task.is_usual() && task.is_mobile() {
-            self.adopt(task);
+        if !task.is_usual() {
+            if task.is_mobile() {
+                self.adopt(task);
+            }
+            if task.has_span() {
+                return self.resume_in_span::<CHECKED>(task);
+            }
         }
         self.resume::<CHECKED>(task)
+    }
+
+    #[cold]
+    fn resume_in_span<const CHECKED: bool>(&'static self, task: &'static Task) -> fiber::Word {
+        span::enter(task);
+        let word = self.resume::<CHECKED>(task);
+        // As for whoever settles it, nobody runs here any more.
+        self.task.set(None);
+        span::exit(task);
+        if word == DONE {
+            span::end(task);
+        }
+        word
     }
 
     /// Lends the thread to a task.
@@ -434,12 +458,13 @@ impl Thread {
 
     /// A yield of the only task must still let calls, timers and the injector in now and then.
     pub(crate) fn looks_now(&self) -> bool {
-        let yields = self.lone_yields.get() + 1;
-        self.lone_yields.set(yields);
+        // Relaxed: one writer.
+        let yields = self.lone_yields.load(Ordering::Relaxed) + 1;
+        self.lone_yields.store(yields, Ordering::Relaxed);
         if yields < FAIR_EVERY && !self.sleeper.is_called() {
             return false;
         }
-        self.lone_yields.set(0);
+        self.lone_yields.store(0, Ordering::Relaxed);
         self.fair_at.set(0);
         self.look_soon();
         true
@@ -713,7 +738,8 @@ impl Thread {
         // The loop takes calls; this one was taken by waking up. A call to search is not kept: kept, it would end the search,
         // and the baton would go from one sleeper to the other for ever.
         let mine = !self.inbox.is_empty();
-        if slept.called && (mine || core.idle.claimants() > 0 || self.should_stop()) {
+        let claimed = || core.idle.claimants() > 0 && !cfg!(feature = "bug_claim_sleep");
+        if slept.called && (mine || claimed() || self.should_stop()) {
             self.sleeper.call();
         }
         if slept.woke {

@@ -21,8 +21,10 @@ mod model {
     mod idle;
     mod interrupt;
     mod join;
+    mod lease;
     mod lock;
     mod monitor;
+    mod native;
     mod park;
     mod poller;
     mod queue;

@@ -19,39 +19,20 @@
 //! Room for unsafe code: signal handlers and alternate stacks.
 
 mod alternate;
-mod frames;
+pub(crate) mod earlier;
+pub(crate) mod frames;
 pub(super) mod ranges;
-mod report;
+pub(crate) mod report;
 
 use std::sync::Once;
 // In a signal handler nothing but std's own will do, and no model has one.
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
 pub(crate) use alternate::{AlternateStack, prepare_thread};
+use earlier::{Earlier, give_up};
 use report::Fault;
 
 const SIGNALS: [libc::c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
-
-/// A handler that was there before ours.
-struct Earlier {
-    handler: AtomicUsize,
-    flags: AtomicI32,
-}
-
-impl Earlier {
-    const fn new() -> Self {
-        Earlier {
-            handler: AtomicUsize::new(libc::SIG_DFL),
-            flags: AtomicI32::new(0),
-        }
-    }
-
-    fn remember(&self, action: &libc::sigaction) {
-        self.flags.store(action.sa_flags, Ordering::Relaxed);
-        // Release: pairs with the Acquire in `hand_on`.
-        self.handler.store(action.sa_sigaction, Ordering::Release);
-    }
-}
 
 static EARLIER: [Earlier; 2] = [const { Earlier::new() }; 2];
 
@@ -60,31 +41,9 @@ pub(crate) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         for (&signal, earlier) in SIGNALS.iter().zip(&EARLIER) {
-            install_for(signal, earlier);
+            earlier.install(signal, on_fault, 0);
         }
     });
-}
-
-fn install_for(signal: libc::c_int, earlier: &Earlier) {
-    // SAFETY: all zeroes is a value of this plain structure.
-    let mut old: libc::sigaction = unsafe { std::mem::zeroed() };
-    // SAFETY: only asks; the structure outlives the call.
-    if unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut old) } != 0 {
-        return;
-    }
-    // Before ours is there, so that it always finds whom to call.
-    earlier.remember(&old);
-    let mut new = old;
-    new.sa_sigaction = on_fault as *const () as usize;
-    // What the earlier handler wants blocked or restarted is so while ours calls it.
-    new.sa_flags = libc::SA_SIGINFO
-        | libc::SA_ONSTACK
-        | (old.sa_flags & (libc::SA_NODEFER | libc::SA_RESTART));
-    // SAFETY: the handler is one for this signal and flags, and does only what a handler may.
-    if unsafe { libc::sigaction(signal, &raw const new, &raw mut old) } == 0 {
-        // Somebody else may have been quicker since the question.
-        earlier.remember(&old);
-    }
 }
 
 /// The handler. Also called by handlers that were installed later.
@@ -111,7 +70,10 @@ unsafe extern "C" fn on_fault(
     match ours {
         Some(false) => give_up(signal),
         // SAFETY: the arguments are the kernel's. A fault that nobody caused by touching memory does not repeat.
-        Some(true) | None => unsafe { hand_on(signal, info, context, happened.is_some()) },
+        Some(true) | None => unsafe {
+            let earlier = &EARLIER[usize::from(signal == SIGNALS[1])];
+            earlier.hand_on(signal, info, context, happened.is_some());
+        },
     }
 }
 
@@ -173,57 +135,6 @@ fn first_time(fault: &Fault) -> bool {
         }
     }
     true
-}
-
-/// Puts the default action back.
-fn give_up(signal: libc::c_int) {
-    // SAFETY: all zeroes is a value of this plain structure, and means the default action.
-    let default: libc::sigaction = unsafe { std::mem::zeroed() };
-    // SAFETY: the structure outlives the call, which a handler may make.
-    unsafe { libc::sigaction(signal, &raw const default, std::ptr::null_mut()) };
-}
-
-/// Does what would have happened without us.
-///
-/// # Safety
-/// The arguments are those of a handler.
-unsafe fn hand_on(
-    signal: libc::c_int,
-    info: *mut libc::siginfo_t,
-    context: *mut libc::c_void,
-    repeats: bool,
-) {
-    type Simple = extern "C" fn(libc::c_int);
-    type Full = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
-    let earlier = &EARLIER[usize::from(signal == SIGNALS[1])];
-    // Acquire: its flags are there with it.
-    let mut handler = earlier.handler.load(Ordering::Acquire);
-    let flags = earlier.flags.load(Ordering::Relaxed);
-    if flags & libc::SA_RESETHAND != 0 {
-        // It is called once; the default comes after it.
-        handler = earlier.handler.swap(libc::SIG_DFL, Ordering::AcqRel);
-    }
-    match handler {
-        // One that does not repeat was meant to be ignored. One that does the kernel does not let anybody ignore.
-        libc::SIG_IGN if !repeats => {}
-        libc::SIG_DFL | libc::SIG_IGN => {
-            give_up(signal);
-            if !repeats {
-                // SAFETY: sends the signal again, which is blocked until the handler returns.
-                unsafe { libc::raise(signal) };
-            }
-        }
-        handler if flags & libc::SA_SIGINFO != 0 => {
-            // SAFETY: it was installed as a handler of this kind.
-            let handler: Full = unsafe { std::mem::transmute(handler) };
-            handler(signal, info, context);
-        }
-        handler => {
-            // SAFETY: as above.
-            let handler: Simple = unsafe { std::mem::transmute(handler) };
-            handler(signal);
-        }
-    }
 }
 
 #[cfg(all(test, not(any(loom, shuttle)), target_arch = "x86_64"))]

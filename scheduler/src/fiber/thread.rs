@@ -9,6 +9,8 @@
 use crate::current::{self, Thread};
 use crate::fiber::thread_guard::{self, ThreadGuard};
 use crate::fiber::{ON_THREAD, overflow};
+use crate::span;
+use crate::task::payload::contain;
 use crate::task::{Hold, Task};
 
 /// Bytes that the thread needs beyond those that its task asks for.
@@ -25,27 +27,48 @@ pub(crate) fn bind(task: &'static Task, thread: &'static Thread) {
 /// The life of that thread.
 pub(crate) fn run(thread: &'static Thread) {
     let task = thread.task.get().expect("bound before the thread starts");
+    contain(|| {
+        tracing::trace!(
+            thread = thread.index,
+            task = task.id.get(),
+            "thread started"
+        )
+    });
     let _signals = overflow::prepare_thread();
+    thread.show_os_thread(true);
     let guard = ThreadGuard::new(task);
     current::set_thread(thread);
     thread.claim();
     if thread.core().checks {
         thread.core().checker.begin_run(thread, task);
     }
-    let measured = guard.as_ref().filter(|_| thread.core().stacks.measures());
-    measured.inspect(|guard| guard.forget_use());
-    run_to_end(thread, task, || {
-        measured.inspect(|guard| super::note_use(task, guard.use_of_stack()));
+    let measures = thread.core().stacks.measures();
+    let guard = guard.inspect(|guard| {
+        if measures {
+            guard.forget_use();
+        }
     });
-    drop(guard);
+    run_to_end(thread, task, move || {
+        let measured = guard.as_ref().filter(|_| measures);
+        measured.inspect(|guard| super::note_use(task, guard.use_of_stack()));
+        // With what it knows of the task.
+        drop(guard);
+    });
     thread.put_away();
 }
 
 /// Runs the task, on its thread and with a slot, and ends it. `looks` comes before anybody may take it for ended.
 pub(crate) fn run_to_end(thread: &'static Thread, task: &'static Task, looks: impl FnOnce()) {
     let core = thread.core();
+    if task.has_span() {
+        span::enter(task);
+    }
     task.payload.run();
     crate::park::finish(task);
+    if task.has_span() {
+        span::exit(task);
+        span::end(task);
+    }
     looks();
     if core.checks {
         core.checker.end_run(thread, task);

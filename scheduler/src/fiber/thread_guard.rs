@@ -77,7 +77,7 @@ impl Drop for ThreadGuard {
 }
 
 /// The lowest address of the calling thread's stack, on a page's boundary, and the bytes from there to its top.
-fn own_stack() -> Option<(usize, usize)> {
+pub(crate) fn own_stack() -> Option<(usize, usize)> {
     let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
     let (mut low, mut bytes) = (std::ptr::null_mut(), 0);
     // SAFETY: the attributes are made by the first call, read by the second and freed by the third.

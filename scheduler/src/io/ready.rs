@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::readiness::Side;
 use super::source::{Drained, Source, block_thread};
 use super::{Limit, kernel};
-use crate::{current, park};
+use crate::current;
 
 /// A descriptor that tasks wait for, watched as long as this value lives.
 ///
@@ -120,7 +120,7 @@ pub fn wait_writable(fd: &impl AsFd, limit: Option<Duration>) -> io::Result<()> 
 
 fn wait_once(fd: BorrowedFd<'_>, side: Side, limit: Option<Duration>) -> io::Result<()> {
     let limit = Limit::from(limit);
-    if current::running().is_none_or(|(_, task)| park::must_block(task)) {
+    if current::running().is_none() || std::thread::panicking() {
         return block_thread(fd, side, limit);
     }
     // A look is cheaper than a registration. What the kernel cannot watch is ready, too.

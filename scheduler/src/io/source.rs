@@ -12,6 +12,7 @@ use super::poller::Poller;
 use super::readiness::{Readiness, Side};
 use super::{Interrupted, Limit};
 use crate::current;
+use crate::native;
 use crate::park;
 use crate::primitive::{AtomicU64, AtomicUsize, Instant, Mutex, Ordering};
 use crate::sync::until::Until;
@@ -150,7 +151,7 @@ impl<F: AsFd> Source<F> {
 
     fn wait(&self, side: Side, seen: super::readiness::Seen, limit: Limit) -> io::Result<()> {
         match current::running() {
-            Some((thread, task)) if !park::must_block(task) => {
+            Some((thread, _)) if !std::thread::panicking() => {
                 self.register(thread.core().io.poller()?)?;
             }
             _ => return self.block(side, limit),
@@ -171,7 +172,7 @@ impl<F: AsFd> Source<F> {
     /// A thread that is no task, or must not give itself away, asks the kernel for itself.
     #[cold]
     fn block(&self, side: Side, limit: Limit) -> io::Result<()> {
-        block_thread(self.as_fd(), side, limit)?;
+        native::unseen(|| block_thread(self.as_fd(), side, limit))?;
         // No poller says so.
         self.readiness.note_ready(side);
         Ok(())

@@ -93,6 +93,55 @@ impl<T: Copy> Plain<T> {
     }
 }
 
+/// As [`Plain`], for a reference to something that stays for ever, at which others may glance: they see what it was a moment
+/// ago. To the owner it costs what a plain cell does.
+#[cfg(not(loom))]
+pub(crate) struct Shown<T: 'static>(std::sync::atomic::AtomicPtr<T>);
+
+#[cfg(not(loom))]
+impl<T: Sync + 'static> Shown<T> {
+    pub(crate) const fn new() -> Self {
+        Shown(std::sync::atomic::AtomicPtr::new(std::ptr::null_mut()))
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self) -> Option<&'static T> {
+        // Relaxed for the owner, whose own store it was; for others see `set`.
+        let shown = self.0.load(std::sync::atomic::Ordering::Relaxed);
+        // SAFETY: only addresses of shared `'static` references are stored, and null.
+        unsafe { shown.as_ref() }
+    }
+
+    #[inline(always)]
+    pub(crate) fn set(&self, value: Option<&'static T>) {
+        let shown = value.map_or(std::ptr::null(), std::ptr::from_ref);
+        // Release: who follows the pointer sees what it points to as it was made (an address dependency orders the read).
+        self.0
+            .store(shown.cast_mut(), std::sync::atomic::Ordering::Release);
+    }
+}
+
+/// In a model nobody glances, and the owner's accesses are checked.
+#[cfg(loom)]
+pub(crate) struct Shown<T: 'static>(Plain<Option<&'static T>>);
+
+#[cfg(loom)]
+impl<T: Sync + 'static> Shown<T> {
+    pub(crate) fn new() -> Self {
+        Shown(Plain::new(None))
+    }
+
+    #[track_caller]
+    pub(crate) fn get(&self) -> Option<&'static T> {
+        self.0.get()
+    }
+
+    #[track_caller]
+    pub(crate) fn set(&self, value: Option<&'static T>) {
+        self.0.set(value);
+    }
+}
+
 impl<T> std::fmt::Debug for Plain<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Reading would need the owner's right; Debug may be called from anywhere.

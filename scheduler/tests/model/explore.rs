@@ -60,6 +60,10 @@ impl Bounds {
         }
     }
 
+    pub(crate) const fn schedules(self, schedules: usize) -> Bounds {
+        Bounds { schedules, ..self }
+    }
+
     pub(crate) const fn preemptions(self, preemptions: usize) -> Bounds {
         Bounds {
             preemptions,

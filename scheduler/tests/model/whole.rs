@@ -13,8 +13,14 @@ use super::explore::{Bounds, explore, thread, unexplored};
 
 /// A scheduler that waits as long as it takes.
 pub(crate) fn scheduler(workers: usize) -> Scheduler {
+    scheduler_of(workers, workers)
+}
+
+/// The same with so many threads at most: one that stands by, and those of tasks that have their own.
+pub(crate) fn scheduler_of(workers: usize, threads: usize) -> Scheduler {
     Scheduler::builder()
         .workers(workers)
+        .max_threads(threads)
         .idle_spin(Duration::ZERO)
         .shutdown_limit(Duration::MAX)
         .check_invariants(cfg!(shuttle))
@@ -251,7 +257,7 @@ mod sampled {
     #[test]
     fn a_shutdown_ends_tasks_in_every_state() {
         explore(Bounds::whole(0), || {
-            let scheduler = scheduler(2);
+            let scheduler = scheduler_of(2, 4);
             let event = Arc::new(AutoResetEvent::new(false));
             let parked = {
                 let event = event.clone();

@@ -7,7 +7,7 @@
 //! Room for unsafe code: reading a stack and code.
 
 /// Return addresses along the frame pointers, which rise and stay in one stack.
-pub(super) struct Linked {
+pub(crate) struct Linked {
     at: usize,
     limit: usize,
     top: usize,
@@ -16,7 +16,7 @@ pub(super) struct Linked {
 impl Linked {
     /// # Safety
     /// The memory from `limit` to `top` is readable.
-    pub(super) unsafe fn new(frame: usize, limit: usize, top: usize) -> Linked {
+    pub(crate) unsafe fn new(frame: usize, limit: usize, top: usize) -> Linked {
         Linked {
             at: frame,
             limit,
@@ -45,7 +45,7 @@ impl Iterator for Linked {
 }
 
 /// Words on a stack that point just behind a call.
-pub(super) struct Likely<'a> {
+pub(crate) struct Likely<'a> {
     code: &'a Code,
     at: usize,
     top: usize,
@@ -54,7 +54,7 @@ pub(super) struct Likely<'a> {
 impl<'a> Likely<'a> {
     /// # Safety
     /// As for [`Linked::new`].
-    pub(super) unsafe fn new(code: &'a Code, stack: usize, limit: usize, top: usize) -> Likely<'a> {
+    pub(crate) unsafe fn new(code: &'a Code, stack: usize, limit: usize, top: usize) -> Likely<'a> {
         Likely {
             code,
             at: stack.max(limit).next_multiple_of(8),
@@ -80,7 +80,7 @@ impl Iterator for Likely<'_> {
 }
 
 /// Where the process has code, as the kernel says.
-pub(super) struct Code {
+pub(crate) struct Code {
     ranges: [(usize, usize); Code::MOST],
     count: usize,
 }
@@ -90,7 +90,7 @@ impl Code {
     const MOST: usize = 48;
 
     /// Reads the kernel's list, with nothing but system calls. Empty if that cannot be had.
-    pub(super) fn read() -> Code {
+    pub(crate) fn read() -> Code {
         let mut code = Code {
             ranges: [(0, 0); Code::MOST],
             count: 0,
@@ -127,19 +127,45 @@ impl Code {
         code
     }
 
-    fn follows_a_call(&self, address: usize) -> bool {
-        /// The longest call.
-        const LONGEST: usize = 7;
+    fn has(&self, address: usize) -> bool {
         let ranges = &self.ranges[..self.count];
         let inside = |&(low, high): &(usize, usize)| address >= low + LONGEST && address < high;
-        if !ranges.iter().any(inside) {
+        ranges.iter().any(inside)
+    }
+
+    fn follows_a_call(&self, address: usize) -> bool {
+        if !self.has(address) {
             return false;
         }
         // SAFETY: code of the process, mapped and readable when the list was read, and this thread stands in its midst.
         let before = unsafe { ((address - LONGEST) as *const [u8; LONGEST]).read_volatile() };
         ends_in_a_call(before)
     }
+
+    /// The same for a word of another thread's stack: the code may have been unmapped meanwhile.
+    pub(crate) fn follows_a_call_elsewhere(&self, address: usize) -> bool {
+        if !self.has(address) {
+            return false;
+        }
+        let mut before = [0_u8; LONGEST];
+        let to = libc::iovec {
+            iov_base: before.as_mut_ptr().cast(),
+            iov_len: LONGEST,
+        };
+        let from = libc::iovec {
+            iov_base: (address - LONGEST) as *mut libc::c_void,
+            iov_len: LONGEST,
+        };
+        // SAFETY: the kernel writes into our buffer, and refuses where there is nothing to read.
+        let read = unsafe {
+            libc::process_vm_readv(libc::getpid(), &raw const to, 1, &raw const from, 1, 0)
+        };
+        read == LONGEST as isize && ends_in_a_call(before)
+    }
 }
+
+/// The longest call.
+const LONGEST: usize = 7;
 
 /// Whether the bytes end in a call: `E8` with four bytes, or `FF /2` with its operand.
 #[cfg(target_arch = "x86_64")]

@@ -16,17 +16,17 @@ pub(super) struct Fault {
 
 /// Where the thread was.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Registers {
-    instruction: usize,
-    stack: usize,
-    frame: usize,
+pub(crate) struct Registers {
+    pub(crate) instruction: usize,
+    pub(crate) stack: usize,
+    pub(crate) frame: usize,
 }
 
 impl Registers {
     /// # Safety
     /// The context is the third argument of a handler.
     #[cfg(target_arch = "x86_64")]
-    pub(super) unsafe fn of(context: *const libc::c_void) -> Registers {
+    pub(crate) unsafe fn of(context: *const libc::c_void) -> Registers {
         // SAFETY: the caller's promise.
         let registers = unsafe { &(*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
         let read = |register: libc::c_int| registers[register as usize] as usize;
@@ -42,7 +42,7 @@ impl Registers {
     /// # Safety
     /// None is needed.
     #[cfg(not(target_arch = "x86_64"))]
-    pub(super) unsafe fn of(_context: *const libc::c_void) -> Registers {
+    pub(crate) unsafe fn of(_context: *const libc::c_void) -> Registers {
         Registers {
             instruction: 0,
             stack: 0,

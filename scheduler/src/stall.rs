@@ -1,0 +1,565 @@
+//! Workers that have not settled for long: found by the monitor, and reported once each.
+//!
+//! What is looked at is a *stretch* of one thread: a resume, from the moment in which its task was last seen to settle; or
+//! one native section, once it has lasted from one look to the next. Steps, for each thread with a task that does not wait
+//! inside the scheduler:
+//!
+//! 1. *See*: as long as nothing changes, the stretch goes on. How often the thread settled, and the mark of its lease, say
+//!    that; the worker counts both anyhow.
+//! 2. *First look*, some time before the limit: what the kernel has counted for the thread.
+//! 3. *Second look*, at the limit: the difference says what the thread does.
+//! 4. *Sample*: a signal asks where it stands (`stall/sample.rs`). Native code is not disturbed in that way.
+//! 5. *Report*, unless the stretch has ended meanwhile: an event, and the callback.
+//!
+//! A process that was stopped has not stalled: if a pass comes late, all stretches begin anew.
+//!
+//! The monitor waits for nobody: what is not there yet is there at a later tick. Before the report nothing is allocated.
+
+mod kernel;
+pub(crate) mod sample;
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::current::Thread;
+use crate::native::Target;
+use crate::primitive::{Instant, Ordering};
+use crate::scheduler::Core;
+use crate::task::payload::contain;
+use crate::task::release;
+use kernel::{Blocked, Look, judge};
+use sample::{Ask, Frames, Question};
+
+/// What a stalled thread was found to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StallKind {
+    /// It runs, mostly in code of the program.
+    User,
+    /// It runs, mostly in the kernel.
+    System,
+    /// It is blocked in the kernel.
+    Sleeping,
+    /// It could run, but the system gives the processors to others.
+    Starving,
+    /// It is in a native section: its slot is not stalled, but the task has been away for so long.
+    NativeSection,
+    /// The kernel does not say.
+    Unknown,
+}
+
+impl StallKind {
+    /// Whether it runs, in the program or in the kernel.
+    pub fn is_running(self) -> bool {
+        matches!(self, StallKind::User | StallKind::System)
+    }
+}
+
+impl fmt::Display for StallKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            StallKind::User => "runs",
+            StallKind::System => "runs in the kernel",
+            StallKind::Sleeping => "sleeps in the kernel",
+            StallKind::Starving => "starves for a processor",
+            StallKind::NativeSection => "is in a native section",
+            StallKind::Unknown => "does not settle",
+        })
+    }
+}
+
+/// The report of a task that has kept its thread for longer than [`Builder::stall_after`](crate::Builder::stall_after).
+pub struct Stall {
+    kind: StallKind,
+    task: Whose,
+    worker: usize,
+    thread: i32,
+    lasted: Duration,
+    target: Option<&'static Target>,
+    blocked: Blocked,
+    frames: Frames,
+}
+
+/// The task of a stretch.
+struct Whose {
+    id: u64,
+    name: Option<Arc<str>>,
+}
+
+impl Stall {
+    /// What the thread does.
+    pub fn kind(&self) -> StallKind {
+        self.kind
+    }
+
+    /// The task's number, as [`TaskRef::id`](crate::TaskRef::id).
+    pub fn task_id(&self) -> u64 {
+        self.task.id
+    }
+
+    /// The task's name, if it was given one.
+    pub fn task_name(&self) -> Option<&str> {
+        self.task.name.as_deref()
+    }
+
+    /// The number of the thread among those of its scheduler, which is part of its name.
+    pub fn worker(&self) -> usize {
+        self.worker
+    }
+
+    /// The number by which the system knows the thread.
+    pub fn os_thread(&self) -> i32 {
+        self.thread
+    }
+
+    /// How long the task had not settled, or the section had been open.
+    pub fn lasted(&self) -> Duration {
+        self.lasted
+    }
+
+    /// What the native section calls, if it is about one: [`Target::name`].
+    pub fn target(&self) -> Option<&'static str> {
+        self.target.map(Target::name)
+    }
+
+    /// The number of the system call in which it is blocked, if the kernel says so.
+    pub fn system_call(&self) -> Option<u64> {
+        self.blocked.call
+    }
+
+    /// The function of the kernel in which it is blocked, if the kernel says so.
+    pub fn wait_channel(&self) -> Option<&str> {
+        self.blocked.channel()
+    }
+
+    /// Program counters, innermost first: the task's frames and then the worker's. They are addresses of code, to be turned
+    /// into names by a debugger or a library for that.
+    ///
+    /// After the first these are all words on the stack that point behind a call. None is missing, up to 32 KiB from the
+    /// innermost; but some may be left over from calls that have returned.
+    ///
+    /// Empty for native sections, without a [signal](crate::Builder::stall_signal), and if the thread did not answer in
+    /// time: since it is not scheduled, has the signal blocked, or is blocked where no signal reaches it.
+    pub fn frames(&self) -> &[usize] {
+        &self.frames.likely
+    }
+
+    /// The same along the frame pointers: exact where all code keeps them. Functions that do not are left out, or end it.
+    pub fn linked_frames(&self) -> &[usize] {
+        &self.frames.linked
+    }
+}
+
+impl fmt::Display for Stall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task {}", self.task.id)?;
+        if let Some(name) = &self.task.name {
+            write!(f, " {name:?}")?;
+        }
+        let ms = self.lasted.as_millis();
+        write!(f, " {} for {ms} ms on worker {}", self.kind, self.worker)?;
+        if let Some(target) = self.target() {
+            write!(f, ": {target}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Stall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stall")
+            .field("kind", &self.kind)
+            .field("task_id", &self.task.id)
+            .field("task_name", &self.task.name)
+            .field("worker", &self.worker)
+            .field("os_thread", &self.thread)
+            .field("lasted", &self.lasted)
+            .field("target", &self.target())
+            .field("system_call", &self.blocked.call)
+            .field("wait_channel", &self.blocked.channel())
+            .field("frames", &Hex(&self.frames.likely))
+            .field("linked_frames", &Hex(&self.frames.linked))
+            .finish()
+    }
+}
+
+struct Hex<'a>(&'a [usize]);
+
+impl fmt::Debug for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut list = f.debug_list();
+        for address in self.0 {
+            list.entry(&format_args!("{address:#x}"));
+        }
+        list.finish()
+    }
+}
+
+/// Who is told of stalls.
+#[derive(Clone)]
+pub(crate) struct OnStall(pub(crate) Arc<dyn Fn(&Stall) + Send + Sync>);
+
+impl fmt::Debug for OnStall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnStall(..)")
+    }
+}
+
+/// What the monitor is to do about stalls.
+#[derive(Clone, Debug)]
+pub(crate) struct Orders {
+    pub(crate) after: Duration,
+    pub(crate) tell: Option<OnStall>,
+    pub(crate) signal: Option<i32>,
+}
+
+/// What is seen of one thread. Owner: the monitor.
+#[derive(Clone, Copy)]
+pub(crate) struct Watch {
+    stretch: Stretch,
+    since: u64,
+    stage: Stage,
+    /// The mark of its lease at the last look, and when that was.
+    mark: Option<u64>,
+    looked_at: u64,
+}
+
+/// What lasts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stretch {
+    Nothing,
+    /// By how often it had settled.
+    Resume(u64),
+    /// By the mark of the lease.
+    Section(u64),
+}
+
+#[derive(Clone, Copy)]
+enum Stage {
+    Seen,
+    Looked(Option<Look>),
+    Reported,
+}
+
+impl Watch {
+    pub(crate) const fn new() -> Self {
+        Watch {
+            stretch: Stretch::Nothing,
+            since: 0,
+            stage: Stage::Seen,
+            mark: None,
+            looked_at: 0,
+        }
+    }
+
+    /// Step 1.
+    fn see(&mut self, thread: &Thread, now: u64) {
+        // A thread that sleeps by the scheduler's own means waits with its task, or for one.
+        let is_busy = thread.task.get().is_some() && !thread.sleeper.is_asleep();
+        let mark = thread.lease.out();
+        let lasts = mark.is_some() && mark == self.mark;
+        let (stretch, since) = match mark {
+            _ if !is_busy => (Stretch::Nothing, now),
+            Some(mark) if lasts => (Stretch::Section(mark), self.looked_at),
+            _ => (Stretch::Resume(thread.settled()), now),
+        };
+        if stretch != self.stretch {
+            self.stretch = stretch;
+            self.since = since;
+            self.stage = Stage::Seen;
+        }
+        self.mark = mark;
+        self.looked_at = now;
+    }
+
+    /// Whether the stretch goes on.
+    fn goes_on(&self, thread: &Thread) -> bool {
+        match self.stretch {
+            Stretch::Nothing => false,
+            Stretch::Resume(settled) => thread.settled() == settled,
+            Stretch::Section(mark) => thread.lease.out() == Some(mark),
+        }
+    }
+}
+
+const MS: u64 = 1_000_000;
+/// Between the two looks, at least and at most: the kernel counts by its own ticks of up to 10 ms, and a thread that is kept
+/// waiting gets a processor now and then.
+const WINDOW_MIN: u64 = 20 * MS;
+const WINDOW_MAX: u64 = 1000 * MS;
+/// Between two passes: at most half of what separates the first look from the limit, and less than the monitor goes on
+/// ticking when all workers sleep.
+const PERIOD_MIN: u64 = MS / 2;
+const PERIOD_MAX: u64 = 250 * MS;
+/// How long a thread has for its answer. One that is not scheduled may get a processor meanwhile.
+const ANSWER_MAX: u64 = 200 * MS;
+/// How long a report waits for its turn to ask.
+const TURN_MAX: u64 = 2000 * MS;
+/// How soon somebody looks for an answer.
+const ANSWER_LOOK: u64 = MS;
+
+/// The monitor's part.
+pub(crate) struct Stalls {
+    after: u64,
+    window: u64,
+    period: u64,
+    next_pass: u64,
+    last_pass: Option<u64>,
+    asked: Option<Asked>,
+}
+
+/// A thread that was asked where it stands.
+struct Asked {
+    index: usize,
+    question: Question,
+    until: u64,
+    kind: StallKind,
+    blocked: Blocked,
+    signal: i32,
+}
+
+impl Stalls {
+    pub(crate) fn new(orders: &Orders) -> Self {
+        let after = u64::try_from(orders.after.as_nanos()).unwrap_or(u64::MAX);
+        Stalls {
+            after,
+            window: (after / 2).clamp(WINDOW_MIN, WINDOW_MAX),
+            period: (after / 8).clamp(PERIOD_MIN, PERIOD_MAX),
+            next_pass: 0,
+            last_pass: None,
+            asked: None,
+        }
+    }
+
+    /// At each tick of the monitor.
+    pub(crate) fn tick(&mut self, core: &'static Core) {
+        let now = core.now();
+        self.collect(core, now);
+        if now < self.next_pass {
+            return;
+        }
+        let is_late = self
+            .last_pass
+            .is_some_and(|last| now - last > self.after / 2);
+        for thread in core.threads.iter() {
+            if is_late {
+                thread.watch.set(Watch::new());
+            }
+            self.pass(core, thread, now);
+        }
+        self.last_pass = Some(now);
+        self.next_pass = now.saturating_add(self.period);
+    }
+
+    fn pass(&mut self, core: &'static Core, thread: &'static Thread, now: u64) {
+        let mut watch = thread.watch.get();
+        watch.see(thread, now);
+        let age = now - watch.since;
+        match watch.stage {
+            _ if watch.stretch == Stretch::Nothing => {}
+            Stage::Seen if age >= self.after.saturating_sub(self.window) => {
+                let os_id = thread.os_id.load(Ordering::Relaxed);
+                watch.stage = Stage::Looked(Look::at(os_id, now));
+            }
+            Stage::Looked(first) if age >= self.after => {
+                let is_early = first.is_some_and(|first| now - first.at < self.window);
+                if !is_early && self.found(core, thread, &watch, first, now) {
+                    watch.stage = Stage::Reported;
+                }
+            }
+            Stage::Seen | Stage::Looked(_) | Stage::Reported => {}
+        }
+        thread.watch.set(watch);
+    }
+
+    /// Steps 3 and 4. `false`: not yet.
+    fn found(
+        &mut self,
+        core: &'static Core,
+        thread: &'static Thread,
+        watch: &Watch,
+        first: Option<Look>,
+        now: u64,
+    ) -> bool {
+        let os_id = thread.os_id.load(Ordering::Relaxed);
+        let second = Look::at(os_id, now);
+        let kind = match (watch.stretch, first, second) {
+            (Stretch::Section(_), _, _) => StallKind::NativeSection,
+            (_, Some(first), Some(second)) => judge(&first, &second),
+            _ => StallKind::Unknown,
+        };
+        let may_block = matches!(kind, StallKind::Sleeping | StallKind::NativeSection);
+        let blocked = if may_block {
+            Blocked::of(os_id)
+        } else {
+            Blocked::default()
+        };
+        let signal = core.monitor.orders.signal;
+        let Some(signal) = signal.filter(|_| kind != StallKind::NativeSection) else {
+            report(core, thread, kind, blocked, Frames::default());
+            return true;
+        };
+        let ask = match self.asked {
+            Some(_) => Ask::Busy,
+            None => sample::ask(thread, signal),
+        };
+        match ask {
+            Ask::Asked(question) => {
+                self.asked = Some(Asked {
+                    index: thread.index,
+                    question,
+                    until: now.saturating_add(ANSWER_MAX),
+                    kind,
+                    blocked,
+                    signal,
+                });
+            }
+            Ask::Busy if now - watch.since < self.after.saturating_add(TURN_MAX) => return false,
+            Ask::Busy | Ask::Refused => report(core, thread, kind, blocked, Frames::default()),
+        }
+        true
+    }
+
+    /// Takes the answer, if it is there.
+    fn collect(&mut self, core: &'static Core, now: u64) {
+        let Some(asked) = self.asked.take() else {
+            return;
+        };
+        let thread = core.threads.get(asked.index);
+        let watch = thread.watch.get();
+        let frames = if asked.question.is_answered() {
+            let sample = asked.question.take();
+            if watch.stretch == Stretch::Resume(sample.settled) {
+                sample.frames
+            } else {
+                Frames::default()
+            }
+        } else if now < asked.until {
+            self.asked = Some(asked);
+            return;
+        } else {
+            tracing::debug!(
+                signal = asked.signal,
+                thread = thread.os_id.load(Ordering::Relaxed),
+                "a stalled thread does not answer"
+            );
+            asked.question.give_up();
+            Frames::default()
+        };
+        report(core, thread, asked.kind, asked.blocked, frames);
+    }
+
+    /// When it is to be called again.
+    pub(crate) fn next_tick(&self, core: &Core) -> Instant {
+        match &self.asked {
+            Some(_) => core.instant(core.now() + ANSWER_LOOK),
+            None => core.instant(self.next_pass),
+        }
+    }
+
+    /// When there is something to see though all workers sleep: sections whose slots were taken. The monitor sleeps now.
+    pub(crate) fn next_look(&mut self, core: &Core) -> Option<Instant> {
+        self.last_pass = None;
+        if let Some(asked) = self.asked.take() {
+            // A thread that was asked has a slot; since all sleep, it has settled.
+            asked.question.give_up();
+        }
+        let due = |thread: &Thread| {
+            let watch = thread.watch.get();
+            let at = match (watch.stretch, watch.stage) {
+                (Stretch::Nothing, _) | (_, Stage::Reported) => return None,
+                (_, Stage::Seen) => self.after.saturating_sub(self.window),
+                (_, Stage::Looked(_)) => self.after,
+            };
+            Some(watch.since.saturating_add(at))
+        };
+        let due = core.threads.iter().filter_map(due).min()?;
+        Some(core.instant(due.max(self.next_pass)))
+    }
+}
+
+impl Drop for Stalls {
+    fn drop(&mut self) {
+        if let Some(asked) = self.asked.take() {
+            asked.question.give_up();
+        }
+    }
+}
+
+/// Step 5.
+fn report(
+    core: &'static Core,
+    thread: &'static Thread,
+    kind: StallKind,
+    blocked: Blocked,
+    frames: Frames,
+) {
+    let watch = thread.watch.get();
+    let Some(task) = whose(thread) else { return };
+    let target = matches!(watch.stretch, Stretch::Section(_))
+        .then(|| Target::stored(thread.target.load(Ordering::Relaxed)))
+        .flatten();
+    let stall = Stall {
+        kind,
+        task,
+        worker: thread.index,
+        thread: thread.os_id.load(Ordering::Relaxed),
+        lasted: Duration::from_nanos(core.now().saturating_sub(watch.since)),
+        target,
+        blocked,
+        frames,
+    };
+    // What was read is of this stretch, unless that has just ended: then there is nothing to report.
+    if watch.goes_on(thread) {
+        stall.deliver(core.monitor.orders.tell.as_ref());
+    }
+}
+
+/// The task that runs there.
+fn whose(thread: &Thread) -> Option<Whose> {
+    let task = thread.task.get()?;
+    // It runs, so it has a reference of its own; this one is for the case that it ends just now.
+    if !task.life.try_keep() {
+        return None;
+    }
+    let whose = Whose {
+        id: task.id.get(),
+        name: task.name(),
+    };
+    contain(|| release(task));
+    Some(whose)
+}
+
+impl Stall {
+    /// Tells whoever wants to know. Their panics end here: the monitor has others to look after.
+    fn deliver(&self, tell: Option<&OnStall>) {
+        let told = catch_unwind(AssertUnwindSafe(|| {
+            self.event();
+            if let Some(OnStall(tell)) = tell {
+                tell(self);
+            }
+        }));
+        if let Err(panic) = told {
+            contain(|| drop(panic));
+            contain(|| tracing::error!("who was told of a stall panicked"));
+        }
+    }
+
+    fn event(&self) {
+        tracing::warn!(
+            kind = %self.kind,
+            task = self.task.id,
+            name = self.task_name(),
+            worker = self.worker,
+            thread = self.thread,
+            lasted_ms = self.lasted.as_millis() as u64,
+            target_name = self.target(),
+            system_call = self.system_call(),
+            wait_channel = self.wait_channel(),
+            frames = ?Hex(self.frames()),
+            "a task does not settle"
+        );
+    }
+}

@@ -1,0 +1,224 @@
+//! What the kernel says of one of the process's threads, and what two such looks say together.
+//!
+//! Nothing here allocates.
+#![forbid(unsafe_code)]
+
+use std::fs::File;
+use std::io::{Read, Write};
+
+use super::StallKind;
+
+/// Nanoseconds of the unit in which the kernel counts a thread's time for user and system.
+const CLOCK_TICK: u64 = 10_000_000;
+
+/// One look at a thread.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    /// When, in nanoseconds of the scheduler's clock.
+    pub(super) at: u64,
+    /// The kernel's letter: `R` if it runs or could, `S` and others if it is blocked.
+    state: u8,
+    /// Time it ran in its own code and in the kernel, in clock ticks.
+    user: u64,
+    system: u64,
+    /// What the scheduler of the system counts, if it does.
+    counted: Option<Counted>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Counted {
+    /// Nanoseconds it ran, and could have but did not, up to when it last got a processor.
+    ran: u64,
+    waited: u64,
+    /// How often it got one.
+    turns: u64,
+}
+
+impl Look {
+    /// `None`: the kernel does not say, or there is no such thread.
+    pub(super) fn at(thread: i32, now: u64) -> Option<Look> {
+        let mut bytes = [0; 512];
+        let text = read(thread, "stat", &mut bytes)?;
+        // The name comes before it in parentheses, and may hold anything.
+        let (_, rest) = text.rsplit_once(')')?;
+        let mut fields = rest.split_ascii_whitespace();
+        let state = *fields.next()?.as_bytes().first()?;
+        let user = fields.nth(10)?.parse().ok()?;
+        let system = fields.next()?.parse().ok()?;
+        Some(Look {
+            at: now,
+            state,
+            user,
+            system,
+            counted: counted(thread),
+        })
+    }
+
+    fn is_runnable(&self) -> bool {
+        self.state == b'R'
+    }
+}
+
+fn counted(thread: i32) -> Option<Counted> {
+    let mut bytes = [0; 128];
+    let fields = read(thread, "schedstat", &mut bytes)?.split_ascii_whitespace();
+    let mut fields = fields.map_while(|field| field.parse().ok());
+    Some(Counted {
+        ran: fields.next()?,
+        waited: fields.next()?,
+        turns: fields.next()?,
+    })
+}
+
+/// What the thread did for most of the time between two looks.
+pub(super) fn judge(first: &Look, second: &Look) -> StallKind {
+    let user = second.user.saturating_sub(first.user);
+    let system = second.system.saturating_sub(first.system);
+    let time = second.at.saturating_sub(first.at);
+    let (ran, waited, turns) = match (first.counted, second.counted) {
+        (Some(before), Some(after)) => (
+            after.ran.saturating_sub(before.ran),
+            after.waited.saturating_sub(before.waited),
+            after.turns.saturating_sub(before.turns),
+        ),
+        _ => ((user + system) * CLOCK_TICK, 0, 0),
+    };
+    // Not counted: all its sleep, and the wait that goes on. One that had no turn waits all the time; otherwise that wait is
+    // taken to be as long as the sleeps between its turns.
+    let rest = time.saturating_sub(ran).saturating_sub(waited);
+    let waits_on = if second.is_runnable() {
+        rest / (turns + 1)
+    } else {
+        0
+    };
+    let (slept, starved) = (rest - waits_on, waited + waits_on);
+    if ran >= slept.max(starved) {
+        if system > user {
+            StallKind::System
+        } else {
+            StallKind::User
+        }
+    } else if slept >= starved {
+        StallKind::Sleeping
+    } else {
+        StallKind::Starving
+    }
+}
+
+/// Where a thread is blocked.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Blocked {
+    pub(super) call: Option<u64>,
+    channel: Channel,
+}
+
+/// The name of a function of the kernel; longer ones are cut.
+#[derive(Clone, Copy, Debug, Default)]
+struct Channel {
+    bytes: [u8; 32],
+    len: u8,
+}
+
+impl Blocked {
+    pub(super) fn of(thread: i32) -> Blocked {
+        let mut bytes = [0; 256];
+        // `running`, or the call's number, which is -1 outside a call, its arguments and two addresses.
+        let call = read(thread, "syscall", &mut bytes)
+            .and_then(|text| text.split_ascii_whitespace().next()?.parse().ok());
+        let mut bytes = [0; 32];
+        let channel = read(thread, "wchan", &mut bytes).map_or(0, str::len);
+        // 0 for none.
+        let is_one = channel > 0 && bytes[0] != b'0';
+        Blocked {
+            call,
+            channel: Channel {
+                bytes,
+                len: if is_one { channel as u8 } else { 0 },
+            },
+        }
+    }
+
+    pub(super) fn channel(&self) -> Option<&str> {
+        let name = &self.channel.bytes[..usize::from(self.channel.len)];
+        std::str::from_utf8(name)
+            .ok()
+            .filter(|name| !name.is_empty())
+    }
+}
+
+/// The beginning of a file of this thread.
+fn read<'a>(thread: i32, name: &str, bytes: &'a mut [u8]) -> Option<&'a str> {
+    let mut path = [0; 64];
+    let mut rest = &mut path[..];
+    write!(rest, "/proc/self/task/{thread}/{name}").ok()?;
+    let unused = rest.len();
+    let path = std::str::from_utf8(&path[..path.len() - unused]).ok()?;
+    let mut file = File::open(path).ok()?;
+    let read = file.read(bytes).ok()?;
+    std::str::from_utf8(&bytes[..read]).ok()
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    fn look(at: u64, state: u8, ticks: (u64, u64), counted: Option<[u64; 3]>) -> Look {
+        Look {
+            at,
+            state,
+            user: ticks.0,
+            system: ticks.1,
+            counted: counted.map(|[ran, waited, turns]| Counted {
+                ran: ran * MS,
+                waited: waited * MS,
+                turns,
+            }),
+        }
+    }
+
+    #[test]
+    fn what_took_most_of_the_time_is_what_it_did() {
+        let table = [
+            // Ran all the time, in the one or the other.
+            (b'R', (9, 1), Some([100, 0, 1]), StallKind::User),
+            (b'R', (1, 9), Some([100, 0, 1]), StallKind::System),
+            // Blocked: nothing is counted.
+            (b'S', (0, 0), Some([0, 0, 0]), StallKind::Sleeping),
+            (b'D', (0, 0), Some([5, 5, 2]), StallKind::Sleeping),
+            // Ran nearly all the time, and happens to be blocked now.
+            (b'S', (9, 0), Some([90, 0, 9]), StallKind::User),
+            // Runnable: a wait that is over is counted, one that goes on is not.
+            (b'R', (1, 0), Some([10, 85, 5]), StallKind::Starving),
+            (b'R', (0, 0), Some([0, 0, 0]), StallKind::Starving),
+            (b'R', (0, 0), Some([5, 40, 1]), StallKind::Starving),
+            // Blocked only at the end of a long wait.
+            (b'S', (0, 0), Some([5, 80, 1]), StallKind::Starving),
+            // Slept nearly all the time, and happens to be runnable now.
+            (b'R', (0, 0), Some([2, 3, 20]), StallKind::Sleeping),
+            // A kernel that does not count: by clock ticks.
+            (b'R', (10, 0), None, StallKind::User),
+            (b'S', (0, 0), None, StallKind::Sleeping),
+        ];
+        for (state, ticks, counted, expected) in table {
+            let before = counted.map(|_| [1000, 1000, 1000]);
+            let after = counted.map(|counted| counted.map(|it| 1000 + it));
+            let first = look(7, b'R', (50, 50), before);
+            let second = look(7 + 100 * MS, state, (50 + ticks.0, 50 + ticks.1), after);
+            let judged = judge(&first, &second);
+            assert_eq!(judged, expected, "{state} {ticks:?} {counted:?}");
+        }
+    }
+
+    #[test]
+    fn the_kernel_speaks_of_this_thread() {
+        let link = std::fs::read_link("/proc/thread-self").expect("a thread has a link");
+        let name = link.file_name().expect("it ends in the thread's number");
+        let thread = name.to_str().and_then(|name| name.parse().ok());
+        let thread = thread.expect("which is a number");
+        let look = Look::at(thread, 1).expect("it is there");
+        assert_eq!(look.state, b'R', "who asks runs");
+        assert!(Look::at(i32::MAX, 1).is_none());
+    }
+}
