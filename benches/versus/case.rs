@@ -56,6 +56,8 @@ pub(crate) enum Program {
     Channel,
     Mutex,
     LeaveEnter,
+    HookPair,
+    CurrentTask,
     LeaveTaken,
     Hog,
     HogBound,
@@ -184,6 +186,18 @@ pub(crate) const CASES: &[Case] = &[
         &[1],
         "one pair; corosensei: one resume and suspend",
     ),
+    filling(
+        "hook_pair",
+        Program::HookPair,
+        &[1],
+        "one pair through the tables; corosensei: one resume and suspend",
+    ),
+    filling(
+        "current_task",
+        Program::CurrentTask,
+        &[1],
+        "one answer through the tables, and its release",
+    ),
     Case {
         size: Size::Fixed {
             full: 100,
@@ -242,6 +256,15 @@ impl Case {
     /// Who takes part. Tokio comes in both its flavours where both are sensible; the better one counts.
     pub(crate) fn contenders(&self, workers: usize) -> Vec<Who> {
         let mut who = vec![Who::Fiberhost];
+        // Nobody else has these interfaces.
+        match self.program {
+            Program::HookPair => {
+                who.push(Who::Corosensei);
+                return who;
+            }
+            Program::CurrentTask => return who,
+            _ => {}
+        }
         // A multi-threaded tokio runtime cannot hold a task on a thread; two single-threaded ones can.
         let held = self.program == Program::PingPongCross;
         // Nor can one thread leave its tasks to another.

@@ -34,10 +34,11 @@ pub(crate) fn prepare(program: Program) -> Result<Prepared, Unavailable> {
             yields(tasks, each, |yielder| four_calls(|| yielder.suspend(())))
         }),
         // What a pair is compared with: the pair that gives a stack up and takes it up again.
-        Program::LeaveEnter => {
+        Program::LeaveEnter | Program::HookPair => {
             Prepared::new(move |each| yields(2, each, |yielder| yielder.suspend(())))
         }
-        Program::PingPong
+        Program::CurrentTask
+        | Program::PingPong
         | Program::PingPongCross
         | Program::SpawnJoin
         | Program::SpawnJoinPark

@@ -3,6 +3,7 @@
 //! Every round asserts that each counted task was entered by a switch of its own; one audited round before the timed
 //! ones asserts the rest (see `witness.rs`).
 
+mod hosting;
 mod native;
 
 use std::hint;
@@ -66,6 +67,16 @@ pub(crate) fn prepare(program: Program, workers: usize) -> Result<Prepared, Unav
             rooted(scheduler, audited, move |turns| mutex(turns, hold))
         }
         Program::LeaveEnter => rooted(scheduler, Audit::of(100, 1), native::leave_enter),
+        Program::HookPair => {
+            let hosted = hosting::Hosted::on(&scheduler);
+            let pairs = move |pairs| hosted.hook_pairs(pairs);
+            rooted(scheduler, Audit::of(100, 1), pairs).about("LeaveRuntime, EnterRuntime")
+        }
+        Program::CurrentTask => {
+            let hosted = hosting::Hosted::on(&scheduler);
+            let answers = move |answers| hosted.current_tasks(answers);
+            rooted(scheduler, Audit::of(100, 1), answers).about("GetCurrentTask, Release")
+        }
         Program::LeaveTaken => rooted(
             scheduler,
             Audit::of(1, 2 + BESIDE as u64),

@@ -26,6 +26,8 @@ pub(crate) fn prepare(program: Program) -> Result<Prepared, Unavailable> {
         | Program::Channel
         | Program::Mutex
         | Program::LeaveEnter
+        | Program::HookPair
+        | Program::CurrentTask
         | Program::LeaveTaken
         | Program::Hog
         | Program::HogBound

@@ -52,6 +52,9 @@ pub(crate) fn prepare(program: Program, workers: usize) -> Result<Prepared, Unav
             let hold = Hold::calibrate();
             rooted(move |turns| mutex(turns, hold))
         }
+        Program::HookPair | Program::CurrentTask => {
+            return Unavailable::because("it has no hosting interfaces");
+        }
         Program::LeaveEnter | Program::LeaveTaken => {
             return Unavailable::because("a coroutine cannot say that it blocks its worker");
         }

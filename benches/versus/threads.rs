@@ -49,6 +49,9 @@ pub(crate) fn prepare(program: Program, workers: usize) -> Result<Prepared, Unav
             let hold = Hold::calibrate();
             Prepared::new(move |turns| mutex(turns, hold))
         }
+        Program::HookPair | Program::CurrentTask => {
+            return Unavailable::because("it has no hosting interfaces");
+        }
         Program::LeaveEnter => {
             return Unavailable::because("a thread has nothing to leave");
         }

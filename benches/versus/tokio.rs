@@ -68,6 +68,9 @@ pub(crate) fn prepare(
             let hold = Hold::calibrate();
             rooted(build(), move |turns| mutex(turns, hold)).about("tokio::sync::Mutex")
         }
+        Program::HookPair | Program::CurrentTask => {
+            return Unavailable::because("it has no hosting interfaces");
+        }
         Program::LeaveEnter => rooted(build(), native::leave_enter).about("block_in_place"),
         Program::LeaveTaken => {
             let about = match flavour {

@@ -1,0 +1,219 @@
+//! Somebody in a script: a task of the runtime's, or a thread of the process, that makes the calls it is told to make.
+//!
+//! It waits to be told as a runtime's code waits, for an event of the host's, in whatever state it is.
+
+use std::ffi::c_void;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use fiberhost::TaskMode;
+use fiberhost::com::{Hresult, INFINITE};
+
+use crate::call::{Answer, Memory, World, execute, state};
+use crate::object::{Object, com, given};
+use crate::runtime::Task;
+
+/// How long a call may take that is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+enum Order {
+    Call(Vec<String>),
+    /// Blocks the thread, as unmanaged code does that the host knows nothing of.
+    Block(Receiver<()>),
+}
+
+/// What a call has answered, with the state before and after it.
+#[derive(Clone, Copy, Debug)]
+pub struct Report {
+    /// The answer.
+    pub answer: Answer,
+    /// The state at the call.
+    pub before: (char, u64),
+    /// The state after it.
+    pub after: (char, u64),
+}
+
+enum Body {
+    Task(Object, &'static Task),
+    Thread(JoinHandle<()>),
+}
+
+/// See the module docs.
+pub struct Actor {
+    orders: Option<Sender<Order>>,
+    reports: Receiver<Report>,
+    event: Object,
+    unblock: Option<Sender<()>>,
+    body: Option<Body>,
+}
+
+struct Part {
+    world: Arc<World>,
+    orders: Receiver<Order>,
+    reports: Sender<Report>,
+    event: Object,
+    clr_task: Option<&'static Task>,
+}
+
+unsafe extern "system" fn run_task(context: *mut c_void) -> u32 {
+    // SAFETY: it is the box of `Actor::task`, and the function is called once.
+    let part = unsafe { Box::from_raw(context.cast::<Part>()) };
+    (*part).play();
+    0
+}
+
+impl Part {
+    fn play(self) {
+        if let Some(clr_task) = self.clr_task {
+            let tasks = self.world.managers.tasks;
+            let me = given(|out| com!(tasks, IHostTaskManagerVtbl, GetCurrentTask, out));
+            let me = me.expect("a task of the runtime's");
+            let mine = clr_task.object().get();
+            assert_eq!(com!(me, IHostTaskVtbl, SetCLRTask, mine), Hresult::S_OK);
+            me.release();
+        }
+        let mut memory = Memory::default();
+        loop {
+            let told = com!(self.event, IHostAutoEventVtbl, Wait, INFINITE, 0);
+            assert_eq!(told, Hresult::S_OK);
+            let before = state(&self.world);
+            let answer = match self.orders.recv() {
+                Err(_) => return,
+                Ok(Order::Call(words)) => execute(&self.world, &mut memory, &words),
+                Ok(Order::Block(receiver)) => {
+                    receiver.recv().expect("the script lets it go on");
+                    Hresult::S_OK.into()
+                }
+            };
+            let after = state(&self.world);
+            let report = Report {
+                answer,
+                before,
+                after,
+            };
+            self.reports.send(report).expect("the script is there");
+        }
+    }
+}
+
+impl Actor {
+    fn new(world: &Arc<World>, clr_task: Option<&'static Task>) -> (Actor, Box<Part>) {
+        let (orders, told) = channel();
+        let (tell, reports) = channel();
+        let sync = world.managers.sync;
+        let event = given(|out| com!(sync, IHostSyncManagerVtbl, CreateAutoEvent, out));
+        let event = event.expect("an event");
+        let actor = Actor {
+            orders: Some(orders),
+            reports,
+            event,
+            unblock: None,
+            body: None,
+        };
+        let part = Part {
+            world: Arc::clone(world),
+            orders: told,
+            reports: tell,
+            event,
+            clr_task,
+        };
+        (actor, Box::new(part))
+    }
+
+    /// A task, created and started.
+    pub fn task(world: &Arc<World>) -> Actor {
+        let clr_task = Task::new(world.mode == TaskMode::Fiber);
+        let (mut actor, part) = Actor::new(world, Some(clr_task));
+        let tasks = world.managers.tasks;
+        let context = Box::into_raw(part).cast();
+        let run = Some(run_task as _);
+        let made = given(|out| {
+            com!(
+                tasks,
+                IHostTaskManagerVtbl,
+                CreateTask,
+                0,
+                run,
+                context,
+                out
+            )
+        });
+        let task = made.expect("memory for a task");
+        assert_eq!(com!(task, IHostTaskVtbl, Start), Hresult::S_OK);
+        actor.body = Some(Body::Task(task, clr_task));
+        actor
+    }
+
+    /// A thread of the process.
+    pub fn thread(world: &Arc<World>) -> Actor {
+        let (mut actor, part) = Actor::new(world, None);
+        actor.body = Some(Body::Thread(std::thread::spawn(|| (*part).play())));
+        actor
+    }
+
+    /// Its task.
+    pub fn host_task(&self) -> Option<Object> {
+        match self.body {
+            Some(Body::Task(task, _)) => Some(task),
+            _ => None,
+        }
+    }
+
+    fn order(&self, order: Order) {
+        let orders = self.orders.as_ref().expect("it has not ended");
+        orders.send(order).expect("it waits for orders");
+        assert_eq!(com!(self.event, IHostAutoEventVtbl, Set), Hresult::S_OK);
+    }
+
+    /// Begins a call.
+    pub fn begin(&mut self, words: &[String]) {
+        if words == ["Block"] {
+            let (unblock, receiver) = channel();
+            self.unblock = Some(unblock);
+            return self.order(Order::Block(receiver));
+        }
+        self.order(Order::Call(words.to_vec()));
+    }
+
+    /// The one that blocks its thread goes on.
+    pub fn unblock(&mut self) {
+        let unblock = self.unblock.take().expect("it blocks");
+        unblock.send(()).expect("it waits for it");
+    }
+
+    /// Whether the call is on after a while.
+    pub fn waits(&self) -> bool {
+        self.reports.recv_timeout(Duration::from_millis(3)).is_err()
+    }
+
+    /// How the call has ended.
+    pub fn ends(&self) -> Option<Report> {
+        self.reports.recv_timeout(PATIENCE).ok()
+    }
+
+    /// Its function returns; a task is joined and released.
+    pub fn end(&mut self) {
+        self.orders = None;
+        assert_eq!(com!(self.event, IHostAutoEventVtbl, Set), Hresult::S_OK);
+        match self.body.take().expect("it was begun") {
+            Body::Task(task, clr_task) => {
+                let joined = com!(task, IHostTaskVtbl, Join, 60_000, 0);
+                assert_eq!(joined, Hresult::S_OK, "it has ended");
+                task.release();
+                assert_eq!(clr_task.exits(), 1, "it was told of its end once");
+                let (outs, ins) = clr_task.switches();
+                assert_eq!(outs, ins, "it was switched in as often as out");
+                assert_eq!(clr_task.references_of_others(), 0, "nobody keeps it");
+            }
+            Body::Thread(thread) => thread.join().expect("no panic"),
+        }
+        assert_eq!(self.event.release(), 0);
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        self.body.is_none()
+    }
+}

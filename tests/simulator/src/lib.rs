@@ -1,0 +1,14 @@
+//! A runtime's side of the hosting interfaces, which speaks to the host through the tables alone, and scripts of what it calls.
+//!
+//! [`runtime`] is the runtime: it looks for the host's managers in the order of a real one, and its tasks note what they are
+//! told. [`script`] reads what is to be called, with what is expected of it; [`run`] runs that against a host, and
+//! [`coverage`] says which rules of the interfaces have a script. The grammar is in the package's README.
+
+pub mod actor;
+pub mod call;
+pub mod coverage;
+pub mod object;
+pub mod rules;
+pub mod run;
+pub mod runtime;
+pub mod script;

@@ -1,0 +1,264 @@
+//! Runs a script against a host, and looks at the end whether anything is left.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::ptr::NonNull;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use fiberhost::com::clr::{ClrInterface, ICLRRuntimeHost};
+use fiberhost::scheduler::Scheduler;
+use fiberhost::{Host, Strangers, TaskMode};
+
+use crate::actor::{Actor, Report};
+use crate::call::World;
+use crate::object::com;
+use crate::runtime::Runtime;
+use crate::script::{Expected, Script, Step};
+
+/// How a script is run.
+#[derive(Clone, Copy, Debug)]
+pub struct Way {
+    /// On what tasks run.
+    pub mode: TaskMode,
+    /// How many slots there are.
+    pub slots: usize,
+}
+
+/// All ways.
+pub const WAYS: [Way; 6] = {
+    const fn way(mode: TaskMode, slots: usize) -> Way {
+        Way { mode, slots }
+    }
+    [
+        way(TaskMode::Fiber, 1),
+        way(TaskMode::Fiber, 2),
+        way(TaskMode::Fiber, 4),
+        way(TaskMode::Thread, 1),
+        way(TaskMode::Thread, 2),
+        way(TaskMode::Thread, 4),
+    ]
+};
+
+/// The calls that were made, each with the state in which it was: `B/LeaveRuntime`.
+pub type Made = BTreeSet<String>;
+
+struct Run<'a> {
+    script: &'a Script,
+    way: Way,
+    world: Arc<World>,
+    actors: BTreeMap<String, Actor>,
+    /// Of calls that were begun: what is called.
+    begun: BTreeMap<String, String>,
+    made: Made,
+    /// How many tasks are to have ended with frames left.
+    left: u64,
+}
+
+/// Runs it.
+///
+/// # Panics
+/// If anything is otherwise than the script says, or something is left at the end.
+pub fn run(script: &Script, way: Way) -> Made {
+    let runtime = Runtime::new();
+    let host = host(script, way);
+    let pointer = NonNull::new(runtime.object().get()).expect("an object");
+    com!(runtime.object(), IUnknownVtbl, AddRef);
+    // SAFETY: the object is of this interface and lives as long as the process; the reference is for the handle.
+    let handle = unsafe { ICLRRuntimeHost::from_owned(pointer) };
+    host.attach(&handle).expect("the runtime takes the host");
+    drop(handle);
+    let world = Arc::new(World {
+        managers: runtime.managers(),
+        host,
+        mode: way.mode,
+        objects: Mutex::default(),
+        ran: Arc::default(),
+    });
+    let mut run = Run {
+        script,
+        way,
+        world,
+        actors: BTreeMap::new(),
+        begun: BTreeMap::new(),
+        made: Made::new(),
+        left: 0,
+    };
+    for (line, step) in &script.steps {
+        run.step(*line, step);
+    }
+    run.finish(runtime)
+}
+
+fn host(script: &Script, way: Way) -> Host {
+    let settings = Scheduler::builder()
+        .workers(way.slots)
+        .check_invariants(true)
+        .force_migration(true);
+    let deny = script.steps.iter().any(|(_, step)| *step == Step::Deny);
+    let builder = Host::builder()
+        .scheduler_settings(settings)
+        .strangers(if deny {
+            Strangers::Deny
+        } else {
+            Strangers::Adopt
+        })
+        .tasks(way.mode);
+    builder.build().expect("a host")
+}
+
+impl Run<'_> {
+    fn step(&mut self, line: usize, step: &Step) {
+        match step {
+            Step::Covers(..) | Step::Deny => {}
+            Step::Task(name) => {
+                let actor = Actor::task(&self.world);
+                let task = actor.host_task().expect("it is one");
+                self.add(name, actor);
+                // It can be alerted, joined and looked at under its name; its reference is the actor's.
+                let mut objects = self.world.objects.lock().unwrap();
+                com!(task, IUnknownVtbl, AddRef);
+                objects.insert(name.clone(), (crate::call::Kind::Task, task));
+            }
+            Step::Thread(name) => {
+                let actor = Actor::thread(&self.world);
+                self.add(name, actor);
+            }
+            Step::Call(name, words, expected) => {
+                self.actor(line, name).begin(words);
+                self.begun.insert(name.clone(), words[0].clone());
+                self.ends(line, name, expected);
+            }
+            Step::Begin(name, words) => {
+                self.actor(line, name).begin(words);
+                self.begun.insert(name.clone(), words[0].clone());
+            }
+            Step::Waits(name) => {
+                let waits = self.actor(line, name).waits();
+                self.check(line, waits, format_args!("{name} does not wait"));
+            }
+            Step::Ends(name, expected) => self.ends(line, name, expected),
+            Step::Unblock(name) => self.actor(line, name).unblock(),
+            Step::End(name, left) => {
+                self.actor(line, name).end();
+                self.left = *left;
+                let found = self.world.host.figures().frames_left;
+                self.check(
+                    line,
+                    found == *left,
+                    format_args!("{found} ended with frames left"),
+                );
+            }
+            Step::OthersRun => {
+                let mut other = Actor::task(&self.world);
+                other.begin(&["CallNothing".to_owned()]);
+                let ran = other.ends().is_some();
+                self.check(line, ran, format_args!("a new task does not run"));
+                other.end();
+            }
+            Step::Refused(count) => {
+                let found = self.world.host.figures().stray_hooks;
+                self.check(
+                    line,
+                    found == *count,
+                    format_args!("{found} hooks were refused"),
+                );
+            }
+        }
+    }
+
+    fn add(&mut self, name: &str, actor: Actor) {
+        let before = self.actors.insert(name.to_owned(), actor);
+        assert!(before.is_none(), "two of one name: {name}");
+    }
+
+    fn actor(&mut self, line: usize, name: &str) -> &mut Actor {
+        let script = &self.script.name;
+        let actor = self.actors.get_mut(name);
+        actor.unwrap_or_else(|| panic!("{script}:{line}: nobody is called {name}"))
+    }
+
+    fn ends(&mut self, line: usize, name: &str, expected: &Expected) {
+        let report = self.actor(line, name).ends();
+        self.check(
+            line,
+            report.is_some(),
+            format_args!("the call does not end"),
+        );
+        let Report {
+            answer,
+            before,
+            after,
+        } = report.expect("checked above");
+        let call = self.begun.remove(name).expect("it was begun");
+        let found = Expected {
+            result: if expected.allows(answer.result) {
+                expected.result.clone()
+            } else {
+                format!("{:?}", answer.result)
+            },
+            value: expected.value.and(answer.value),
+            state: expected.state.map(|_| after),
+        };
+        self.check(
+            line,
+            found == *expected,
+            format_args!("{name} got {found:?}"),
+        );
+        let call = call.rsplit('.').next().expect("there is a last part");
+        self.made.insert(format!("{}/{call}", before.0));
+    }
+
+    #[track_caller]
+    fn check(&self, line: usize, holds: bool, what: fmt::Arguments<'_>) {
+        let (script, way) = (&self.script.name, self.way);
+        assert!(holds, "{script}:{line}: {what} ({way:?})");
+    }
+
+    fn finish(mut self, runtime: &Runtime) -> Made {
+        for actor in self.actors.values_mut() {
+            if !actor.has_ended() {
+                actor.end();
+            }
+        }
+        let left = self.world.host.figures().frames_left;
+        assert_eq!(
+            left, self.left,
+            "{}: tasks with frames left",
+            self.script.name
+        );
+        let objects = std::mem::take(&mut *self.world.objects.lock().unwrap());
+        for (name, (kind, object)) in objects {
+            let left = object.release();
+            let gone = left == 0 || kind == crate::call::Kind::Task;
+            assert!(gone, "{}: {left} references to {name}", self.script.name);
+        }
+        drop(self.actors);
+        let world = Arc::into_inner(self.world).expect("all actors have ended");
+        let limit = Duration::from_secs(60);
+        world
+            .host
+            .shutdown(limit)
+            .expect("nothing is left to wait for");
+        runtime.let_go();
+        let gate = world.host.gate();
+        drop(world.host);
+        let until = Instant::now() + limit;
+        while gate.objects() > 0 && Instant::now() < until {
+            std::thread::yield_now();
+        }
+        assert_eq!(
+            gate.objects(),
+            0,
+            "{}: objects of the host's",
+            self.script.name
+        );
+        assert_eq!(
+            runtime.references_of_others(),
+            0,
+            "{}: of the runtime's",
+            self.script.name
+        );
+        self.made
+    }
+}

@@ -1,0 +1,387 @@
+//! The runtime's objects: `ICLRRuntimeHost`, `ICLRTaskManager` and `ICLRTask`.
+
+use std::ffi::c_void;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use fiberhost::com::table::{
+    self, COR_GC_THREAD_STATS, ExecuteInAppDomainCallback, ICLRRuntimeHostVtbl,
+    ICLRTaskManagerVtbl, ICLRTaskVtbl,
+};
+use fiberhost::com::{Guid, Hresult};
+
+use crate::object::{Object, com, given};
+
+/// The beginning of each object: they have that in common.
+#[repr(C)]
+struct Head {
+    table: *const c_void,
+    references: AtomicU32,
+}
+
+// SAFETY: the tables are constant.
+unsafe impl Send for Head {}
+// SAFETY: as above.
+unsafe impl Sync for Head {}
+
+impl Head {
+    fn new<T>(table: &'static T) -> Head {
+        Head {
+            table: (&raw const *table).cast(),
+            references: AtomicU32::new(1),
+        }
+    }
+}
+
+/// The host's managers, as far as it has them, in the order in which a runtime asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Managers {
+    /// `IHostTaskManager`.
+    pub tasks: Object,
+    /// `IHostThreadpoolManager`.
+    pub pool: Object,
+    /// `IHostSyncManager`.
+    pub sync: Object,
+    /// `IHostGCManager`.
+    pub gc: Object,
+    /// `IHostPolicyManager`.
+    pub policy: Object,
+}
+
+/// The runtime. It lives as long as the process; what it refers to is given back by [`Runtime::let_go`].
+#[repr(C)]
+pub struct Runtime {
+    head: Head,
+    task_manager: &'static TaskManager,
+    managers: Mutex<Option<Managers>>,
+}
+
+/// Its `ICLRTaskManager`.
+#[repr(C)]
+struct TaskManager {
+    head: Head,
+}
+
+/// One of its tasks, which counts what it is told.
+#[repr(C)]
+pub struct Task {
+    head: Head,
+    can_switch: bool,
+    ins: AtomicU32,
+    outs: AtomicU32,
+    exits: AtomicU32,
+}
+
+static RUNTIME: ICLRRuntimeHostVtbl = ICLRRuntimeHostVtbl {
+    QueryInterface: query,
+    AddRef: add_ref,
+    Release: release,
+    Start: simply,
+    Stop: simply,
+    SetHostControl: set_host_control,
+    GetCLRControl: no_object,
+    UnloadAppDomain: no_unload,
+    ExecuteInAppDomain: no_callback,
+    GetCurrentAppDomainId: first_domain,
+    ExecuteApplication: no_application,
+    ExecuteInDefaultAppDomain: no_method,
+};
+
+static TASK_MANAGER: ICLRTaskManagerVtbl = ICLRTaskManagerVtbl {
+    QueryInterface: query,
+    AddRef: add_ref,
+    Release: release,
+    CreateTask: no_object,
+    GetCurrentTask: no_object,
+    SetUILocale: locale,
+    SetLocale: locale,
+    GetCurrentTaskType: no_type,
+};
+
+static TASK: ICLRTaskVtbl = ICLRTaskVtbl {
+    QueryInterface: query,
+    AddRef: add_ref,
+    Release: release,
+    SwitchIn: switch_in,
+    SwitchOut: switch_out,
+    GetMemStats: no_figures,
+    Reset: reset,
+    ExitTask: exit_task,
+    Abort: simply,
+    RudeAbort: simply,
+    NeedsPriorityScheduling: no,
+    YieldTask: simply,
+    LocksHeld: no_locks,
+    SetTaskIdentifier: identifier,
+};
+
+impl Runtime {
+    /// One that is not started.
+    pub fn new() -> &'static Runtime {
+        Box::leak(Box::new(Runtime {
+            head: Head::new(&RUNTIME),
+            task_manager: Box::leak(Box::new(TaskManager {
+                head: Head::new(&TASK_MANAGER),
+            })),
+            managers: Mutex::new(None),
+        }))
+    }
+
+    /// Its `ICLRRuntimeHost`.
+    pub fn object(&'static self) -> Object {
+        Object::new((&raw const *self).cast_mut().cast())
+    }
+
+    /// What it has found.
+    pub fn managers(&self) -> Managers {
+        self.managers.lock().unwrap().expect("a host was set")
+    }
+
+    /// Gives the managers back, when nothing of the runtime runs any more.
+    pub fn let_go(&self) {
+        let managers = self.managers.lock().unwrap().take();
+        let managers = managers.expect("a host was set");
+        for manager in managers.all() {
+            manager.release();
+        }
+    }
+
+    /// References to it and to its manager of tasks that others have.
+    pub fn references_of_others(&self) -> u32 {
+        let count = |head: &Head| head.references.load(Ordering::SeqCst) - 1;
+        count(&self.head) + count(&self.task_manager.head)
+    }
+
+    fn take_host(&self, control: Object) -> Hresult {
+        let mine = (&raw const *self.task_manager).cast_mut().cast();
+        let managers = discover(control, |tasks| {
+            let told = com!(tasks, IHostTaskManagerVtbl, SetCLRTaskManager, mine);
+            assert_eq!(told, Hresult::S_OK);
+        });
+        for manager in managers.all() {
+            com!(manager, IUnknownVtbl, AddRef);
+        }
+        *self.managers.lock().unwrap() = Some(managers);
+        Hresult::S_OK
+    }
+}
+
+impl Managers {
+    fn all(&self) -> [Object; 5] {
+        [self.tasks, self.pool, self.sync, self.gc, self.policy]
+    }
+}
+
+/// The discovery: every manager is asked for once, in the order of a real runtime. The answers count nothing.
+/// `tell` is called with the manager of tasks before the next one is asked for.
+///
+/// # Panics
+/// If the host offers others than it should.
+pub fn discover(control: Object, tell: impl FnOnce(Object)) -> Managers {
+    let ask = |iid: Guid| {
+        given(|out| {
+            com!(
+                control,
+                IHostControlVtbl,
+                GetHostManager,
+                &raw const iid,
+                out
+            )
+        })
+    };
+    let there = |iid| {
+        let manager = ask(iid).expect("it is offered");
+        // The host has it too.
+        assert!(manager.release() > 0);
+        manager
+    };
+    let absent = |iid| assert_eq!(ask(iid), Err(Hresult::E_NOINTERFACE));
+    absent(table::IID_IHostMemoryManager);
+    let tasks = there(table::IID_IHostTaskManager);
+    tell(tasks);
+    let pool = there(table::IID_IHostThreadpoolManager);
+    absent(table::IID_IHostIoCompletionManager);
+    let sync = there(table::IID_IHostSyncManager);
+    absent(table::IID_IHostAssemblyManager);
+    let gc = there(table::IID_IHostGCManager);
+    absent(table::IID_IHostSecurityManager);
+    let policy = there(table::IID_IHostPolicyManager);
+    Managers {
+        tasks,
+        pool,
+        sync,
+        gc,
+        policy,
+    }
+}
+
+impl Task {
+    /// One that can be switched, or not.
+    pub fn new(can_switch: bool) -> &'static Task {
+        let count = || AtomicU32::new(0);
+        Box::leak(Box::new(Task {
+            head: Head::new(&TASK),
+            can_switch,
+            ins: count(),
+            outs: count(),
+            exits: count(),
+        }))
+    }
+
+    /// Its `ICLRTask`.
+    pub fn object(&'static self) -> Object {
+        Object::new((&raw const *self).cast_mut().cast())
+    }
+
+    /// How often it was told of its end.
+    pub fn exits(&self) -> u32 {
+        self.exits.load(Ordering::SeqCst)
+    }
+
+    /// How often it was switched out and in.
+    pub fn switches(&self) -> (u32, u32) {
+        let load = |count: &AtomicU32| count.load(Ordering::SeqCst);
+        (load(&self.outs), load(&self.ins))
+    }
+
+    /// References that others have.
+    pub fn references_of_others(&self) -> u32 {
+        self.head.references.load(Ordering::SeqCst) - 1
+    }
+}
+
+fn head<'a>(this: *mut c_void) -> &'a Head {
+    // SAFETY: the objects of this module are never freed, and begin with it.
+    unsafe { &*this.cast::<Head>() }
+}
+
+fn task<'a>(this: *mut c_void) -> &'a Task {
+    // SAFETY: as above; these functions stand in no other table.
+    unsafe { &*this.cast::<Task>() }
+}
+
+/// Nobody asks these objects for another interface.
+unsafe extern "system" fn query(_: *mut c_void, _: *const Guid, out: *mut *mut c_void) -> Hresult {
+    // SAFETY: as the interface says.
+    unsafe { out.write(std::ptr::null_mut()) };
+    Hresult::E_NOINTERFACE
+}
+
+unsafe extern "system" fn add_ref(this: *mut c_void) -> u32 {
+    head(this).references.fetch_add(1, Ordering::SeqCst) + 1
+}
+
+unsafe extern "system" fn release(this: *mut c_void) -> u32 {
+    let before = head(this).references.fetch_sub(1, Ordering::SeqCst);
+    assert!(before > 1, "the runtime's own reference was released");
+    before - 1
+}
+
+unsafe extern "system" fn simply(_: *mut c_void) -> Hresult {
+    Hresult::S_OK
+}
+
+unsafe extern "system" fn set_host_control(this: *mut c_void, control: *mut c_void) -> Hresult {
+    // SAFETY: this function stands in no other table.
+    let runtime = unsafe { &*this.cast::<Runtime>() };
+    runtime.take_host(Object::new(control))
+}
+
+unsafe extern "system" fn no_object(_: *mut c_void, out: *mut *mut c_void) -> Hresult {
+    // SAFETY: as the interface says.
+    unsafe { out.write(std::ptr::null_mut()) };
+    Hresult::E_NOTIMPL
+}
+
+unsafe extern "system" fn no_unload(_: *mut c_void, _: u32, _: i32) -> Hresult {
+    Hresult::E_NOTIMPL
+}
+
+unsafe extern "system" fn no_callback(
+    _: *mut c_void,
+    _: u32,
+    _: Option<ExecuteInAppDomainCallback>,
+    _: *mut c_void,
+) -> Hresult {
+    Hresult::E_NOTIMPL
+}
+
+unsafe extern "system" fn first_domain(_: *mut c_void, out: *mut u32) -> Hresult {
+    // SAFETY: as the interface says.
+    unsafe { out.write(1) };
+    Hresult::S_OK
+}
+
+unsafe extern "system" fn no_application(
+    _: *mut c_void,
+    _: *const u16,
+    _: u32,
+    _: *mut *const u16,
+    _: u32,
+    _: *mut *const u16,
+    _: *mut i32,
+) -> Hresult {
+    Hresult::E_NOTIMPL
+}
+
+unsafe extern "system" fn no_method(
+    _: *mut c_void,
+    _: *const u16,
+    _: *const u16,
+    _: *const u16,
+    _: *const u16,
+    _: *mut u32,
+) -> Hresult {
+    Hresult::E_NOTIMPL
+}
+
+unsafe extern "system" fn locale(_: *mut c_void, _: u32) -> Hresult {
+    Hresult::S_OK
+}
+
+unsafe extern "system" fn no_type(_: *mut c_void, _: *mut u32) -> Hresult {
+    Hresult::E_NOTIMPL
+}
+
+unsafe extern "system" fn switch_in(this: *mut c_void, thread: *mut c_void) -> Hresult {
+    assert!(!thread.is_null(), "switched in on no thread");
+    task(this).ins.fetch_add(1, Ordering::SeqCst);
+    Hresult::S_OK
+}
+
+unsafe extern "system" fn switch_out(this: *mut c_void) -> Hresult {
+    if !task(this).can_switch {
+        return Hresult::E_NOTIMPL;
+    }
+    task(this).outs.fetch_add(1, Ordering::SeqCst);
+    Hresult::S_OK
+}
+
+unsafe extern "system" fn no_figures(_: *mut c_void, _: *mut COR_GC_THREAD_STATS) -> Hresult {
+    Hresult::E_NOTIMPL
+}
+
+unsafe extern "system" fn reset(_: *mut c_void, _: i32) -> Hresult {
+    Hresult::S_OK
+}
+
+unsafe extern "system" fn exit_task(this: *mut c_void) -> Hresult {
+    task(this).exits.fetch_add(1, Ordering::SeqCst);
+    Hresult::S_OK
+}
+
+unsafe extern "system" fn no(_: *mut c_void, out: *mut i32) -> Hresult {
+    // SAFETY: as the interface says.
+    unsafe { out.write(0) };
+    Hresult::S_OK
+}
+
+unsafe extern "system" fn no_locks(_: *mut c_void, out: *mut usize) -> Hresult {
+    // SAFETY: as the interface says.
+    unsafe { out.write(0) };
+    Hresult::S_OK
+}
+
+unsafe extern "system" fn identifier(_: *mut c_void, _: u64) -> Hresult {
+    Hresult::S_OK
+}

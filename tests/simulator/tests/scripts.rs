@@ -1,0 +1,93 @@
+//! Every script, in fibers and in threads, at one, two and four slots; and the table of what they cover.
+
+use std::fs;
+use std::path::PathBuf;
+
+use fiberhost_simulator::coverage;
+use fiberhost_simulator::run::{WAYS, run};
+use fiberhost_simulator::script::Script;
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../scripts")
+}
+
+fn scripts() -> Vec<Script> {
+    let entries = fs::read_dir(folder()).expect("the scripts' folder");
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    paths.retain(|path| path.extension().is_some_and(|ext| ext == "hosting"));
+    paths.sort();
+    assert!(!paths.is_empty());
+    let read = |path: &PathBuf| {
+        let name = path
+            .file_stem()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        let text = fs::read_to_string(path).expect("a readable script");
+        Script::parse(&name, &text).unwrap_or_else(|error| panic!("{error}"))
+    };
+    paths.iter().map(read).collect()
+}
+
+#[test]
+fn every_script_in_every_way() {
+    for script in scripts() {
+        for way in WAYS {
+            println!("{} {way:?}", script.name);
+            let made = run(&script, way);
+            // Who says that it covers a row of the table of states has made that call in that state.
+            for (rule, _) in script.covers() {
+                let row = rule.strip_prefix("8.3/");
+                let row = row.filter(|row| !row.ends_with("return") && !row.starts_with("any/"));
+                if let Some(row) = row {
+                    assert!(made.contains(row), "{}: {row} was not called", script.name);
+                }
+            }
+        }
+    }
+}
+
+/// To make the table anew, call this with `FIBERHOST_WRITE` set.
+#[test]
+fn the_table_of_rules_is_that_of_the_scripts() {
+    let path = folder().join("COVERAGE.md");
+    let table = coverage::table(&scripts());
+    if std::env::var_os("FIBERHOST_WRITE").is_some() {
+        fs::write(&path, &table).expect("it can be written");
+    }
+    let stored = fs::read_to_string(&path).expect("the table");
+    assert_eq!(stored, table, "made anew, the table is another one");
+}
+
+#[test]
+fn what_is_no_script_is_refused() {
+    for (text, error) in [
+        ("a: LeaveRuntime 1", "neither a call nor its end"),
+        ("a: LeaveRuntime 1 ->", "no result"),
+        ("a: LeaveRuntime 1 -> S_OK X 1", "no state"),
+        ("a: LeaveRuntime 1 -> S_OK N", "no state"),
+        ("what", "no such line"),
+        ("refused x", "no number"),
+    ] {
+        let found = Script::parse("test", text).expect_err(text);
+        assert_eq!(found, format!("test:1: {error}: {text}"));
+    }
+}
+
+/// A script that says something else than what happens fails.
+#[test]
+fn a_wrong_script_fails() {
+    for text in [
+        "task a\na: LeaveRuntime 1 -> S_OK B 1",
+        "task a\na: EnterRuntime -> S_OK",
+        "task a\na: LeaveRuntime 1 -> S_OK",
+        "task a\na: CreateAutoEvent e -> S_OK\na: begin e.Wait 0\na: waits",
+        "refused 1",
+    ] {
+        let script = Script::parse("test", text).expect(text);
+        let failed = std::panic::catch_unwind(|| run(&script, WAYS[0]));
+        assert!(failed.is_err(), "{text}");
+    }
+}
