@@ -427,9 +427,11 @@ pub fn yield_to_others() -> bool {
     if task.is_next_to_itself() && thread.nothing_else(task) {
         return false;
     }
+    let core = thread.core();
+    let others = !thread.is_alone(task) || !core.injector.is_empty() || core.idle.claimants() > 0;
     // SAFETY: `running` says that we are on this task's stack and this thread runs it.
     unsafe { fiber::suspend(thread, task, YIELD) };
-    true
+    others
 }
 
 #[cold]

@@ -450,10 +450,14 @@ impl Thread {
     /// Whether the running task is the only one that wants this thread: then a yield need not leave its stack.
     #[cold]
     pub(crate) fn nothing_else(&self, task: &'static Task) -> bool {
+        self.is_alone(task) && !self.looks_now()
+    }
+
+    /// Whether nobody else stands in the queues of this thread and its slot.
+    pub(crate) fn is_alone(&self, task: &'static Task) -> bool {
         self.bound.is_empty_but_for(task)
             && self.woken.get().is_none()
             && self.slot().waiting() == 0
-            && !self.looks_now()
     }
 
     /// A yield of the only task must still let calls, timers and the injector in now and then.
