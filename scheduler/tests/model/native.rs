@@ -352,7 +352,7 @@ fn a_task_on_a_thread_waits_for_one_on_a_fiber() {
 /// The shutdown while a task is in a section whose slot was taken: it ends when the section does.
 #[test]
 fn a_shutdown_meets_a_section() {
-    explore(small(500).preemptions(1), || {
+    explore(small(500), || {
         let scheduler = sleeping(1, 2);
         let call = Call::default();
         let outer = unexplored(|| {
