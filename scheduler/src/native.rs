@@ -24,8 +24,8 @@
 //! Tasks that have started on a thread wait while another one owns it. An owner that waits for one of those never ends:
 //! see `deadlock.rs` for what is found of that.
 //!
-//! The model is that of the CLR's hosting interface (`LeaveRuntime` to `ReverseLeaveRuntime`); SQLOS calls a section
-//! preemptive mode, Go a system call.
+//! SQLOS calls a section preemptive mode, Go a system call; interfaces by which a runtime tells its host that a task leaves
+//! managed code and is called back have the same four edges.
 
 mod hold;
 mod section;
