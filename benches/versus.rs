@@ -22,6 +22,7 @@ mod versus {
     pub(crate) mod fiberhost;
     pub(crate) mod futex;
     pub(crate) mod may;
+    pub(crate) mod parking_lot;
     pub(crate) mod threads;
     pub(crate) mod tokio;
 

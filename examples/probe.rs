@@ -2,6 +2,9 @@
 //!
 //! `probe CASE N` with the cases of `operations`; see `tests/instructions.rs`.
 
+#[path = "probe/tables.rs"]
+mod tables;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +12,7 @@ use std::time::Duration;
 use fiberhost::scheduler::native::{self, Target};
 use fiberhost::scheduler::sync::AutoResetEvent;
 use fiberhost::scheduler::{Scheduler, spawn, yield_now};
+use tables::Tables;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -21,6 +25,11 @@ fn main() -> ExitCode {
             "spawn_join",
             "fanout",
             "leave_enter",
+            "hook_pair",
+            "hook_chain",
+            "current_task",
+            "crst",
+            "host_event",
         ] {
             run(case, 1000).expect("a known case");
             println!("{case}: 1000 operations");
@@ -41,15 +50,26 @@ fn main() -> ExitCode {
     }
 }
 
+enum Operation {
+    Scheduler(fn(u64)),
+    Hosting(fn(&Tables, u64)),
+}
+
 /// Nothing but the case's own operations runs meanwhile: one worker, and a quantum that is never over.
 fn run(case: &str, count: u64) -> Option<()> {
-    let operation: fn(u64) = match case {
-        "yield" => |count| yields(count, yield_now),
-        "yield_deep" => |count| yields(count, deep_1),
-        "pingpong" => pingpong,
-        "spawn_join" => spawn_join,
-        "fanout" => fanout,
-        "leave_enter" => leave_enter,
+    use Operation::{Hosting, Scheduler as Plain};
+    let operation = match case {
+        "yield" => Plain(|count| yields(count, yield_now)),
+        "yield_deep" => Plain(|count| yields(count, deep_1)),
+        "pingpong" => Plain(pingpong),
+        "spawn_join" => Plain(spawn_join),
+        "fanout" => Plain(fanout),
+        "leave_enter" => Plain(leave_enter),
+        "hook_pair" => Hosting(hook_pair),
+        "hook_chain" => Hosting(hook_chain),
+        "current_task" => Hosting(current_task),
+        "crst" => Hosting(crst),
+        "host_event" => Hosting(host_event),
         _ => return None,
     };
     let scheduler = Scheduler::builder()
@@ -59,7 +79,13 @@ fn run(case: &str, count: u64) -> Option<()> {
         .idle_spin(Duration::ZERO)
         .build()
         .expect("one thread");
-    scheduler.run(move || operation(count));
+    match operation {
+        Operation::Scheduler(operation) => scheduler.run(move || operation(count)),
+        Operation::Hosting(operation) => {
+            let tables = Tables::on(&scheduler);
+            scheduler.run(move || operation(&tables, count));
+        }
+    }
     Some(())
 }
 
@@ -142,4 +168,62 @@ fn fanout(count: u64) {
             .sum();
         assert_eq!(sum, 499_500);
     }
+}
+
+const TARGET: usize = 0x7f00_1230;
+
+fn hook_pair(tables: &Tables, count: u64) {
+    for _ in 0..count {
+        tables.leave(TARGET);
+        tables.enter();
+    }
+}
+
+/// Managed code calls unmanaged code, which calls back, ten times on one another; then all of them return.
+fn hook_chain(tables: &Tables, count: u64) {
+    const DEEP: u64 = 10;
+    for _ in 0..count / DEEP {
+        for _ in 0..DEEP {
+            tables.leave(TARGET);
+            tables.call();
+        }
+        for _ in 0..DEEP {
+            tables.end_call();
+            tables.enter();
+        }
+    }
+}
+
+fn current_task(tables: &Tables, count: u64) {
+    for _ in 0..count {
+        tables.current_task();
+    }
+}
+
+fn crst(tables: &Tables, count: u64) {
+    let section = tables.section();
+    for _ in 0..count {
+        section.enter();
+        section.leave();
+    }
+}
+
+/// As `pingpong`, through the tables.
+fn host_event(tables: &Tables, count: u64) {
+    let ping = Arc::new(tables.event());
+    let pong = Arc::new(tables.event());
+    let partner = {
+        let (ping, pong) = (Arc::clone(&ping), Arc::clone(&pong));
+        spawn(move || {
+            for _ in 0..count {
+                ping.wait();
+                pong.set();
+            }
+        })
+    };
+    for _ in 0..count {
+        ping.set();
+        pong.wait();
+    }
+    partner.join().expect("it only answers");
 }

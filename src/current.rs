@@ -7,6 +7,9 @@
 //! - the stack of transitions;
 //! - what holds the task on its thread because of the two.
 //!
+//! The host that asks first finds its own without a search (`Quick`), since the hooks ask all the time: it takes no lock,
+//! counts no reference and allocates nothing. Others, and a host whose task has ended here before, search the list.
+//!
 //! # What the hooks are to the scheduler
 //!
 //! | edge | is |
@@ -18,7 +21,7 @@
 //! | end of a call | the section around it goes on, if there is one |
 #![forbid(unsafe_code)]
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -35,7 +38,46 @@ use crate::transition::{Edge, Edges, Frames, State};
 type List = RefCell<Vec<Rc<Here>>>;
 
 #[derive(Default)]
-struct Kept(List);
+struct Kept {
+    quick: Quick,
+    list: List,
+}
+
+#[inline(always)]
+fn address(host: &Shared) -> usize {
+    std::ptr::from_ref(host).addr()
+}
+
+/// What the list has of one host as well. It is filled once.
+#[derive(Default)]
+struct Quick {
+    /// The address of what its parts share, which the task below keeps there; 0: of none.
+    host: Cell<usize>,
+    current: OnceCell<Rc<Current>>,
+}
+
+impl Quick {
+    fn remember(&self, host: &Shared, current: &Rc<Current>) {
+        if self.current.set(Rc::clone(current)).is_ok() {
+            self.host.set(address(host));
+        }
+    }
+
+    #[inline(always)]
+    fn find(&self, host: &Shared) -> Option<&Rc<Current>> {
+        if self.host.get() == address(host) {
+            self.current.get()
+        } else {
+            None
+        }
+    }
+
+    fn forget(&self, host: &Shared) {
+        if self.host.get() == address(host) {
+            self.host.set(0);
+        }
+    }
+}
 
 task_local! {
     static KEPT: Kept = Kept::default();
@@ -62,8 +104,9 @@ struct Here {
 /// The calling task of the runtime.
 pub(crate) struct Current {
     task: Arc<Task>,
-    object: ComRef<dyn IHostTask>,
-    frames: RefCell<Frames>,
+    /// Until it has ended.
+    object: RefCell<Option<ComRef<dyn IHostTask>>>,
+    frames: Frames,
     /// What the scheduler has said of each frame of a call.
     callbacks: RefCell<Vec<native::Begun>>,
     /// It stays on its thread for good: its runtime cannot switch it.
@@ -71,6 +114,8 @@ pub(crate) struct Current {
     /// The runtime was told that it is switched out, or is being told.
     pub(crate) switched: Cell<bool>,
     ended: Cell<bool>,
+    /// Something is learned of unmanaged functions.
+    learns: bool,
     /// The unmanaged function that was called last and has neither returned nor called back, if that is of interest.
     away: Cell<Option<(usize, Instant)>>,
     /// Of an adopted thread, whose waits are to heed alerts.
@@ -82,7 +127,7 @@ pub(crate) struct Current {
 fn look<R>(work: impl FnOnce(&List) -> R) -> Option<R> {
     let mut work = Some(work);
     let mut once = |list: &List| (work.take().expect("one of them does it"))(list);
-    match KEPT.try_with(|kept| once(&kept.0)) {
+    match KEPT.try_with(|kept| once(&kept.list)) {
         Ok(result) => Some(result),
         Err(_) => look_again(once),
     }
@@ -120,6 +165,8 @@ fn here_or_new(host: &Shared) -> Option<Rc<Here>> {
 }
 
 fn forget(host: &Shared) {
+    // While all of it goes there is nothing quick any more.
+    let _ = KEPT.try_with(|kept| kept.quick.forget(host));
     let forgotten = look(|list| {
         let mut list = list.borrow_mut();
         let at = list.iter().position(|here| here.host == host.id);
@@ -128,14 +175,50 @@ fn forget(host: &Shared) {
     drop(forgotten);
 }
 
+/// Does something with the caller, if it is a task of the runtime already. It is not counted, so it is quick.
+///
+/// The caller is borrowed meanwhile. It may wait, but it neither ends nor becomes a task.
+#[inline(always)]
+pub(crate) fn with_quick<R>(host: &Shared, work: impl FnOnce(&Current) -> R) -> Option<R> {
+    let found = KEPT.try_with(|kept| kept.quick.find(host).map(|current| work(current)));
+    found.ok()?
+}
+
+/// The usual `LeaveRuntime`, from the base of a task that was found quickly: all of it in a few dozen instructions. `false`:
+/// it is another one, and nothing has happened.
+#[inline(always)]
+pub(crate) fn leave_quickly(host: &Shared, target: usize) -> bool {
+    sections::leave_if(&KEPT, move |kept| {
+        let current = kept.quick.find(host);
+        current.is_some_and(move |current| current.is_usual_leave(target))
+    })
+}
+
+/// The `EnterRuntime` that takes it back.
+#[inline(always)]
+pub(crate) fn enter_quickly(host: &Shared) -> bool {
+    sections::enter_if(&KEPT, move |kept| {
+        let current = kept.quick.find(host);
+        current.is_some_and(|current| current.is_usual_enter())
+    })
+}
+
 /// The caller, if it is a task of the runtime already.
 #[inline]
 pub(crate) fn known(host: &Shared) -> Option<Rc<Current>> {
-    look(|list| {
+    let quick = KEPT.try_with(|kept| kept.quick.find(host).cloned());
+    quick.ok().flatten().or_else(|| search(host))
+}
+
+#[cold]
+fn search(host: &Shared) -> Option<Rc<Current>> {
+    let found = look(|list| {
         let list = list.borrow();
         let here = list.iter().find(|here| here.host == host.id)?;
         here.current.borrow().clone()
-    })?
+    })??;
+    let _ = KEPT.try_with(|kept| kept.quick.remember(host, &found));
+    Some(found)
 }
 
 /// The caller. A task of the scheduler becomes one of the runtime's by being asked about; an OS thread does not.
@@ -169,9 +252,10 @@ pub(crate) fn become_current(
 ) -> Option<Rc<Current>> {
     let here = here_or_new(&task.host)?;
     let current = Rc::new(Current {
+        learns: task.host.learned.is_some(),
         task,
-        object,
-        frames: RefCell::new(Frames::new()),
+        object: RefCell::new(Some(object)),
+        frames: Frames::new(),
         callbacks: RefCell::new(Vec::with_capacity(CALLBACKS_AT_START)),
         for_life: RefCell::new(None),
         switched: Cell::new(false),
@@ -185,19 +269,20 @@ pub(crate) fn become_current(
 
 /// The caller's task ends, with all that was kept for it. Whoever joins it goes on when nothing is left.
 pub(crate) fn end(host: &Shared) {
-    let task = known(host).map(|current| {
+    let current = known(host);
+    if let Some(current) = &current {
         current.end();
-        Arc::clone(current.record())
-    });
+    }
     forget(host);
-    if let Some(task) = task {
-        task.finish();
+    if let Some(current) = current {
+        current.release_object();
+        current.task().finish();
     }
 }
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        let list = std::mem::take(&mut *self.0.borrow_mut());
+        let list = std::mem::take(&mut *self.list.borrow_mut());
         if list.is_empty() {
             return;
         }
@@ -205,17 +290,18 @@ impl Drop for Kept {
         if look(|going| *going.borrow_mut() = list).is_none() {
             return;
         }
-        let mut tasks = Vec::new();
+        let mut ended = Vec::new();
         for here in ending {
             let current = here.current.borrow().clone();
             if let Some(current) = current {
                 current.end();
-                tasks.push(Arc::clone(current.record()));
+                ended.push(current);
             }
         }
         drop(look(RefCell::take));
-        for task in tasks {
-            task.finish();
+        for current in ended {
+            current.release_object();
+            current.task().finish();
         }
     }
 }
@@ -262,12 +348,19 @@ impl Current {
         &self.task
     }
 
-    pub(crate) fn object(&self) -> &ComRef<dyn IHostTask> {
-        &self.object
+    /// None once it has ended.
+    #[inline]
+    pub(crate) fn object(&self) -> Option<ComRef<dyn IHostTask>> {
+        self.object.borrow().clone()
+    }
+
+    fn release_object(&self) {
+        let object = self.object.borrow_mut().take();
+        drop(object);
     }
 
     pub(crate) fn state(&self) -> State {
-        self.frames.borrow().state()
+        self.frames.state()
     }
 
     /// Whether its thread is its own at this moment.
@@ -282,26 +375,50 @@ impl Current {
         self.for_life.borrow_mut().get_or_insert_with(native::own);
     }
 
-    /// One hook: the stack first, then the scheduler, with nothing borrowed.
+    /// Notes a leave that needs no more than to be told to the scheduler, if this is one.
+    #[inline(always)]
+    fn is_usual_leave(&self, target: usize) -> bool {
+        let usual = !self.learns && self.frames.leave_base(target);
+        if usual {
+            self.task.publish(State::Native, 1);
+        }
+        usual
+    }
+
+    /// The same for the enter after it.
+    #[inline(always)]
+    fn is_usual_enter(&self) -> bool {
+        let usual = !self.learns && self.frames.enter_base();
+        if usual {
+            self.task.publish(State::Base, 0);
+        }
+        usual
+    }
+
+    /// One hook: the stack first, then the scheduler.
+    #[inline(always)]
     pub(crate) fn hook(
         &self,
-        hook: impl FnOnce(&mut Frames) -> Result<Edge, Hresult>,
+        hook: impl FnOnce(&Frames) -> Result<Edge, Hresult>,
     ) -> Result<(), Hresult> {
-        let edge = {
-            let mut frames = self.frames.borrow_mut();
-            let edge = hook(&mut frames)?;
-            if matches!(edge, Edge::Call { .. })
-                && self.callbacks.borrow_mut().try_reserve(1).is_err()
-            {
-                // Refused as if it had never been pushed: nobody was told of it.
-                let _ = frames.reverse_leave()?;
-                return Err(Hresult::E_OUTOFMEMORY);
-            }
-            self.task.publish(frames.state(), frames.depth());
-            edge
-        };
+        let frames = &self.frames;
+        let edge = hook(frames)?;
+        if matches!(edge, Edge::Call { .. }) {
+            self.make_room()?;
+        }
+        self.task.publish(frames.state(), frames.depth());
         edge.tell(self);
         Ok(())
+    }
+
+    /// For what the scheduler says of a call.
+    fn make_room(&self) -> Result<(), Hresult> {
+        if self.callbacks.borrow_mut().try_reserve(1).is_ok() {
+            return Ok(());
+        }
+        // Refused as if it had never been pushed: nobody was told of it.
+        let _ = self.frames.reverse_leave()?;
+        Err(Hresult::E_OUTOFMEMORY)
     }
 
     /// Nothing is left on the stack of transitions, and the runtime is told.
@@ -311,7 +428,7 @@ impl Current {
         }
         let mut left = 0_u32;
         loop {
-            let edge = self.frames.borrow_mut().discard_one();
+            let edge = self.frames.discard_one();
             let Some(edge) = edge else { break };
             edge.tell(self);
             left += 1;
@@ -328,32 +445,57 @@ impl Current {
     }
 }
 
-/// The edges in the scheduler's words. The frames nest, and so do what is opened and closed here.
-impl Edges for Current {
-    fn leave(&self, target: usize) {
-        if self.task.host.learned.is_some() {
-            self.away.set(Some((target, Instant::now())));
-        }
-        sections::leave();
+impl Current {
+    #[cold]
+    #[inline(never)]
+    fn note_away(&self, target: usize) {
+        self.away.set(Some((target, Instant::now())));
     }
 
-    fn enter(&self, _target: usize) {
+    /// The call that is noted as open has returned.
+    #[cold]
+    #[inline(never)]
+    fn note_back(&self) {
         if let Some(learned) = &self.task.host.learned
             && let Some((target, since)) = self.away.take()
         {
             learned.note_return(target, since.elapsed());
         }
-        sections::enter();
     }
 
-    fn call(&self, from: State) {
-        if from == State::Native
-            && let Some(learned) = &self.task.host.learned
+    #[cold]
+    fn note_callback(&self) {
+        if let Some(learned) = &self.task.host.learned
             && let Some((target, _)) = self.away.take()
         {
             learned.note_callback(target);
         }
-        // Nothing is borrowed while it waits for a slot.
+    }
+}
+
+/// The edges in the scheduler's words. The frames nest, and so do what is opened and closed here.
+impl Edges for Current {
+    #[inline(always)]
+    fn leave(&self, target: usize) {
+        if self.learns {
+            self.note_away(target);
+        }
+        sections::leave();
+    }
+
+    #[inline(always)]
+    fn enter(&self, _target: usize) {
+        if self.learns {
+            self.note_back();
+        }
+        sections::enter();
+    }
+
+    fn call(&self, from: State) {
+        if self.learns && from == State::Native {
+            self.note_callback();
+        }
+        // It may wait for a slot: no list is borrowed meanwhile.
         let begun = sections::call();
         self.callbacks.borrow_mut().push(begun);
     }

@@ -15,7 +15,7 @@ use crate::transition::{Edge, Frames, State};
 /// Ends a transition when it is dropped.
 struct Open {
     current: Rc<Current>,
-    end: fn(&mut Frames) -> Result<Edge, Hresult>,
+    end: fn(&Frames) -> Result<Edge, Hresult>,
 }
 
 impl Drop for Open {
@@ -71,8 +71,8 @@ impl Host {
 
     fn open(
         &self,
-        begin: impl FnOnce(&mut Frames) -> Result<Edge, Hresult>,
-        end: fn(&mut Frames) -> Result<Edge, Hresult>,
+        begin: impl FnOnce(&Frames) -> Result<Edge, Hresult>,
+        end: fn(&Frames) -> Result<Edge, Hresult>,
     ) -> Result<Open, Hresult> {
         self.gate().check()?;
         let current = current::find(self.shared()).ok_or(Hresult::HOST_E_INVALIDOPERATION)?;

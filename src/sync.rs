@@ -345,15 +345,16 @@ impl IHostCrst for Crst {
 
     fn leave(&self) -> Result<(), Hresult> {
         let section = &self.section;
+        // Relaxed: only the owner has written it. Who is not the owner is refused, whatever it reads.
+        let again = section.again.load(Ordering::Relaxed);
+        if again == 0 {
+            return section.lock.unlock().map_err(|_| Hresult::HOST_E_NOT_OWNER);
+        }
         if !section.lock.is_mine() {
             return Err(Hresult::HOST_E_NOT_OWNER);
         }
-        let again = section.again.load(Ordering::Relaxed);
-        if again > 0 {
-            section.again.store(again - 1, Ordering::Relaxed);
-            return Ok(());
-        }
-        section.lock.unlock().map_err(|_| Hresult::HOST_E_NOT_OWNER)
+        section.again.store(again - 1, Ordering::Relaxed);
+        Ok(())
     }
 
     fn try_enter(&self, _option: WAIT_OPTION) -> Result<bool, Hresult> {

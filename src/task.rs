@@ -84,9 +84,9 @@ pub(crate) struct Task {
     has_thread: bool,
     delays_abort: AtomicBool,
     delayed: AtomicU8,
-    /// Where it is between managed and unmanaged code, for those who look on. Written by the task.
-    state: AtomicU8,
-    depth: AtomicU64,
+    /// Where it is between managed and unmanaged code, for those who look on: its state in the two low bits, and how many
+    /// hooks are open. Written by the task.
+    transition: AtomicU64,
 }
 
 impl Task {
@@ -122,8 +122,7 @@ impl Task {
                 has_thread,
                 delays_abort: AtomicBool::new(false),
                 delayed: AtomicU8::new(0),
-                state: AtomicU8::new(State::Base as u8),
-                depth: AtomicU64::new(0),
+                transition: AtomicU64::new(State::Base as u64),
             });
             made = Some(Arc::clone(&task));
             Arc::new(Face(task))
@@ -199,15 +198,16 @@ impl Task {
         self.begun.load(Ordering::Acquire) == STARTED
     }
 
+    #[inline]
     pub(crate) fn publish(&self, state: State, depth: u64) {
         // Relaxed: for those who look on.
-        self.state.store(state as u8, Ordering::Relaxed);
-        self.depth.store(depth, Ordering::Relaxed);
+        self.transition
+            .store(depth << 2 | state as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn transition(&self) -> (State, u64) {
-        let state = State::from_bits(self.state.load(Ordering::Relaxed));
-        (state, self.depth.load(Ordering::Relaxed))
+        let transition = self.transition.load(Ordering::Relaxed);
+        (State::from_bits(transition as u8 & 3), transition >> 2)
     }
 
     pub(crate) fn set_locale(&self, locale: u32) {

@@ -32,8 +32,35 @@ impl TaskManager {
     }
 
     /// A hook of the calling task. What does not fit changes nothing, and is counted.
-    #[inline]
-    fn hook(&self, hook: impl FnOnce(&mut Frames) -> Result<Edge, Hresult>) -> Result<(), Hresult> {
+    fn hook(
+        &self,
+        hook: impl Fn(&Frames) -> Result<Edge, Hresult> + Copy,
+    ) -> Result<(), Hresult> {
+        let quick = current::with_quick(&self.host, move |current| current.hook(hook));
+        match quick {
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) => Err(self.note_refusal(error)),
+            None => self.hook_of_another(&hook),
+        }
+    }
+
+    #[inline(never)]
+    fn leave(&self, target: usize) -> Result<(), Hresult> {
+        self.hook(move |frames| frames.leave(target))
+    }
+
+    #[inline(never)]
+    fn enter(&self) -> Result<(), Hresult> {
+        self.hook(Frames::enter)
+    }
+
+    /// The first one of a task, or one for another host than the one before.
+    #[cold]
+    #[inline(never)]
+    fn hook_of_another(
+        &self,
+        hook: &dyn Fn(&Frames) -> Result<Edge, Hresult>,
+    ) -> Result<(), Hresult> {
         let result = match self.current() {
             Some(current) => current.hook(hook),
             None => Err(Hresult::HOST_E_INVALIDOPERATION),
@@ -41,7 +68,33 @@ impl TaskManager {
         result.map_err(|error| self.note_refusal(error))
     }
 
+    /// The caller's object, if that is not found quickly.
     #[cold]
+    #[inline(never)]
+    fn object_of_another(&self) -> Option<ComRef<dyn IHostTask>> {
+        let current = match (self.current(), self.host.strangers) {
+            (Some(current), _) => Some(current),
+            (None, Strangers::Adopt) => current::adopt(&self.host),
+            (None, Strangers::Deny) => None,
+        };
+        current?.object()
+    }
+
+    /// The gate refuses it with this error, unless the task is in unmanaged code.
+    #[cold]
+    #[inline(never)]
+    fn leave_behind_gate(&self, shut: Hresult, target: usize) -> Result<(), Hresult> {
+        if self.current().is_none() {
+            return Err(shut);
+        }
+        self.hook(move |frames| match frames.state() {
+            State::Native => frames.leave(target),
+            State::Base | State::Managed => Err(shut),
+        })
+    }
+
+    #[cold]
+    #[inline(never)]
     fn note_refusal(&self, error: Hresult) -> Hresult {
         if matches!(
             error,
@@ -87,13 +140,9 @@ fn run_created(mut beginning: Beginning) {
 
 impl IHostTaskManager for TaskManager {
     fn current_task(&self) -> Result<ComRef<dyn IHostTask>, Hresult> {
-        let current = match (self.current(), self.host.strangers) {
-            (Some(current), _) => Some(current),
-            (None, Strangers::Adopt) => current::adopt(&self.host),
-            (None, Strangers::Deny) => None,
-        };
-        let current = current.ok_or(Hresult::HOST_E_INVALIDOPERATION)?;
-        Ok(current.object().clone())
+        current::with_quick(&self.host, Current::object)
+            .unwrap_or_else(|| self.object_of_another())
+            .ok_or(Hresult::HOST_E_INVALIDOPERATION)
     }
 
     /// Whatever refuses the task is out of memory to the runtime.
@@ -170,20 +219,18 @@ impl IHostTaskManager for TaskManager {
 
     /// In unmanaged code it is never refused: see `transition`.
     fn leave_runtime(&self, target: usize) -> Result<(), Hresult> {
-        let gate = self.host.gate.check();
-        if gate.is_err() && self.current().is_none() {
-            return gate;
+        match self.host.gate.check() {
+            Ok(()) if current::leave_quickly(&self.host, target) => Ok(()),
+            Ok(()) => self.leave(target),
+            Err(shut) => self.leave_behind_gate(shut, target),
         }
-        self.hook(|frames| {
-            if frames.state() != State::Native {
-                gate?;
-            }
-            frames.leave(target)
-        })
     }
 
     fn enter_runtime(&self) -> Result<(), Hresult> {
-        self.hook(Frames::enter)
+        if current::enter_quickly(&self.host) {
+            return Ok(());
+        }
+        self.enter()
     }
 
     fn reverse_leave_runtime(&self) -> Result<(), Hresult> {

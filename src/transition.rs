@@ -26,6 +26,8 @@
 //! the frame that they stand on.
 #![forbid(unsafe_code)]
 
+use std::cell::{Cell, RefCell};
+
 use crate::com::Hresult;
 
 /// How many frames a task may have before pushes are refused.
@@ -46,6 +48,7 @@ pub enum State {
 }
 
 impl State {
+    #[inline]
     pub(crate) fn from_bits(bits: u8) -> State {
         match bits {
             0 => State::Base,
@@ -55,13 +58,11 @@ impl State {
     }
 }
 
+/// A frame below another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Frame {
     /// The function that was called, and how often its code has left once more without being called back.
-    Left {
-        target: usize,
-        inner: u64,
-    },
+    Left { target: usize, inner: u64 },
     Called,
 }
 
@@ -91,6 +92,7 @@ pub(crate) trait Edges {
 }
 
 impl Edge {
+    #[inline(always)]
     pub(crate) fn tell(self, edges: &impl Edges) {
         match self {
             Edge::None => {}
@@ -103,74 +105,109 @@ impl Edge {
 }
 
 /// See the module docs.
+///
+/// The frame on top stands in cells of its own, so a call that comes from the base and returns there touches no list.
 #[derive(Debug)]
 pub(crate) struct Frames {
-    frames: Vec<Frame>,
-    depth: u64,
+    /// The kind of the frame on top; base if there is none.
+    state: Cell<State>,
+    /// How many hooks are open; 0 at the base alone.
+    depth: Cell<u64>,
+    /// Of the frame on top, if it is a left one.
+    target: Cell<usize>,
+    /// The same; 0 otherwise.
+    inner: Cell<u64>,
+    /// The frames below it.
+    below: RefCell<Vec<Frame>>,
 }
 
 impl Frames {
     pub(crate) fn new() -> Frames {
         Frames {
-            frames: Vec::with_capacity(FRAMES_AT_START),
-            depth: 0,
+            state: Cell::new(State::Base),
+            depth: Cell::new(0),
+            target: Cell::new(0),
+            inner: Cell::new(0),
+            below: RefCell::new(Vec::with_capacity(FRAMES_AT_START)),
         }
     }
 
+    #[inline(always)]
     pub(crate) fn state(&self) -> State {
-        match self.frames.last() {
-            None => State::Base,
-            Some(Frame::Left { .. }) => State::Native,
-            Some(Frame::Called) => State::Managed,
-        }
+        self.state.get()
     }
 
     /// How many hooks are open.
+    #[inline(always)]
     pub(crate) fn depth(&self) -> u64 {
-        self.depth
+        self.depth.get()
     }
 
-    pub(crate) fn leave(&mut self, target: usize) -> Result<Edge, Hresult> {
-        if let Some(Frame::Left { inner, .. }) = self.frames.last_mut() {
-            *inner += 1;
-            self.depth += 1;
+    pub(crate) fn leave(&self, target: usize) -> Result<Edge, Hresult> {
+        if self.state() == State::Native {
+            self.inner.set(self.inner.get() + 1);
+            self.depth.set(self.depth() + 1);
             return Ok(Edge::None);
         }
-        self.push(Frame::Left { target, inner: 0 })?;
+        self.push(State::Native)?;
+        self.target.set(target);
         Ok(Edge::Leave { target })
     }
 
-    pub(crate) fn enter(&mut self) -> Result<Edge, Hresult> {
-        let Some(Frame::Left { target, inner }) = self.frames.last_mut() else {
+    pub(crate) fn enter(&self) -> Result<Edge, Hresult> {
+        if self.state() != State::Native {
             return Err(Hresult::E_UNEXPECTED);
-        };
-        self.depth -= 1;
-        if *inner > 0 {
-            *inner -= 1;
+        }
+        let inner = self.inner.get();
+        if inner > 0 {
+            self.inner.set(inner - 1);
+            self.depth.set(self.depth() - 1);
             return Ok(Edge::None);
         }
-        let target = *target;
-        self.frames.pop();
+        let target = self.target.get();
+        self.pop();
         Ok(Edge::Enter { target })
     }
 
-    pub(crate) fn reverse_enter(&mut self) -> Result<Edge, Hresult> {
+    /// A leave from the base, which is the usual one. `false`: it is none, and nothing has happened.
+    #[inline(always)]
+    pub(crate) fn leave_base(&self, target: usize) -> bool {
+        let fits = self.depth() == 0;
+        if fits {
+            self.set(1, State::Native);
+            self.target.set(target);
+        }
+        fits
+    }
+
+    /// The enter that takes it back.
+    #[inline(always)]
+    pub(crate) fn enter_base(&self) -> bool {
+        let fits = self.depth() == 1 && self.state() == State::Native;
+        if fits {
+            self.set(0, State::Base);
+        }
+        fits
+    }
+
+    #[inline(always)]
+    pub(crate) fn reverse_enter(&self) -> Result<Edge, Hresult> {
         let from = self.state();
-        self.push(Frame::Called)?;
+        self.push(State::Managed)?;
         Ok(Edge::Call { from })
     }
 
-    pub(crate) fn reverse_leave(&mut self) -> Result<Edge, Hresult> {
-        if self.frames.last() != Some(&Frame::Called) {
+    #[inline(always)]
+    pub(crate) fn reverse_leave(&self) -> Result<Edge, Hresult> {
+        if self.state() != State::Managed {
             return Err(Hresult::E_UNEXPECTED);
         }
-        self.frames.pop();
-        self.depth -= 1;
+        self.pop();
         Ok(Edge::EndCall { to: self.state() })
     }
 
     /// The edge that takes the top frame away, whatever it is: for a task that ends with frames left.
-    pub(crate) fn discard_one(&mut self) -> Option<Edge> {
+    pub(crate) fn discard_one(&self) -> Option<Edge> {
         let edge = match self.state() {
             State::Base => return None,
             State::Native => self.enter(),
@@ -179,13 +216,59 @@ impl Frames {
         Some(edge.expect("the end fits the frame on top"))
     }
 
-    fn push(&mut self, frame: Frame) -> Result<(), Hresult> {
-        if self.depth >= DEPTH_MAX || self.frames.try_reserve(1).is_err() {
+    #[inline(always)]
+    fn set(&self, depth: u64, state: State) {
+        self.depth.set(depth);
+        self.state.set(state);
+    }
+
+    /// A frame of this kind is on top from now on. Refused, it has changed nothing.
+    #[inline]
+    fn push(&self, state: State) -> Result<(), Hresult> {
+        let depth = self.depth();
+        if depth > 0 {
+            self.put_below(depth)?;
+        }
+        self.set(depth + 1, state);
+        Ok(())
+    }
+
+    fn put_below(&self, depth: u64) -> Result<(), Hresult> {
+        let mut below = self.below.borrow_mut();
+        if depth >= DEPTH_MAX || below.try_reserve(1).is_err() {
             return Err(Hresult::E_OUTOFMEMORY);
         }
-        self.frames.push(frame);
-        self.depth += 1;
+        below.push(match self.state() {
+            State::Native => Frame::Left {
+                target: self.target.get(),
+                inner: self.inner.replace(0),
+            },
+            State::Base | State::Managed => Frame::Called,
+        });
         Ok(())
+    }
+
+    #[inline]
+    fn pop(&self) {
+        match self.depth() - 1 {
+            0 => self.set(0, State::Base),
+            depth => {
+                self.depth.set(depth);
+                self.take_from_below();
+            }
+        }
+    }
+
+    fn take_from_below(&self) {
+        let frame = self.below.borrow_mut().pop();
+        match frame.expect("hooks are open, so there is a frame") {
+            Frame::Left { target, inner } => {
+                self.state.set(State::Native);
+                self.target.set(target);
+                self.inner.set(inner);
+            }
+            Frame::Called => self.state.set(State::Managed),
+        }
     }
 }
 
@@ -205,7 +288,7 @@ mod tests {
     const HOOKS: [Hook; 4] = [Leave, Enter, ReverseEnter, ReverseLeave];
     const TARGET: usize = 0x1234;
 
-    fn call(frames: &mut Frames, hook: Hook) -> Result<Edge, Hresult> {
+    fn call(frames: &Frames, hook: Hook) -> Result<Edge, Hresult> {
         match hook {
             Leave => frames.leave(TARGET),
             Enter => frames.enter(),
@@ -215,9 +298,9 @@ mod tests {
     }
 
     fn after(hooks: &[Hook]) -> Frames {
-        let mut frames = Frames::new();
+        let frames = Frames::new();
         for hook in hooks {
-            let _ = call(&mut frames, *hook).expect("a legal shape");
+            let _ = call(&frames, *hook).expect("a legal shape");
         }
         frames
     }
@@ -283,9 +366,9 @@ mod tests {
             ),
         ];
         for (before, hook, state, answer) in rows {
-            let mut frames = after(before);
+            let frames = after(before);
             let depth = frames.depth();
-            assert_eq!(call(&mut frames, hook), answer, "{before:?} {hook:?}");
+            assert_eq!(call(&frames, hook), answer, "{before:?} {hook:?}");
             assert_eq!(frames.state(), state, "{before:?} {hook:?}");
             let grown = match (answer, hook) {
                 (Err(_), _) => depth,
@@ -299,11 +382,11 @@ mod tests {
     #[test]
     fn the_chain_of_six_steps() {
         use State::{Base, Managed, Native};
-        let mut frames = Frames::new();
+        let frames = Frames::new();
         let states: Vec<State> = [Leave, ReverseEnter, Leave, Enter, ReverseLeave, Enter]
             .into_iter()
             .map(|hook| {
-                let _ = call(&mut frames, hook).expect("a legal chain");
+                let _ = call(&frames, hook).expect("a legal chain");
                 frames.state()
             })
             .collect();
@@ -315,7 +398,7 @@ mod tests {
     fn all_short_sequences_agree_with_a_plain_list() {
         for length in 1..=8_u32 {
             for number in 0..4_u32.pow(length) {
-                let mut frames = Frames::new();
+                let frames = Frames::new();
                 let mut plain = Vec::new();
                 for step in 0..length {
                     let hook = HOOKS[(number >> (2 * step) & 3) as usize];
@@ -325,7 +408,7 @@ mod tests {
                         ReverseLeave => plain.last() == Some(&'R'),
                     };
                     assert_eq!(
-                        call(&mut frames, hook).is_ok(),
+                        call(&frames, hook).is_ok(),
                         fits,
                         "{number:o} at {step}"
                     );
@@ -349,30 +432,30 @@ mod tests {
 
     #[test]
     fn beyond_the_depth_pushes_are_refused_and_change_nothing() {
-        let mut frames = Frames::new();
+        let frames = Frames::new();
         while frames.depth() < DEPTH_MAX {
             let hook = if frames.depth().is_multiple_of(2) {
                 Leave
             } else {
                 ReverseEnter
             };
-            let _ = call(&mut frames, hook).expect("below the limit");
+            let _ = call(&frames, hook).expect("below the limit");
         }
         assert_eq!(frames.state(), State::Managed);
         for hook in [Leave, ReverseEnter] {
-            assert_eq!(call(&mut frames, hook), Err(Hresult::E_OUTOFMEMORY));
+            assert_eq!(call(&frames, hook), Err(Hresult::E_OUTOFMEMORY));
             assert_eq!(frames.depth(), DEPTH_MAX);
             assert_eq!(frames.state(), State::Managed);
         }
         for _ in 0..DEPTH_MAX / 2 {
-            assert!(call(&mut frames, ReverseLeave).is_ok() && call(&mut frames, Enter).is_ok());
+            assert!(call(&frames, ReverseLeave).is_ok() && call(&frames, Enter).is_ok());
         }
         assert_eq!((frames.state(), frames.depth()), (State::Base, 0));
     }
 
     #[test]
     fn leaving_once_more_in_native_code_is_never_refused() {
-        let mut frames = Frames::new();
+        let frames = Frames::new();
         for _ in 0..DEPTH_MAX * 2 {
             let _ = frames.leave(TARGET).expect("never refused");
         }
@@ -387,7 +470,7 @@ mod tests {
 
     #[test]
     fn an_end_takes_what_is_left_innermost_first() {
-        let mut frames = after(&[Leave, ReverseEnter, Leave, Leave]);
+        let frames = after(&[Leave, ReverseEnter, Leave, Leave]);
         let edges: Vec<Edge> = std::iter::from_fn(|| frames.discard_one()).collect();
         let (to, target) = (State::Native, TARGET);
         let back = Edge::Enter { target };

@@ -22,6 +22,8 @@ pub(crate) const SLEEPS: usize = 10_000;
 pub(crate) const SLEEP_MICROS_MAX: u64 = 200_000;
 /// Tasks that are parked at once.
 pub(crate) const PARKED: u64 = 1_000_000;
+/// Levels of calls from managed to unmanaged code and back.
+pub(crate) const CHAIN_DEPTH: u64 = 100;
 /// Deadlines of the timers that are cancelled: far enough that none is ever reached.
 pub(crate) const DEADLINE_SECONDS: std::ops::Range<u64> = 60..3_600;
 
@@ -57,7 +59,10 @@ pub(crate) enum Program {
     Mutex,
     LeaveEnter,
     HookPair,
+    HookChain,
     CurrentTask,
+    Crst,
+    HostEvent,
     LeaveTaken,
     Hog,
     HogBound,
@@ -193,10 +198,28 @@ pub(crate) const CASES: &[Case] = &[
         "one pair through the tables; corosensei: one resume and suspend",
     ),
     filling(
+        "hook_chain",
+        Program::HookChain,
+        &[1],
+        "one level: out, back in, and both returns; scheduler: a section with a callback in it",
+    ),
+    filling(
         "current_task",
         Program::CurrentTask,
         &[1],
-        "one answer through the tables, and its release",
+        "one answer through the tables, and its release; scheduler: `current`",
+    ),
+    filling(
+        "crst",
+        Program::Crst,
+        &[1],
+        "one enter and leave without contention; the others: lock and unlock",
+    ),
+    filling(
+        "host_event",
+        Program::HostEvent,
+        &[1],
+        "one round trip through the tables; scheduler: its own events",
     ),
     Case {
         size: Size::Fixed {
@@ -259,10 +282,17 @@ impl Case {
         // Nobody else has these interfaces.
         match self.program {
             Program::HookPair => {
-                who.push(Who::Corosensei);
+                who.extend([Who::Scheduler, Who::Corosensei]);
                 return who;
             }
-            Program::CurrentTask => return who,
+            Program::HookChain | Program::CurrentTask | Program::HostEvent => {
+                who.push(Who::Scheduler);
+                return who;
+            }
+            Program::Crst => {
+                who.extend([Who::Scheduler, Who::ParkingLot]);
+                return who;
+            }
             _ => {}
         }
         // A multi-threaded tokio runtime cannot hold a task on a thread; two single-threaded ones can.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::case::Program;
-use super::{corosensei, fiberhost, futex, may, threads, tokio};
+use super::{corosensei, fiberhost, futex, may, parking_lot, threads, tokio};
 
 /// Tokio's two runtimes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,9 +24,12 @@ pub(crate) enum Who {
     Corosensei,
     /// The bare system call pair.
     Futex,
+    /// The layer below the hosting interfaces.
+    Scheduler,
+    ParkingLot,
 }
 
-const ALL: [Who; 7] = [
+const ALL: [Who; 9] = [
     Who::Fiberhost,
     Who::Tokio(Flavour::CurrentThread),
     Who::Tokio(Flavour::MultiThread),
@@ -34,6 +37,8 @@ const ALL: [Who; 7] = [
     Who::Threads,
     Who::Corosensei,
     Who::Futex,
+    Who::Scheduler,
+    Who::ParkingLot,
 ];
 
 impl Who {
@@ -46,6 +51,8 @@ impl Who {
             Who::Threads => "threads",
             Who::Corosensei => "corosensei",
             Who::Futex => "futex",
+            Who::Scheduler => "scheduler",
+            Who::ParkingLot => "parking_lot",
         }
     }
 
@@ -53,7 +60,13 @@ impl Who {
         match self {
             Who::Tokio(Flavour::CurrentThread) => Some("current_thread"),
             Who::Tokio(Flavour::MultiThread) => Some("multi_thread"),
-            Who::Fiberhost | Who::May | Who::Threads | Who::Corosensei | Who::Futex => None,
+            Who::Fiberhost
+            | Who::May
+            | Who::Threads
+            | Who::Corosensei
+            | Who::Futex
+            | Who::Scheduler
+            | Who::ParkingLot => None,
         }
     }
 
@@ -75,6 +88,8 @@ impl Who {
             Who::Threads => threads::prepare(program, workers),
             Who::Corosensei => corosensei::prepare(program),
             Who::Futex => futex::prepare(program),
+            Who::Scheduler => fiberhost::prepare_below(program, workers),
+            Who::ParkingLot => parking_lot::prepare(program),
         }
     }
 }

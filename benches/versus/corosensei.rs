@@ -37,7 +37,10 @@ pub(crate) fn prepare(program: Program) -> Result<Prepared, Unavailable> {
         Program::LeaveEnter | Program::HookPair => {
             Prepared::new(move |each| yields(2, each, |yielder| yielder.suspend(())))
         }
-        Program::CurrentTask
+        Program::HookChain
+        | Program::CurrentTask
+        | Program::Crst
+        | Program::HostEvent
         | Program::PingPong
         | Program::PingPongCross
         | Program::SpawnJoin

@@ -3,6 +3,7 @@
 //! Every round asserts that each counted task was entered by a switch of its own; one audited round before the timed
 //! ones asserts the rest (see `witness.rs`).
 
+mod below;
 mod hosting;
 mod native;
 
@@ -77,6 +78,27 @@ pub(crate) fn prepare(program: Program, workers: usize) -> Result<Prepared, Unav
             let answers = move |answers| hosted.current_tasks(answers);
             rooted(scheduler, Audit::of(100, 1), answers).about("GetCurrentTask, Release")
         }
+        Program::HookChain => {
+            let hosted = hosting::Hosted::on(&scheduler);
+            rooted(scheduler, Audit::of(2, 1), move |chains| {
+                hosted.hook_chains(chains)
+            })
+            .about("all four hooks at each of a hundred levels")
+        }
+        Program::Crst => {
+            let hosted = hosting::Hosted::on(&scheduler);
+            rooted(scheduler, Audit::of(100, 1), move |pairs| {
+                hosted.sections(pairs)
+            })
+            .about("IHostCrst")
+        }
+        Program::HostEvent => {
+            let hosted = hosting::Hosted::on(&scheduler);
+            rooted(scheduler, Audit::of(2, 2), move |trips| {
+                hosted.events(trips)
+            })
+            .about("IHostAutoEvent")
+        }
         Program::LeaveTaken => rooted(
             scheduler,
             Audit::of(1, 2 + BESIDE as u64),
@@ -109,6 +131,14 @@ pub(crate) fn prepare(program: Program, workers: usize) -> Result<Prepared, Unav
         format!("{paths}; {}", prepared.about)
     };
     Ok(prepared.about(about))
+}
+
+/// The same programs without the hosting interfaces.
+pub(crate) fn prepare_below(program: Program, workers: usize) -> Result<Prepared, Unavailable> {
+    match Scheduler::builder().workers(workers).build() {
+        Ok(scheduler) => below::prepare(program, scheduler),
+        Err(why) => Err(Unavailable(format!("no scheduler: {why}"))),
+    }
 }
 
 /// On which of the ways through the scheduler this run is.

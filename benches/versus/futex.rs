@@ -27,7 +27,10 @@ pub(crate) fn prepare(program: Program) -> Result<Prepared, Unavailable> {
         | Program::Mutex
         | Program::LeaveEnter
         | Program::HookPair
+        | Program::HookChain
         | Program::CurrentTask
+        | Program::Crst
+        | Program::HostEvent
         | Program::LeaveTaken
         | Program::Hog
         | Program::HogBound

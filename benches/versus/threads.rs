@@ -49,7 +49,11 @@ pub(crate) fn prepare(program: Program, workers: usize) -> Result<Prepared, Unav
             let hold = Hold::calibrate();
             Prepared::new(move |turns| mutex(turns, hold))
         }
-        Program::HookPair | Program::CurrentTask => {
+        Program::HookPair
+        | Program::HookChain
+        | Program::CurrentTask
+        | Program::Crst
+        | Program::HostEvent => {
             return Unavailable::because("it has no hosting interfaces");
         }
         Program::LeaveEnter => {

@@ -68,7 +68,11 @@ pub(crate) fn prepare(
             let hold = Hold::calibrate();
             rooted(build(), move |turns| mutex(turns, hold)).about("tokio::sync::Mutex")
         }
-        Program::HookPair | Program::CurrentTask => {
+        Program::HookPair
+        | Program::HookChain
+        | Program::CurrentTask
+        | Program::Crst
+        | Program::HostEvent => {
             return Unavailable::because("it has no hosting interfaces");
         }
         Program::LeaveEnter => rooted(build(), native::leave_enter).about("block_in_place"),

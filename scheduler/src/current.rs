@@ -379,6 +379,37 @@ pub(crate) fn step_in() -> Option<&'static Thread> {
     unsafe { launder(thread).as_ref() }
 }
 
+/// As [`step_out`], but only from outside of any section; otherwise nothing changes.
+#[inline(never)]
+pub(crate) fn step_out_first() -> Option<&'static Thread> {
+    let thread = HERE.with(|here| {
+        let thread = here.thread.get();
+        if !thread.is_null() {
+            here.thread.set(std::ptr::null());
+            here.left.set(thread);
+        }
+        thread
+    });
+    // SAFETY: as in `thread`.
+    unsafe { launder(thread).as_ref() }
+}
+
+/// As [`step_in`], but only to the outside of all sections; otherwise nothing changes.
+#[inline(never)]
+pub(crate) fn step_in_last() -> Option<&'static Thread> {
+    let thread = HERE.with(|here| {
+        let left = here.left.get();
+        if left.is_null() || here.depth.get() > 0 {
+            return std::ptr::null();
+        }
+        here.left.set(std::ptr::null());
+        here.thread.set(left);
+        left
+    });
+    // SAFETY: as in `thread`.
+    unsafe { launder(thread).as_ref() }
+}
+
 /// How many sections are open inside the outer one, if one is.
 #[inline(never)]
 pub(crate) fn depth() -> Option<u32> {

@@ -2,12 +2,18 @@
 //!
 //! A value is made on first use and dropped at the end of the task, on the task's own stack, where destructors may wait.
 //! On a plain thread the values belong to the thread.
+//!
+//! The value that was used last is found again without a search, in a few loads and without a call into the values' list:
+//! an embedder keeps what it knows of a task in one value, and asks for it all the time.
+//!
+//! Room for unsafe code: references to values that stay until the task ends.
 
 use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
 
-use crate::current;
+use crate::current::{self, Thread};
+use crate::task::Task;
 
 /// Declares task-local values, as [`std::thread_local!`] does for threads.
 ///
@@ -64,7 +70,7 @@ pub(crate) struct Locals {
 
 impl Locals {
     /// Takes out the value made last, at the end of the task; from now on it counts as dropped.
-    pub(crate) fn pop(&mut self) -> Option<Box<dyn Any>> {
+    fn pop(&mut self) -> Option<Box<dyn Any>> {
         let (key, value) = self.values.pop()?;
         self.dropped.push(key);
         Some(value)
@@ -98,6 +104,7 @@ impl<T: 'static> LocalKey<T> {
     ///
     /// # Panics
     /// If the value was dropped already, because the task is ending.
+    #[inline]
     pub fn with<R>(&'static self, work: impl FnOnce(&T) -> R) -> R {
         self.try_with(work)
             .expect("a task-local value was used after it was dropped")
@@ -107,8 +114,30 @@ impl<T: 'static> LocalKey<T> {
     ///
     /// # Errors
     /// If the value was dropped already.
+    #[inline]
     pub fn try_with<R>(&'static self, work: impl FnOnce(&T) -> R) -> Result<R, AccessError> {
         let key = std::ptr::from_ref(self).addr();
+        let last = current::within().and_then(|(_, task)| last_used(task, key));
+        let value = match last {
+            Some(value) => value.cast::<T>(),
+            None => self.find_or_make(key)?,
+        };
+        // SAFETY: the value is boxed and stays until the end of the task (of the thread), whose stack we are on; it was put
+        // there by this key, whose type it has.
+        Ok(work(unsafe { &*value }))
+    }
+
+    /// The value of the task that runs on this thread, which is the calling one, if it is the value that was used last.
+    #[inline(always)]
+    pub(crate) fn last_of(&'static self, thread: &'static Thread) -> Option<&'static T> {
+        let value = last_used(thread.task.get()?, std::ptr::from_ref(self).addr())?;
+        // SAFETY: as in `try_with`. The callers let nobody keep it beyond a call that the task makes.
+        Some(unsafe { &*value.cast::<T>() })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn find_or_make(&'static self, key: usize) -> Result<*const T, AccessError> {
         let value = match self.find(key)? {
             Some(value) => value,
             None => {
@@ -117,9 +146,11 @@ impl<T: 'static> LocalKey<T> {
                 self.insert(key, value)
             }
         };
-        // SAFETY: the value is boxed and stays until the end of the task (of the thread), whose stack we are on;
-        // it was put there by this key, whose type it has.
-        Ok(work(unsafe { &*value }))
+        if let Some((_, task)) = current::within() {
+            task.last_key.set(key);
+            task.last_value.set(value.cast());
+        }
+        Ok(value)
     }
 
     fn find(&'static self, key: usize) -> Result<Option<*const T>, AccessError> {
@@ -149,6 +180,18 @@ impl<T: 'static> LocalKey<T> {
         })
         .expect("the values were there a moment ago")
     }
+}
+
+/// Where the calling task's value of this key is, if it is the one that was used last.
+#[inline(always)]
+fn last_used(task: &Task, key: usize) -> Option<*const ()> {
+    (task.last_key.get() == key).then(|| task.last_value.get())
+}
+
+/// Takes out the value that the ending task made last. Nobody finds it any more.
+pub(crate) fn pop(task: &Task) -> Option<Box<dyn Any>> {
+    task.last_key.set(0);
+    task.extra_mut().locals.pop()
 }
 
 /// `None`: a plain thread that is ending.

@@ -11,6 +11,7 @@ use crate::current::{self, FAIR_EVERY, Thread};
 use crate::fiber::{self, YIELD};
 use crate::freeze;
 use crate::join::{JoinError, TaskRef};
+use crate::local;
 use crate::native;
 use crate::pinned;
 use crate::primitive::{Instant, Ordering};
@@ -325,7 +326,7 @@ fn finish_result(task: &'static Task) {
 fn finish_extra(task: &'static Task) {
     task.raise(flag::UNWINDING);
     // No borrow is held while a destructor runs: it may use, and make, other values.
-    while let Some(value) = task.extra_mut().locals.pop() {
+    while let Some(value) = local::pop(task) {
         // One that panics has printed its message, and does not keep the others from going.
         contain(|| drop(value));
     }

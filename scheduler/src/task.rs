@@ -164,6 +164,10 @@ pub(crate) struct Task {
     pub(crate) id: Plain<u64>,
     /// Name and task-locals: rare, so on the heap. Owner: the task; the name is only written before it is queued.
     pub(crate) extra: Plain<*mut Extra>,
+    /// The key of the task-local value that was used last, and where that is; 0 for none, as between two lives (`local.rs`).
+    /// Owner: the task.
+    pub(crate) last_key: Plain<usize>,
+    pub(crate) last_value: Plain<*const ()>,
     pub(crate) stack_class: Plain<u32>,
     /// The permit of `park`: see `park.rs`.
     pub(crate) permit: AtomicU32,
@@ -259,6 +263,8 @@ impl Task {
             id: Plain::new(0),
             stack_class: Plain::new(0),
             extra: Plain::new(std::ptr::null_mut()),
+            last_key: Plain::new(0),
+            last_value: Plain::new(std::ptr::null()),
             payload: Payload::new(),
         }
     }
@@ -491,6 +497,7 @@ impl Task {
     pub(crate) fn drop_extra(&self) {
         let extra = self.extra.replace(std::ptr::null_mut());
         if !extra.is_null() {
+            self.last_key.set(0);
             // SAFETY: it came from `Box::into_raw` and the cell no longer has it.
             drop(unsafe { Box::from_raw(extra) });
         }

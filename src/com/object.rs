@@ -43,9 +43,11 @@ struct Object<I: HostInterface + ?Sized> {
     origin: Origin,
     gate: &'static Gate,
     implementation: Arc<I>,
+    /// What the `Arc` leads to, which a call needs without the detour.
+    behind: *const I,
 }
 
-// SAFETY: the implementation is `Send` and `Sync`, by `HostInterface`; the rest is constant.
+// SAFETY: the implementation is `Send` and `Sync`, by `HostInterface`; the rest is constant, and `behind` leads to it.
 unsafe impl<I: HostInterface + ?Sized> Send for Object<I> {}
 // SAFETY: as above.
 unsafe impl<I: HostInterface + ?Sized> Sync for Object<I> {}
@@ -57,6 +59,7 @@ impl<I: HostInterface + ?Sized> Object<I> {
             table: I::table(),
             origin,
             gate,
+            behind: Arc::as_ptr(&implementation),
             implementation,
         }
     }
@@ -209,19 +212,20 @@ pub(crate) unsafe fn call<I: HostInterface + ?Sized>(
     if let Err(error) = allowed {
         return error;
     }
-    let implementation = &*object.implementation;
+    // SAFETY: the object, which the caller keeps, has it in its `Arc`.
+    let implementation = unsafe { &*object.behind };
+    let answer = || match method(implementation) {
+        Ok(()) => Hresult::S_OK,
+        Err(error) => error,
+    };
     let result = if object.origin == Origin::User {
         // SAFETY: it was recovered just now, and the caller has a reference.
-        unsafe { call_user::<I>(this.cast(), || method(implementation)) }
+        unsafe { call_user::<I>(this.cast(), answer) }
     } else {
-        catch_unwind(AssertUnwindSafe(|| method(implementation)))
+        catch_unwind(AssertUnwindSafe(answer))
     };
     // Nothing of the object from here on: what a `Set` has woken may have released it already.
-    match result {
-        Ok(Ok(())) => Hresult::S_OK,
-        Ok(Err(error)) => error,
-        Err(panic) => failed(gate, manner, panic),
-    }
+    result.unwrap_or_else(|panic| failed(gate, manner, panic))
 }
 
 /// # Safety
@@ -229,13 +233,13 @@ pub(crate) unsafe fn call<I: HostInterface + ?Sized>(
 #[cold]
 unsafe fn call_user<I: HostInterface + ?Sized>(
     object: *const Object<I>,
-    method: impl FnOnce() -> Result<(), Hresult>,
-) -> Result<Result<(), Hresult>, Box<dyn Any + Send>> {
+    answer: impl FnOnce() -> Hresult,
+) -> Result<Hresult, Box<dyn Any + Send>> {
     // SAFETY: every object lies in an `Arc`, and the caller has a reference.
     unsafe { Arc::increment_strong_count(object) };
     let result = {
         let _stay = native::stay();
-        catch_unwind(AssertUnwindSafe(method))
+        catch_unwind(AssertUnwindSafe(answer))
     };
     // SAFETY: the reference that was just counted.
     unsafe { release(object) };

@@ -7,16 +7,39 @@
 //!
 //! Room for unsafe code: the promise of pairs.
 
+use fiberhost_scheduler::LocalKey;
 use fiberhost_scheduler::native::{self, Begun, Target};
 
 /// Unmanaged functions are known by their addresses, which say nothing to who reads a report.
 static UNMANAGED: Target = Target::new("unmanaged code of a runtime");
 
+#[inline]
 pub(crate) fn leave() {
     // SAFETY: the module docs.
     unsafe { native::leave(&UNMANAGED) };
 }
 
+/// Leaves, if that is found to be in order.
+#[inline(always)]
+pub(crate) fn leave_if<T: 'static>(
+    key: &'static LocalKey<T>,
+    agree: impl FnOnce(&T) -> bool,
+) -> bool {
+    // SAFETY: the module docs; `agree` only notes the transition.
+    unsafe { native::leave_if(key, |value| agree(value).then_some(&UNMANAGED)) }
+}
+
+/// Enters, if that is found to be in order.
+#[inline(always)]
+pub(crate) fn enter_if<T: 'static>(
+    key: &'static LocalKey<T>,
+    agree: impl FnOnce(&T) -> bool,
+) -> bool {
+    // SAFETY: as above.
+    unsafe { native::enter_if(key, agree) }
+}
+
+#[inline]
 pub(crate) fn enter() {
     // SAFETY: the module docs.
     unsafe { native::enter() };

@@ -1,80 +1,103 @@
 //! The hosting interfaces, called through their tables as a runtime calls them.
 
-use std::ffi::c_void;
+#[path = "../../../examples/probe/tables.rs"]
+mod tables;
+
 use std::sync::Arc;
 use std::time::Instant;
 
-use fiberhost::Host;
-use fiberhost::com::Hresult;
-use fiberhost::com::table::{
-    IHostControlVtbl, IHostTaskManagerVtbl, IID_IHostTaskManager, IUnknownVtbl,
-};
-use fiberhost_scheduler::Scheduler;
+use fiberhost_scheduler::{Scheduler, spawn};
 
+use super::super::case::CHAIN_DEPTH;
 use super::super::contender::Measured;
 use super::super::witness;
+use super::join;
+use tables::Tables;
 
-/// A host, and its manager of tasks.
+/// A host's tables.
 #[derive(Clone)]
-pub(super) struct Hosted {
-    /// It has the manager.
-    _host: Arc<Host>,
-    tasks: *mut c_void,
-    table: &'static IHostTaskManagerVtbl,
-}
-
-// SAFETY: the objects of a host may be called from any thread.
-unsafe impl Send for Hosted {}
+pub(super) struct Hosted(Tables);
 
 impl Hosted {
     pub(super) fn on(scheduler: &Scheduler) -> Hosted {
-        let host = Host::builder().scheduler(scheduler.clone()).build();
-        let host = host.expect("a host");
-        let control = host.control().as_ptr();
-        let mut tasks = std::ptr::null_mut();
-        // SAFETY: the object is there and has this table. The host has the manager too, so the reference goes back at
-        // once; its table is constant.
-        let table = unsafe {
-            let table = *control.cast::<*const IHostControlVtbl>();
-            let iid = &IID_IHostTaskManager;
-            let found = ((*table).GetHostManager)(control, iid, &raw mut tasks);
-            assert_eq!(found, Hresult::S_OK);
-            ((**tasks.cast::<*const IUnknownVtbl>()).Release)(tasks);
-            &**tasks.cast::<*const IHostTaskManagerVtbl>()
-        };
-        Hosted {
-            _host: Arc::new(host),
-            tasks,
-            table,
-        }
+        Hosted(Tables::on(scheduler))
     }
 
     pub(super) fn hook_pairs(&self, pairs: u64) -> Measured {
-        let _noted = witness::task();
-        let start = Instant::now();
-        for pair in 0..pairs {
-            // SAFETY: the manager is there, and the address of the target is only a number to it.
-            let (left, entered) = unsafe {
-                let left = (self.table.LeaveRuntime)(self.tasks, 0x1000 + pair as usize % 8);
-                (left, (self.table.EnterRuntime)(self.tasks))
-            };
-            assert!(left == Hresult::S_OK && entered == Hresult::S_OK);
-        }
-        Measured::each(start.elapsed(), pairs)
+        timed(pairs, || {
+            for pair in 0..pairs {
+                self.0.leave(0x1000 + pair as usize % 8 * 16);
+                self.0.enter();
+            }
+        })
+    }
+
+    /// Managed code calls unmanaged code that calls back, and so on; then all of them return. One operation is one level:
+    /// four hooks.
+    pub(super) fn hook_chains(&self, chains: u64) -> Measured {
+        timed(chains * CHAIN_DEPTH, || {
+            for _ in 0..chains {
+                for level in 0..CHAIN_DEPTH {
+                    self.0.leave(0x1000 + level as usize * 16);
+                    self.0.call();
+                }
+                for _ in 0..CHAIN_DEPTH {
+                    self.0.end_call();
+                    self.0.enter();
+                }
+            }
+        })
     }
 
     pub(super) fn current_tasks(&self, answers: u64) -> Measured {
-        let _noted = witness::task();
-        let start = Instant::now();
-        for _ in 0..answers {
-            let mut task = std::ptr::null_mut();
-            // SAFETY: the manager is there, and the reference that it gives is given back.
-            unsafe {
-                let found = (self.table.GetCurrentTask)(self.tasks, &raw mut task);
-                assert_eq!(found, Hresult::S_OK);
-                ((**task.cast::<*const IUnknownVtbl>()).Release)(task);
+        timed(answers, || {
+            for _ in 0..answers {
+                self.0.current_task();
             }
-        }
-        Measured::each(start.elapsed(), answers)
+        })
     }
+
+    pub(super) fn sections(&self, pairs: u64) -> Measured {
+        let section = self.0.section();
+        timed(pairs, || {
+            for _ in 0..pairs {
+                section.enter();
+                section.leave();
+            }
+        })
+    }
+
+    /// The ping-pong, with events of the host.
+    pub(super) fn events(&self, trips: u64) -> Measured {
+        let (ping, pong) = (Arc::new(self.0.event()), Arc::new(self.0.event()));
+        let partner = {
+            let (ping, pong) = (Arc::clone(&ping), Arc::clone(&pong));
+            spawn(move || {
+                let _noted = witness::task();
+                for _ in 0..=trips {
+                    ping.wait();
+                    pong.set();
+                }
+            })
+        };
+        let _noted = witness::task();
+        // One trip before the clock starts: the partner is then known to be there.
+        ping.set();
+        pong.wait();
+        let start = Instant::now();
+        for _ in 0..trips {
+            ping.set();
+            pong.wait();
+        }
+        let took = start.elapsed();
+        join(partner);
+        Measured::each(took, trips)
+    }
+}
+
+fn timed(operations: u64, work: impl FnOnce()) -> Measured {
+    let _noted = witness::task();
+    let start = Instant::now();
+    work();
+    Measured::each(start.elapsed(), operations)
 }

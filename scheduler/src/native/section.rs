@@ -6,7 +6,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use crate::current;
+use crate::current::{self, Thread};
+use crate::local::LocalKey;
 use crate::native::hold;
 use crate::primitive::Ordering;
 use crate::suspend::FOREVER;
@@ -82,8 +83,63 @@ pub unsafe fn enter() {
     if let Some(thread) = current::step_in()
         && !thread.lease.enter()
     {
-        preserving_errno(|| thread.claim());
+        claim(thread);
     }
+}
+
+/// Leaves, if `agree` names a target when it is given the calling task's value of this key, and otherwise changes nothing.
+/// It is asked only if that is the value which the task used last and no section is open.
+///
+/// [`leave`] with a look at what an embedder keeps of the task, for the price of the leave alone.
+///
+/// # Safety
+/// As for [`leave`], if the answer is `true`. Until `agree` returns the thread is one that has left: it neither waits nor leaves.
+#[inline(always)]
+pub unsafe fn leave_if<T: 'static>(
+    key: &'static LocalKey<T>,
+    agree: impl FnOnce(&T) -> Option<&'static Target>,
+) -> bool {
+    let Some(thread) = current::step_out_first() else {
+        return false;
+    };
+    let Some(target) = key.last_of(thread).and_then(agree) else {
+        current::step_in_last();
+        return false;
+    };
+    thread
+        .target
+        .store(std::ptr::from_ref(target).addr(), Ordering::Relaxed);
+    thread.lease.leave();
+    true
+}
+
+/// Takes the last leave back as [`enter`] does, if `agree` says so of the calling task's value of this key, and otherwise
+/// changes nothing. It is asked only if that is the value which the task used last and one section is open.
+///
+/// # Safety
+/// As for [`enter`], if the answer is `true`, and for `agree` as for [`leave_if`].
+#[inline(always)]
+pub unsafe fn enter_if<T: 'static>(
+    key: &'static LocalKey<T>,
+    agree: impl FnOnce(&T) -> bool,
+) -> bool {
+    let Some(thread) = current::step_in_last() else {
+        return false;
+    };
+    if !key.last_of(thread).is_some_and(agree) {
+        current::step_out_first();
+        return false;
+    }
+    if !thread.lease.enter() {
+        claim(thread);
+    }
+    true
+}
+
+#[cold]
+#[inline(never)]
+fn claim(thread: &'static Thread) {
+    preserving_errno(|| thread.claim());
 }
 
 /// Runs code that may block the thread or hold its locks, such as a call into a library of another language.
