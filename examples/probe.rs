@@ -208,13 +208,15 @@ fn crst(tables: &Tables, count: u64) {
     }
 }
 
-/// As `pingpong`, through the tables.
+/// As `pingpong`, through the tables. Both are tasks that the runtime knows.
 fn host_event(tables: &Tables, count: u64) {
+    tables.current_task();
     let ping = Arc::new(tables.event());
     let pong = Arc::new(tables.event());
     let partner = {
-        let (ping, pong) = (Arc::clone(&ping), Arc::clone(&pong));
+        let (ping, pong, tables) = (Arc::clone(&ping), Arc::clone(&pong), tables.clone());
         spawn(move || {
+            tables.current_task();
             for _ in 0..count {
                 ping.wait();
                 pong.set();

@@ -30,6 +30,7 @@ use fiberhost_scheduler::{ThreadAlerts, native, task_local, thread_alerts, try_c
 
 use crate::com::host::IHostTask;
 use crate::com::{ComRef, Hresult, sections};
+use crate::functions;
 use crate::host::Shared;
 use crate::task::{Kind, Task};
 use crate::transition::{Edge, Edges, Frames, State};
@@ -43,7 +44,6 @@ struct Kept {
     list: List,
 }
 
-#[inline(always)]
 fn address(host: &Shared) -> usize {
     std::ptr::from_ref(host).addr()
 }
@@ -64,8 +64,8 @@ impl Quick {
     }
 
     #[inline(always)]
-    fn find(&self, host: &Shared) -> Option<&Rc<Current>> {
-        if self.host.get() == address(host) {
+    fn find(&self, host: *const Shared) -> Option<&Rc<Current>> {
+        if self.host.get() == host.addr() {
             self.current.get()
         } else {
             None
@@ -96,7 +96,7 @@ const CALLBACKS_AT_START: usize = 4;
 /// What one host keeps with a task or thread.
 struct Here {
     host: u64,
-    affinity: Cell<u32>,
+    affinity: Rc<Cell<u32>>,
     affinity_hold: RefCell<Option<native::Own>>,
     current: RefCell<Option<Rc<Current>>>,
 }
@@ -107,6 +107,8 @@ pub(crate) struct Current {
     /// Until it has ended.
     object: RefCell<Option<ComRef<dyn IHostTask>>>,
     frames: Frames,
+    /// The count that is kept with it.
+    affinity: Rc<Cell<u32>>,
     /// What the scheduler has said of each frame of a call.
     callbacks: RefCell<Vec<native::Begun>>,
     /// It stays on its thread for good: its runtime cannot switch it.
@@ -155,7 +157,7 @@ fn here_or_new(host: &Shared) -> Option<Rc<Here>> {
     here(host).or_else(|| {
         let here = Rc::new(Here {
             host: host.id,
-            affinity: Cell::new(0),
+            affinity: Rc::default(),
             affinity_hold: RefCell::new(None),
             current: RefCell::new(None),
         });
@@ -178,8 +180,10 @@ fn forget(host: &Shared) {
 /// Does something with the caller, if it is a task of the runtime already. It is not counted, so it is quick.
 ///
 /// The caller is borrowed meanwhile. It may wait, but it neither ends nor becomes a task.
+///
+/// By the host's address alone, for those who have no more of it.
 #[inline(always)]
-pub(crate) fn with_quick<R>(host: &Shared, work: impl FnOnce(&Current) -> R) -> Option<R> {
+pub(crate) fn with_quick<R>(host: *const Shared, work: impl FnOnce(&Current) -> R) -> Option<R> {
     let found = KEPT.try_with(|kept| kept.quick.find(host).map(|current| work(current)));
     found.ok()?
 }
@@ -189,8 +193,9 @@ pub(crate) fn with_quick<R>(host: &Shared, work: impl FnOnce(&Current) -> R) -> 
 #[inline(always)]
 pub(crate) fn leave_quickly(host: &Shared, target: usize) -> bool {
     sections::leave_if(&KEPT, move |kept| {
-        let current = kept.quick.find(host);
-        current.is_some_and(move |current| current.is_usual_leave(target))
+        let called = functions::known(target)?;
+        let current = kept.quick.find(host)?;
+        current.is_usual_leave(target).then_some(called)
     })
 }
 
@@ -253,6 +258,7 @@ pub(crate) fn become_current(
     let here = here_or_new(&task.host)?;
     let current = Rc::new(Current {
         learns: task.host.learned.is_some(),
+        affinity: Rc::clone(&here.affinity),
         task,
         object: RefCell::new(Some(object)),
         frames: Frames::new(),
@@ -335,10 +341,6 @@ pub(crate) fn end_affinity(host: &Shared) -> Result<(), Hresult> {
     Ok(())
 }
 
-pub(crate) fn affinity(host: &Shared) -> u32 {
-    here(host).map_or(0, |here| here.affinity.get())
-}
-
 impl Current {
     pub(crate) fn task(&self) -> &Task {
         &self.task
@@ -365,9 +367,7 @@ impl Current {
 
     /// Whether its thread is its own at this moment.
     pub(crate) fn is_pinned(&self) -> bool {
-        self.state() != State::Base
-            || affinity(&self.task.host) > 0
-            || self.for_life.borrow().is_some()
+        self.state() != State::Base || self.affinity.get() > 0 || self.for_life.borrow().is_some()
     }
 
     /// From now on it does not leave its thread, and nobody else runs there.
@@ -480,7 +480,7 @@ impl Edges for Current {
         if self.learns {
             self.note_away(target);
         }
-        sections::leave();
+        sections::leave(functions::target(target));
     }
 
     #[inline(always)]

@@ -46,6 +46,7 @@ mod alert;
 #[allow(unsafe_code, reason = "the one room for it: see there")]
 pub mod com;
 mod current;
+mod functions;
 mod gc;
 mod hooks;
 mod host;

@@ -86,12 +86,19 @@ impl Switching {
 
     /// Whether the runtime was told.
     fn switch_out(&self) -> bool {
-        let caller = self.host.upgrade().and_then(|host| current::known(&host));
+        let quick =
+            current::with_quick(self.host.as_ptr(), |caller| self.switch_caller_out(caller));
+        quick.unwrap_or_else(|| {
+            let caller = self.host.upgrade().and_then(|host| current::known(&host));
+            caller.is_some_and(|caller| self.switch_caller_out(&caller))
+        })
+    }
+
+    fn switch_caller_out(&self, caller: &Current) -> bool {
         // What the runtime waits for while it is told is its own business, and a thread that is held is not given away.
-        let Some(caller) = caller.filter(|caller| !caller.switched.get() && !caller.is_pinned())
-        else {
+        if !caller.task().has_clr_task() || caller.switched.get() || caller.is_pinned() {
             return false;
-        };
+        }
         let Some(clr_task) = caller.task().clr_task() else {
             return false;
         };
@@ -99,7 +106,7 @@ impl Switching {
             (TaskMode::Thread, false) => caller.keep_thread_for_life(),
             (TaskMode::Thread | TaskMode::Fiber, true) => {}
             (TaskMode::Fiber, false) | (TaskMode::Probe, _) => {
-                return self.tell(&caller, &clr_task);
+                return self.tell(caller, &clr_task);
             }
         }
         false

@@ -320,6 +320,15 @@ impl Section {
         true
     }
 
+    /// It was not free a moment ago.
+    #[cold]
+    #[inline(never)]
+    fn enter_again_or_wait(&self) {
+        if !self.try_enter() && !self.spin() {
+            self.host.switching.around(|| self.lock.lock_through());
+        }
+    }
+
     fn spin(&self) -> bool {
         let spins = self.spins.load(Ordering::Relaxed).min(SPINS_MAX);
         (0..spins).any(|_| {
@@ -333,12 +342,8 @@ impl IHostCrst for Crst {
     /// Ends with the section, whatever happens. (A section that may be broken is a seam for the search for deadlocks: the
     /// option says so.)
     fn enter(&self, _option: WAIT_OPTION) -> Result<(), Hresult> {
-        let section = &self.section;
-        if !section.try_enter() && !section.spin() {
-            section
-                .host
-                .switching
-                .around(|| section.lock.lock_through());
+        if !self.section.lock.try_lock() {
+            self.section.enter_again_or_wait();
         }
         Ok(())
     }

@@ -74,6 +74,8 @@ pub(crate) struct Task {
     ended: ManualResetEvent,
     alerts: Alerts,
     clr_task: Mutex<Option<ICLRTask>>,
+    /// Whether there is one, for those who would only find none. Written under that lock.
+    has_clr_task: AtomicBool,
     priority: AtomicI32,
     locale: AtomicU32,
     ui_locale: AtomicU32,
@@ -114,6 +116,7 @@ impl Task {
                 ended: ManualResetEvent::new(false),
                 alerts: Alerts::default(),
                 clr_task: Mutex::new(None),
+                has_clr_task: AtomicBool::new(false),
                 priority: AtomicI32::new(THREAD_PRIORITY_NORMAL),
                 locale: AtomicU32::new(0),
                 ui_locale: AtomicU32::new(0),
@@ -171,11 +174,21 @@ impl Task {
 
     /// Ties the runtime's task to it. The answer is to be dropped without a lock: the runtime may call back.
     pub(crate) fn tie(&self, task: ICLRTask) -> Option<ICLRTask> {
-        self.clr_task.lock().replace(task)
+        let mut tied = self.clr_task.lock();
+        // Relaxed: only the task itself ties and takes.
+        self.has_clr_task.store(true, Ordering::Relaxed);
+        tied.replace(task)
+    }
+
+    /// Whether the runtime has a side of it. Exact for the task itself.
+    pub(crate) fn has_clr_task(&self) -> bool {
+        self.has_clr_task.load(Ordering::Relaxed)
     }
 
     pub(crate) fn take_clr_task(&self) -> Option<ICLRTask> {
-        self.clr_task.lock().take()
+        let mut tied = self.clr_task.lock();
+        self.has_clr_task.store(false, Ordering::Relaxed);
+        tied.take()
     }
 
     /// Nothing runs on it any more, and nothing will.

@@ -32,11 +32,8 @@ impl TaskManager {
     }
 
     /// A hook of the calling task. What does not fit changes nothing, and is counted.
-    fn hook(
-        &self,
-        hook: impl Fn(&Frames) -> Result<Edge, Hresult> + Copy,
-    ) -> Result<(), Hresult> {
-        let quick = current::with_quick(&self.host, move |current| current.hook(hook));
+    fn hook(&self, hook: impl Fn(&Frames) -> Result<Edge, Hresult> + Copy) -> Result<(), Hresult> {
+        let quick = current::with_quick(Arc::as_ptr(&self.host), move |current| current.hook(hook));
         match quick {
             Some(Ok(())) => Ok(()),
             Some(Err(error)) => Err(self.note_refusal(error)),
@@ -140,7 +137,7 @@ fn run_created(mut beginning: Beginning) {
 
 impl IHostTaskManager for TaskManager {
     fn current_task(&self) -> Result<ComRef<dyn IHostTask>, Hresult> {
-        current::with_quick(&self.host, Current::object)
+        current::with_quick(Arc::as_ptr(&self.host), Current::object)
             .unwrap_or_else(|| self.object_of_another())
             .ok_or(Hresult::HOST_E_INVALIDOPERATION)
     }

@@ -62,7 +62,10 @@ impl State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Frame {
     /// The function that was called, and how often its code has left once more without being called back.
-    Left { target: usize, inner: u64 },
+    Left {
+        target: usize,
+        inner: u64,
+    },
     Called,
 }
 
@@ -407,11 +410,7 @@ mod tests {
                         Enter => plain.last() == Some(&'L'),
                         ReverseLeave => plain.last() == Some(&'R'),
                     };
-                    assert_eq!(
-                        call(&frames, hook).is_ok(),
-                        fits,
-                        "{number:o} at {step}"
-                    );
+                    assert_eq!(call(&frames, hook).is_ok(), fits, "{number:o} at {step}");
                     match hook {
                         Leave => plain.push('L'),
                         ReverseEnter => plain.push('R'),

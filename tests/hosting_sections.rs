@@ -411,3 +411,36 @@ fn short_calls_keep_their_slot() {
         assert!(handovers < 100, "{handovers} of 10000 in {took:?}");
     });
 }
+
+/// A report of unmanaged code that lasts says by its address which function that is, from the first call on.
+#[test]
+fn a_function_that_lasts_is_named_in_the_report() {
+    const LIMIT: Duration = Duration::from_millis(50);
+    let (tell, told) = channel();
+    let settings = fiberhost::scheduler::Scheduler::builder()
+        .workers(1)
+        .stall_after(LIMIT)
+        .on_stall(move |stall| {
+            // Whoever has gone does not want it.
+            let _ = tell.send(stall.target().map(str::to_owned));
+        });
+    let builder = fiberhost::Host::builder()
+        .scheduler_settings(settings)
+        .tasks(TaskMode::Fiber);
+    hosting::with(builder, |bench| {
+        let bench = borrowed(bench);
+        for target in [0x7f00_5550, 0x7f00_6660, 0x7f00_5550] {
+            let (end, ended) = channel::<()>();
+            let task = bench.start(move || {
+                let left = com!(bench.tasks, IHostTaskManagerVtbl, LeaveRuntime, target);
+                assert_eq!(left, Hresult::S_OK);
+                ended.recv().unwrap();
+                enter(bench);
+            });
+            let report = told.recv_timeout(common::LONG).expect("a report");
+            assert_eq!(report, Some(format!("unmanaged code at {target:#x}")));
+            end.send(()).unwrap();
+            join(task);
+        }
+    });
+}

@@ -15,7 +15,7 @@ use fiberhost::scheduler::native::{self, Target};
 use fiberhost::scheduler::sync::{AutoResetEvent, ManualResetEvent, Mutex, channel};
 use fiberhost::scheduler::{
     JoinHandle, Scheduler, WaitReason, Wake, blocking, current, park, park_for, sleep, spawn,
-    timeout, try_current, yield_now,
+    task_local, timeout, try_current, yield_now, yield_to_others,
 };
 
 static BLOCKS: Target = Target::new("a call that blocks");
@@ -391,4 +391,62 @@ fn without_more_threads_a_section_keeps_its_slot() {
         assert_eq!(scheduler.stats().handovers, 0);
         assert_eq!(scheduler.stats().threads, 1);
     });
+}
+
+task_local! {
+    static KEPT: AtomicUsize = AtomicUsize::new(7);
+    static OTHER: AtomicUsize = AtomicUsize::new(8);
+}
+
+/// Each refusal leaves the thread what it was: a worker's, or one in a section.
+#[test]
+fn leaving_and_entering_on_a_condition_is_all_or_nothing() {
+    fn leave_if(agree: impl FnOnce(&AtomicUsize) -> bool) -> bool {
+        // SAFETY: the test pairs those that say so, on this thread.
+        unsafe { native::leave_if(&KEPT, |kept| agree(kept).then_some(&BLOCKS)) }
+    }
+    fn enter_if(agree: impl FnOnce(&AtomicUsize) -> bool) -> bool {
+        // SAFETY: as above.
+        unsafe { native::enter_if(&KEPT, |kept| agree(kept)) }
+    }
+    let seven = |kept: &AtomicUsize| kept.load(Ordering::Relaxed) == 7;
+    let never = |_: &AtomicUsize| panic!("it is not asked");
+    // Out of its scheduler's sight a task gives nothing to the others.
+    let is_out = || !yield_to_others();
+    at(1, move |scheduler| {
+        let over = Arc::new(AtomicBool::new(false));
+        let until = Arc::clone(&over);
+        let beside = scheduler.spawn(move || {
+            while !until.load(Ordering::Relaxed) {
+                yield_now();
+            }
+        });
+        let task = scheduler.spawn(move || {
+            assert!(!leave_if(never), "it has no value");
+            KEPT.with(|_| ());
+            OTHER.with(|_| ());
+            assert!(!leave_if(never), "it is not the last");
+            KEPT.with(|_| ());
+            assert!(!leave_if(|_| false) && !is_out());
+            assert!(!enter_if(never) && !is_out());
+            yield_now();
+            for _ in 0..3 {
+                assert!(leave_if(seven) && is_out());
+                assert!(!leave_if(never) && is_out(), "only the outermost");
+                assert!(!enter_if(|_| false) && is_out());
+                native::section(&SHORT_CALL, || assert!(!enter_if(never) && is_out()));
+                assert!(is_out());
+                assert!(enter_if(seven) && !is_out());
+                yield_now();
+            }
+            // One that lasts gives the slot away, and comes back.
+            assert!(leave_if(seven));
+            std::thread::sleep(SHORT);
+            assert!(enter_if(seven) && !is_out());
+            over.store(true, Ordering::Relaxed);
+        });
+        task.join().unwrap();
+        beside.join().unwrap();
+    });
+    assert!(!leave_if(never) && !enter_if(never), "a plain thread");
 }

@@ -10,23 +10,20 @@
 use fiberhost_scheduler::LocalKey;
 use fiberhost_scheduler::native::{self, Begun, Target};
 
-/// Unmanaged functions are known by their addresses, which say nothing to who reads a report.
-static UNMANAGED: Target = Target::new("unmanaged code of a runtime");
-
 #[inline]
-pub(crate) fn leave() {
+pub(crate) fn leave(target: &'static Target) {
     // SAFETY: the module docs.
-    unsafe { native::leave(&UNMANAGED) };
+    unsafe { native::leave(target) };
 }
 
 /// Leaves, if that is found to be in order.
 #[inline(always)]
 pub(crate) fn leave_if<T: 'static>(
     key: &'static LocalKey<T>,
-    agree: impl FnOnce(&T) -> bool,
+    agree: impl FnOnce(&T) -> Option<&'static Target>,
 ) -> bool {
     // SAFETY: the module docs; `agree` only notes the transition.
-    unsafe { native::leave_if(key, |value| agree(value).then_some(&UNMANAGED)) }
+    unsafe { native::leave_if(key, agree) }
 }
 
 /// Enters, if that is found to be in order.

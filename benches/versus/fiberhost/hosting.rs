@@ -67,13 +67,14 @@ impl Hosted {
         })
     }
 
-    /// The ping-pong, with events of the host.
+    /// The ping-pong, with events of the host and tasks that the runtime knows.
     pub(super) fn events(&self, trips: u64) -> Measured {
         let (ping, pong) = (Arc::new(self.0.event()), Arc::new(self.0.event()));
         let partner = {
-            let (ping, pong) = (Arc::clone(&ping), Arc::clone(&pong));
+            let (ping, pong, tables) = (Arc::clone(&ping), Arc::clone(&pong), self.0.clone());
             spawn(move || {
                 let _noted = witness::task();
+                tables.current_task();
                 for _ in 0..=trips {
                     ping.wait();
                     pong.set();
@@ -81,6 +82,7 @@ impl Hosted {
             })
         };
         let _noted = witness::task();
+        self.0.current_task();
         // One trip before the clock starts: the partner is then known to be there.
         ping.set();
         pong.wait();
