@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fiber::stack::{self, Guards};
-use crate::join::{self, JoinHandle};
+use crate::join::{self, JoinHandle, TaskRef};
 use crate::scheduler::{Plan, Scheduler, SpawnError};
-use crate::stall::{OnStall, Orders, Stall, sample};
+use crate::stall::{OnQuantum, OnStall, Orders, Stall, sample};
 use crate::task::{Backing, Priority};
 
 /// 128 KiB: a panic with its backtrace needs 24, a call into a C library often 64.
@@ -122,6 +122,7 @@ impl Builder {
                     after: STALL_AFTER,
                     tell: None,
                     signal: Some(sample::default_signal()),
+                    tell_quantum: None,
                 },
                 max_tasks: usize::MAX,
                 admission: Admission::Refuse,
@@ -196,6 +197,15 @@ impl Builder {
     /// The time after which [`check_quantum`](crate::check_quantum) yields. Default: 4 ms.
     pub fn quantum(mut self, quantum: Duration) -> Self {
         self.settings.quantum = quantum;
+        self
+    }
+
+    /// Who is told when a task has run for a quantum without settling, and once more for each further one: somebody who can
+    /// make it yield. It is called on the monitor's thread, which does nothing else meanwhile: it must not wait for tasks, nor
+    /// take a lock that a task may hold. The task may have settled since. A panic in it is caught. What it captures lives as
+    /// long as the scheduler, so it must not own that. Default: nobody.
+    pub fn on_quantum(mut self, tell: impl Fn(&TaskRef) + Send + Sync + 'static) -> Self {
+        self.settings.stalls.tell_quantum = Some(OnQuantum(Arc::new(tell)));
         self
     }
 

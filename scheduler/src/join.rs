@@ -290,7 +290,7 @@ impl TaskRef {
 
     /// The priority by which it is queued.
     pub fn priority(&self) -> Priority {
-        self.task.priority()
+        self.task.own_priority()
     }
 
     /// Changes the priority; it counts from the next time the task is queued.

@@ -183,6 +183,7 @@ pub mod sync;
 pub(crate) mod task;
 pub(crate) mod threads;
 pub(crate) mod timer;
+pub(crate) mod urgent;
 pub(crate) mod wait;
 pub(crate) mod worker;
 
@@ -206,4 +207,5 @@ pub use scope::{Scope, ScopedJoinHandle, run, scope, spawn};
 pub use stall::{Stall, StallKind};
 pub use stats::{StackClass, Stats};
 pub use task::{Backing, Priority};
+pub use urgent::Urgent;
 pub use wait::{Heed, WaitReason, Wake};

@@ -266,6 +266,9 @@ fn tick(core: &'static Core, seen: &mut [Seen], time: Duration) {
                 // It names the resume, so it means nothing to the next one.
                 driver.slice_over.store(seen.switches, Ordering::Relaxed);
                 seen.still = 0;
+                if let Some(listener) = &core.monitor.orders.tell_quantum {
+                    listener.tell(driver);
+                }
             } else if seen.still > 0 {
                 rescue(core, slot);
             }

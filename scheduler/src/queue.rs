@@ -45,6 +45,17 @@ impl Fifo {
         self.newest.set(Some(task));
     }
 
+    /// Before all others.
+    fn push_front(&self, task: &'static Task) {
+        match self.newest.get() {
+            Some(newest) => {
+                task.next.set(newest.next.get());
+                newest.next.set(Some(task));
+            }
+            None => self.push(task),
+        }
+    }
+
     #[inline(always)]
     pub(crate) fn pop(&self) -> Option<&'static Task> {
         let newest = self.newest.get()?;
@@ -65,7 +76,12 @@ pub(crate) struct Ready {
     low: Fifo,
     /// Which level the next `pop_kept_waiting` asks first.
     low_first: Plain<bool>,
+    /// How many urgent ones went before those that stood at the high level.
+    went_before: Plain<u32>,
 }
+
+/// So many in a row.
+const BEFORE_MAX: u32 = 3;
 
 impl Ready {
     pub(crate) fn new() -> Self {
@@ -74,6 +90,7 @@ impl Ready {
             high: Fifo::new(),
             low: Fifo::new(),
             low_first: Plain::new(false),
+            went_before: Plain::new(0),
         }
     }
 
@@ -88,14 +105,38 @@ impl Ready {
 
     #[inline(always)]
     pub(crate) fn push(&self, task: &'static Task) {
+        if task.is_urgent() {
+            return self.push_urgent(task);
+        }
         self.level(task.priority()).push(task);
+    }
+
+    /// At the high level before the others, but not again and again before the same ones.
+    #[cold]
+    fn push_urgent(&self, task: &'static Task) {
+        let before = self.went_before.get();
+        if before < BEFORE_MAX {
+            self.went_before.set(before + 1);
+            self.high.push_front(task);
+        } else {
+            self.high.push(task);
+        }
+    }
+
+    #[cold]
+    fn pop_high(&self) -> Option<&'static Task> {
+        let task = self.high.pop();
+        if task.is_none_or(|task| !task.is_urgent()) || self.high.is_empty() {
+            self.went_before.set(0);
+        }
+        task
     }
 
     /// The oldest of the highest priority.
     #[inline(always)]
     pub(crate) fn pop(&self) -> Option<&'static Task> {
         if !self.high.is_empty() {
-            return self.high.pop();
+            return self.pop_high();
         }
         self.normal.pop().or_else(|| self.low.pop())
     }
@@ -436,10 +477,22 @@ impl Injector {
     }
 
     pub(crate) fn pop(&self) -> Option<&'static Task> {
+        self.pop_if(|_| true)
+    }
+
+    /// One of high priority, as urgent ones are, if one waits.
+    pub(crate) fn pop_high(&self) -> Option<&'static Task> {
+        self.pop_if(|queue| queue.highest() == Some(Priority::High))
+    }
+
+    fn pop_if(&self, wanted: impl FnOnce(&Ready) -> bool) -> Option<&'static Task> {
         if self.is_empty() {
             return None;
         }
         let queue = self.queue.lock();
+        if !wanted(&queue) {
+            return None;
+        }
         let task = queue.pop()?;
         self.len.fetch_sub(1, Ordering::Relaxed);
         Some(task)

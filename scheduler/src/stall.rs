@@ -24,6 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::current::Thread;
+use crate::join::TaskRef;
 use crate::native::Target;
 use crate::primitive::{Instant, Ordering};
 use crate::scheduler::Core;
@@ -207,12 +208,33 @@ impl fmt::Debug for OnStall {
     }
 }
 
+/// Who is told of quanta that are over.
+#[derive(Clone)]
+pub(crate) struct OnQuantum(pub(crate) Arc<dyn Fn(&TaskRef) + Send + Sync>);
+
+impl fmt::Debug for OnQuantum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnQuantum(..)")
+    }
+}
+
+impl OnQuantum {
+    /// Their panics end here, as for stalls.
+    pub(crate) fn tell(&self, thread: &Thread) {
+        if let Some(task) = thread.task.get().and_then(TaskRef::find) {
+            contain(|| (self.0)(&task));
+        }
+    }
+}
+
 /// What the monitor is to do about stalls.
 #[derive(Clone, Debug)]
 pub(crate) struct Orders {
     pub(crate) after: Duration,
     pub(crate) tell: Option<OnStall>,
     pub(crate) signal: Option<i32>,
+    /// Who is told of quanta that are over.
+    pub(crate) tell_quantum: Option<OnQuantum>,
 }
 
 /// What is seen of one thread. Owner: the monitor.

@@ -84,11 +84,16 @@ pub(crate) mod unusual {
     pub(crate) const MOBILE: u8 = 1;
     /// It runs on an OS thread of its own.
     pub(crate) const ON_THREAD: u8 = 2;
-    /// Its priority is not, or was not always, normal.
+    /// Its priority is not, or was not always, normal, or it was urgent.
     pub(crate) const PRIORITY: u8 = 4;
     /// It has a span of `tracing`.
     pub(crate) const SPAN: u8 = 8;
 }
+
+/// In `Task::priority`: the task's own, below a count of marks that make it urgent. With a mark it reads as the highest.
+const OWN_PRIORITY: u8 = 3;
+const URGENT: u8 = 4;
+const URGENT_MAX: u8 = 60 * URGENT;
 
 /// The counts that keep a started task on its OS thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -333,9 +338,38 @@ impl Task {
     }
 
     pub(crate) fn set_priority(&self, priority: Priority) {
-        self.priority.store(priority as u8, Ordering::Relaxed);
+        self.change_priority(|bits| Some(bits & !OWN_PRIORITY | priority as u8));
         // It stays set: a task that has changed its priority is looked up for ever, which is only slower.
         self.unusual.fetch_or(unusual::PRIORITY, Ordering::Relaxed);
+    }
+
+    fn change_priority(&self, change: impl FnMut(u8) -> Option<u8>) -> bool {
+        // Relaxed: as for `priority`.
+        self.priority
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, change)
+            .is_ok()
+    }
+
+    /// Without the marks.
+    pub(crate) fn own_priority(&self) -> Priority {
+        Priority::from_bits(self.priority.load(Ordering::Relaxed) & OWN_PRIORITY)
+    }
+
+    /// One mark more. `false`: there are too many already.
+    pub(crate) fn urge(&self) -> bool {
+        self.unusual.fetch_or(unusual::PRIORITY, Ordering::Relaxed);
+        self.change_priority(|bits| (bits < URGENT_MAX).then_some(bits + URGENT))
+    }
+
+    /// One less.
+    pub(crate) fn calm(&self) {
+        let calmed = self.change_priority(|bits| bits.checked_sub(URGENT));
+        debug_assert!(calmed, "a mark is taken back once");
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_urgent(&self) -> bool {
+        self.priority.load(Ordering::Relaxed) >= URGENT
     }
 
     /// What a new task is. Only before it is queued.

@@ -420,6 +420,9 @@ impl Thread {
     fn attend(&'static self) -> bool {
         self.sleeper.take();
         self.inbox.drain(|task| self.bound.push(task, None));
+        if let Some(task) = self.core().injector.pop_high() {
+            self.slot().push_woken(task);
+        }
         if self.core().idle.claimants() > 0 && !self.give_way() {
             return true;
         }
@@ -829,7 +832,12 @@ fn wake_remote(task: &'static Task) {
     // SAFETY: the pointer came from an `Arc` that is alive (above).
     let core: Arc<Core> = unsafe { Core::keep(task.core.get()) };
     if task.may_move() {
+        // It may run to its end as soon as it is queued; records of threads stay as long as the scheduler.
+        let home = task.home.get().filter(|_| task.is_urgent());
         core.inject(task);
+        if let Some(home) = home {
+            home.sleeper.call();
+        }
     } else {
         wake_at_home(task);
     }
