@@ -5,7 +5,7 @@
 //!
 //! In unmanaged code (state native) a wait blocks the thread, so it is the thread that has to be woken. Who waits says which
 //! one before it looks at the latch for the last time; who alerts sets the latch before it looks whom to wake. Both do so
-//! under one lock: so either the latch is seen, or the thread is.
+//! under one lock: so either the latch is seen, or the thread is. The same thread is woken by a shutdown (`blocked`).
 #![forbid(unsafe_code)]
 
 use std::time::{Duration, Instant};
@@ -70,35 +70,54 @@ impl Alerts {
     }
 }
 
-/// A wait of the caller, which may give its thread away meanwhile. [`Wake::Alerted`] has taken the latch.
+/// A wait of the caller, which may give its thread away meanwhile. [`Wake::Alerted`] has taken the latch; [`Wake::Aborted`]
+/// is a shutdown, where the wait heeds that.
 pub(crate) fn wait(
     host: &Shared,
     limit: Option<Duration>,
     heed: Heed,
     wait: impl Fn(Option<Duration>, Heed) -> Wake,
 ) -> Wake {
-    if heed != Heed::Alert {
+    let caller = current::known(host);
+    let Some(caller) = caller.filter(|_| heed != Heed::Nothing) else {
+        // Nobody can alert one that the runtime does not know.
+        let heed = if heed == Heed::Alert {
+            Heed::Cancel
+        } else {
+            heed
+        };
+        return host.switching.around(|| wait(limit, heed));
+    };
+    let adopted = caller.task().kind() == Kind::Adopted;
+    let blocks = adopted || caller.state() == State::Native;
+    if heed == Heed::Cancel && !blocks {
         return host.switching.around(|| wait(limit, heed));
     }
-    let Some(caller) = current::known(host) else {
-        // Nobody can alert one that the runtime does not know.
-        return host.switching.around(|| wait(limit, Heed::Cancel));
-    };
-    let alerts = caller.task().alerts();
+    let alerts = (heed == Heed::Alert).then(|| caller.task().alerts());
+    let thread = blocks.then(thread_alerts);
     // Too far away to be a time: never.
     let until = limit.and_then(|limit| Instant::now().checked_add(limit));
     let mut left = limit;
     loop {
         // An adopted thread is alerted as itself.
-        let blocks = caller.state() == State::Native && caller.task().kind() != Kind::Adopted;
-        let thread = blocks.then(thread_alerts);
-        if alerts.take_or_block(thread.as_ref()) {
+        let to_wake = thread.as_ref().filter(|_| !adopted);
+        if alerts.is_some_and(|alerts| alerts.take_or_block(to_wake)) {
             return Wake::Alerted;
         }
-        let wake = host.switching.around(|| wait(left, heed));
-        alerts.unblock();
-        if wake != Wake::Alerted || alerts.take() {
+        let entered = thread.as_ref().map(|thread| host.blocked.enter(thread));
+        let wake = match entered {
+            Some(None) => Wake::Aborted,
+            // What it is woken for is looked up below.
+            Some(Some(_)) | None => host.switching.around(|| wait(left, Heed::Alert)),
+        };
+        if let Some(alerts) = alerts {
+            alerts.unblock();
+        }
+        if wake != Wake::Alerted || alerts.is_some_and(Alerts::take) {
             return wake;
+        }
+        if blocks && host.blocked.is_ending() {
+            return Wake::Aborted;
         }
         if let Some(until) = until {
             left = Some(until.saturating_duration_since(Instant::now()));

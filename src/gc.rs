@@ -1,11 +1,12 @@
 //! `IHostGCManager`: what the runtime says of its collections, kept for whoever schedules by it.
 //!
-//! None of the three may block or fail. They are counted, and who suspends is remembered for as long as it does.
+//! None of the three may block or fail. They are counted, and who suspends is urgent for as long as it does: everybody waits
+//! for it.
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
 
-use fiberhost_scheduler::{TaskRef, current};
+use fiberhost_scheduler::{TaskRef, Urgent, current};
 use parking_lot::Mutex;
 
 use crate::com::host::IHostGCManager;
@@ -30,7 +31,13 @@ pub struct GcFigures {
 
 #[derive(Debug, Default)]
 pub(crate) struct Gc {
-    figures: Mutex<GcFigures>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    figures: GcFigures,
+    urgent: Option<Urgent>,
 }
 
 impl Gc {
@@ -39,36 +46,41 @@ impl Gc {
     }
 
     pub(crate) fn figures(&self) -> GcFigures {
-        self.figures.lock().clone()
+        self.state.lock().figures.clone()
     }
 }
 
 impl IHostGCManager for Gc {
     fn thread_is_blocking_for_suspension(&self) -> Result<(), Hresult> {
-        self.figures.lock().blocked += 1;
+        self.state.lock().figures.blocked += 1;
         Ok(())
     }
 
     fn suspension_starting(&self) -> Result<(), Hresult> {
         let caller = current();
-        let mut figures = self.figures.lock();
-        figures.suspensions += 1;
-        let before = figures.suspender.replace(caller);
-        drop(figures);
+        let urgent = caller.urge();
+        let mut state = self.state.lock();
+        state.figures.suspensions += 1;
+        let before = (
+            state.figures.suspender.replace(caller),
+            std::mem::replace(&mut state.urgent, urgent),
+        );
+        drop(state);
         drop(before);
         Ok(())
     }
 
     fn suspension_ending(&self, generation: u32) -> Result<(), Hresult> {
-        let mut figures = self.figures.lock();
+        let mut state = self.state.lock();
+        let figures = &mut state.figures;
         if generation == SUSPENSION_ENDING_NOT_A_GC {
             figures.other_ends += 1;
         } else {
             figures.collections += 1;
             figures.last_generation = Some(generation);
         }
-        let before = figures.suspender.take();
-        drop(figures);
+        let before = (figures.suspender.take(), state.urgent.take());
+        drop(state);
         drop(before);
         Ok(())
     }
@@ -83,11 +95,13 @@ mod tests {
         let gc = Gc::new();
         gc.suspension_starting().unwrap();
         assert_eq!(gc.figures().suspender, Some(current()));
+        assert!(current().is_urgent());
         gc.thread_is_blocking_for_suspension().unwrap();
         gc.suspension_ending(1).unwrap();
         gc.suspension_starting().unwrap();
         gc.suspension_ending(SUSPENSION_ENDING_NOT_A_GC).unwrap();
         let figures = gc.figures();
+        assert!(!current().is_urgent());
         assert_eq!(figures.suspender, None);
         assert_eq!(
             (figures.suspensions, figures.collections, figures.other_ends),

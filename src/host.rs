@@ -11,16 +11,19 @@ use std::time::{Duration, Instant};
 use fiberhost_scheduler::{Scheduler, ShutdownError, TaskRef};
 use parking_lot::Mutex;
 
+use crate::blocked::Blocked;
 use crate::com::clr::{ICLRRuntimeHost, ICLRSyncManager, ICLRTask, ICLRTaskManager, IUnknown};
 use crate::com::host::{
     IHostControl, IHostGCManager, IHostPolicyManager, IHostSyncManager, IHostTaskManager,
     IHostThreadpoolManager,
 };
-use crate::com::{ComRef, Gate, Guid, HostInterface, Hresult, Manager, Origin};
+use crate::com::{ComRef, EPolicyAction, Gate, Guid, HostInterface, Hresult, Manager, Origin};
 use crate::current;
+use crate::escalation::{self, Instead, Overseer};
 use crate::gc::{Gc, GcFigures};
 use crate::hooks::{Hooks, Learned};
-use crate::policy::{PolicyEvent, PolicyLog};
+use crate::policy::{Policy, PolicyEvent, PolicyLog};
+use crate::quantum::Quanta;
 use crate::switching::{Switching, TaskMode};
 use crate::sync_manager::SyncManager;
 use crate::task::{Abort, Kind, Task};
@@ -56,6 +59,9 @@ pub(crate) struct Shared {
     pub(crate) learned: Option<Learned>,
     stack_size: usize,
     pub(crate) figures: Counts,
+    pub(crate) quanta: Arc<Quanta>,
+    pub(crate) blocked: Blocked,
+    pub(crate) overseer: Overseer,
     runtime: Mutex<Runtime>,
 }
 
@@ -65,6 +71,7 @@ struct Runtime {
     tasks: Option<ICLRTaskManager>,
     sync: Option<ICLRSyncManager>,
     domains: BTreeMap<u32, IUnknown>,
+    host: Option<ICLRRuntimeHost>,
 }
 
 impl fmt::Debug for Shared {
@@ -113,6 +120,10 @@ pub struct Figures {
     pub switches: u64,
     /// How often it did not take one back.
     pub failed_switches: u64,
+    /// Steps of a policy that were taken since a task did not end in time.
+    pub escalations: u64,
+    /// How often a task was asked to yield, since its quantum was over.
+    pub yields_asked: u64,
 }
 
 /// The most that `SetStackGuarantee` can promise.
@@ -152,6 +163,11 @@ impl Shared {
         }
         runtime.domains.insert(domain, manager);
         Ok(())
+    }
+
+    /// The runtime that the host was attached to.
+    pub(crate) fn clr_runtime(&self) -> Option<ICLRRuntimeHost> {
+        self.runtime.lock().host.clone()
     }
 
     /// Gives back what the runtime has given. Not under the lock: it may call back.
@@ -213,6 +229,8 @@ pub struct Builder {
     pool_manager: Option<Arc<dyn IHostThreadpoolManager>>,
     gc_manager: Option<Arc<dyn IHostGCManager>>,
     policy_manager: Option<Arc<dyn IHostPolicyManager>>,
+    policy: Policy,
+    instead: Option<Instead>,
 }
 
 impl fmt::Debug for Builder {
@@ -226,13 +244,14 @@ impl fmt::Debug for Builder {
 }
 
 impl Builder {
-    /// A scheduler that is there already; it stays when the host is shut down. Default: one of the host's own.
+    /// A scheduler that is there already; it stays when the host is shut down. Tasks that have run for a quantum are asked to
+    /// yield if its builder was given [`Host::quantum_over`]. Default: one of the host's own.
     pub fn scheduler(mut self, scheduler: Scheduler) -> Self {
         self.scheduler = Some(scheduler);
         self
     }
 
-    /// Settings for the host's own scheduler. Default: all defaults.
+    /// Settings for the host's own scheduler. Whom they tell of quanta is not told: the host is. Default: all defaults.
     pub fn scheduler_settings(mut self, settings: fiberhost_scheduler::Builder) -> Self {
         self.settings = settings;
         self
@@ -299,6 +318,24 @@ impl Builder {
         self
     }
 
+    /// What is done about a task that was asked to end ([`HostTask::end`]) and does not in time. The runtime is given its own
+    /// copy by [`Policy::apply`]. Default: a policy without time limits.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Who is asked before each step after the first that such a policy wants, on a thread of the host's, and says whether it
+    /// has done something instead. By itself the host asks the runtime for what that can do, and ends the process for the
+    /// steps that say so.
+    pub fn on_escalation(
+        mut self,
+        instead: impl Fn(&HostTask, EPolicyAction) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.instead = Some(Arc::new(instead));
+        self
+    }
+
     /// Makes the host.
     ///
     /// # Errors
@@ -315,9 +352,10 @@ impl Builder {
                 "a thread pool whose least is more than its most, or whose most is 0",
             ));
         }
+        let quanta: Arc<Quanta> = Arc::default();
         let scheduler = match self.scheduler {
             Some(scheduler) => scheduler,
-            None => self.settings.build()?,
+            None => self.settings.on_quantum(quanta.listener()).build()?,
         };
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let shared = Arc::new_cyclic(|host| Shared {
@@ -334,6 +372,9 @@ impl Builder {
             hooks: self.hooks,
             stack_size: self.stack_size.unwrap_or(STACK_SIZE),
             figures: Counts::default(),
+            quanta,
+            blocked: Blocked::default(),
+            overseer: Overseer::new(self.policy, self.instead),
             runtime: Mutex::default(),
         });
         let workers = u32::try_from(shared.scheduler.workers()).unwrap_or(POOL_MOST);
@@ -430,7 +471,11 @@ impl Host {
     /// # Errors
     /// What the runtime answers: `E_ACCESSDENIED` once it was started.
     pub fn attach(&self, runtime: &ICLRRuntimeHost) -> Result<(), Hresult> {
-        runtime.set_host_control(&self.control).map(drop)
+        runtime.set_host_control(&self.control)?;
+        let before = self.shared.runtime.lock().host.replace(runtime.clone());
+        // Released without the lock: the runtime may call back.
+        drop(before);
+        Ok(())
     }
 
     /// The scheduler that the runtime's tasks run on.
@@ -493,6 +538,12 @@ impl Host {
         self.policy_log.events()
     }
 
+    /// This task of a scheduler that is not the host's own has run for a quantum: the runtime is asked to let it yield. For
+    /// [`on_quantum`](fiberhost_scheduler::Builder::on_quantum); never on a task of the runtime.
+    pub fn quantum_over(&self, task: &TaskRef) {
+        self.shared.quanta.over(task);
+    }
+
     /// Figures, taken without stopping anything.
     pub fn figures(&self) -> Figures {
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
@@ -505,6 +556,8 @@ impl Host {
             failed_exits: load(&counts.failed_exits),
             switches,
             failed_switches,
+            escalations: self.shared.overseer.steps(),
+            yields_asked: self.shared.quanta.asked(),
         }
     }
 
@@ -517,7 +570,10 @@ impl Host {
         let until = Instant::now() + limit;
         self.pool.close(limit);
         self.shared.gate.shut();
+        self.shared.overseer.close();
         let result = if self.owns_scheduler {
+            // What the scheduler cannot see, since it blocks a thread.
+            self.shared.blocked.end();
             let left = until.saturating_duration_since(Instant::now());
             self.shared.scheduler.shutdown(left)
         } else {
@@ -540,6 +596,10 @@ impl Drop for Host {
 pub struct HostTask(Arc<Task>);
 
 impl HostTask {
+    pub(crate) fn new(task: &Arc<Task>) -> HostTask {
+        HostTask(Arc::clone(task))
+    }
+
     /// How it came about.
     pub fn kind(&self) -> Kind {
         self.0.kind()
@@ -581,5 +641,28 @@ impl HostTask {
     /// What the runtime answers; `HOST_E_INVALIDOPERATION` if it has no side of this task.
     pub fn abort(&self, abort: Abort) -> Result<(), Hresult> {
         self.0.abort(abort)
+    }
+
+    /// Asks for its end as the host's [policy](Builder::policy) says for the abort of a thread, and takes the policy's further
+    /// steps if the task has not ended when their time has come: from the abort to the rude abort, the unloading of its
+    /// domain, which the caller may name, and the end of the process. A shutdown of the host ends that.
+    ///
+    /// ```no_run
+    /// use fiberhost::com::{EClrOperation, EPolicyAction};
+    /// use fiberhost::{Host, policy::Policy};
+    ///
+    /// let mut policy = Policy::new();
+    /// policy.set_timeout(EClrOperation::OPR_ThreadAbort, 10_000, EPolicyAction::eRudeAbortThread)?;
+    /// let host = Host::builder().policy(policy).build().expect("a host");
+    /// # let task = host.current_task().unwrap();
+    /// task.end(None)?;
+    /// # Ok::<(), fiberhost::com::Hresult>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What came of the first step, as for [`abort`](HostTask::abort); the others follow all the same. `E_OUTOFMEMORY` if they
+    /// could not, since there is no thread for them: then nothing was done.
+    pub fn end(&self, domain: Option<u32>) -> Result<(), Hresult> {
+        escalation::end(&self.0, domain)
     }
 }

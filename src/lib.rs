@@ -43,14 +43,17 @@
 #![deny(unsafe_code)]
 
 mod alert;
+mod blocked;
 #[allow(unsafe_code, reason = "the one room for it: see there")]
 pub mod com;
 mod current;
+mod escalation;
 mod functions;
 mod gc;
 mod hooks;
 mod host;
 pub mod policy;
+mod quantum;
 mod runtime;
 mod switching;
 mod sync;

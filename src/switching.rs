@@ -3,17 +3,22 @@
 //! `ICLRTask::SwitchOut` and `SwitchIn` bracket a wait, on the task's own stack. A runtime that cannot be switched answers
 //! the first `SwitchOut` with `E_NOTIMPL`. It is not asked again: its tasks run on OS threads of their own, in the same slots
 //! and queues, and tasks of the scheduler that it has attached itself to keep their threads for good.
+//!
+//! Before each wait, told or not, the runtime is asked whether the task is to go on soon (`NeedsPriorityScheduling`): then
+//! a collection may wait for it, and it is urgent until it goes on. A task that only lets others run is not asked: it would
+//! run before those it makes room for.
 #![forbid(unsafe_code)]
 
 use std::sync::Weak;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
-use fiberhost_scheduler::Backing;
+use fiberhost_scheduler::{Backing, Urgent};
 
 use crate::com::clr::ICLRTask;
 use crate::com::{Hresult, ThreadHandle};
 use crate::current::{self, Current};
 use crate::host::Shared;
+use crate::transition::State;
 
 /// On what the tasks of a runtime run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +40,36 @@ impl TaskMode {
             1 => TaskMode::Fiber,
             _ => TaskMode::Thread,
         }
+    }
+}
+
+/// What the runtime is asked before its task gives its thread away.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ask {
+    Nothing,
+    Urgency,
+}
+
+/// Until a task goes on.
+#[derive(Default)]
+struct Out {
+    /// The runtime was told that it is out.
+    told: bool,
+    urgent: Option<Urgent>,
+}
+
+/// In unmanaged code a task holds nobody up, and no slot is involved.
+fn urgency(caller: &Current, clr_task: &ICLRTask) -> Option<Urgent> {
+    if caller.state() == State::Native {
+        return None;
+    }
+    // It may call back, and must not be asked again by that.
+    caller.switched.set(true);
+    let needs = clr_task.needs_priority_scheduling();
+    caller.switched.set(false);
+    match needs {
+        Ok(true) => caller.task().scheduler_task()?.urge(),
+        Ok(false) | Err(_) => None,
     }
 }
 
@@ -76,37 +111,57 @@ impl Switching {
 
     /// A wait of the calling task, which may give its thread away meanwhile.
     pub(crate) fn around<R>(&self, wait: impl FnOnce() -> R) -> R {
-        let out = self.switch_out();
+        self.gone_for(Ask::Urgency, wait)
+    }
+
+    /// The same, to let others run.
+    pub(crate) fn around_yield<R>(&self, give_way: impl FnOnce() -> R) -> R {
+        self.gone_for(Ask::Nothing, give_way)
+    }
+
+    fn gone_for<R>(&self, ask: Ask, wait: impl FnOnce() -> R) -> R {
+        let out = self.switch_out(ask);
         let result = wait();
-        if out {
+        drop(out.urgent);
+        if out.told {
             self.switch_in();
         }
         result
     }
 
-    /// Whether the runtime was told.
-    fn switch_out(&self) -> bool {
-        let quick =
-            current::with_quick(self.host.as_ptr(), |caller| self.switch_caller_out(caller));
+    fn switch_out(&self, ask: Ask) -> Out {
+        let quick = current::with_quick(self.host.as_ptr(), |caller| {
+            self.switch_caller_out(caller, ask)
+        });
         quick.unwrap_or_else(|| {
             let caller = self.host.upgrade().and_then(|host| current::known(&host));
-            caller.is_some_and(|caller| self.switch_caller_out(&caller))
+            caller.map_or_else(Out::default, |caller| self.switch_caller_out(&caller, ask))
         })
     }
 
-    fn switch_caller_out(&self, caller: &Current) -> bool {
-        // What the runtime waits for while it is told is its own business, and a thread that is held is not given away.
-        if !caller.task().has_clr_task() || caller.switched.get() || caller.is_pinned() {
-            return false;
+    fn switch_caller_out(&self, caller: &Current, ask: Ask) -> Out {
+        // What the runtime waits for while it is told is its own business.
+        if !caller.task().has_clr_task() || caller.switched.get() {
+            return Out::default();
         }
         let Some(clr_task) = caller.task().clr_task() else {
-            return false;
+            return Out::default();
         };
+        let urgent = match ask {
+            Ask::Urgency => urgency(caller, &clr_task),
+            Ask::Nothing => None,
+        };
+        // A thread that is held is not given away.
+        let told = !caller.is_pinned() && self.tell_out(caller, &clr_task);
+        Out { told, urgent }
+    }
+
+    fn tell_out(&self, caller: &Current, clr_task: &ICLRTask) -> bool {
         match (self.mode(), caller.task().has_thread()) {
             (TaskMode::Thread, false) => caller.keep_thread_for_life(),
             (TaskMode::Thread | TaskMode::Fiber, true) => {}
             (TaskMode::Fiber, false) | (TaskMode::Probe, _) => {
-                return self.tell(caller, &clr_task);
+                return self.tell(caller, clr_task);
             }
         }
         false

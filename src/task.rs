@@ -174,6 +174,9 @@ impl Task {
 
     /// Ties the runtime's task to it. The answer is to be dropped without a lock: the runtime may call back.
     pub(crate) fn tie(&self, task: ICLRTask) -> Option<ICLRTask> {
+        if let Some(me) = self.scheduler.get() {
+            self.host.quanta.insert(me, &task);
+        }
         let mut tied = self.clr_task.lock();
         // Relaxed: only the task itself ties and takes.
         self.has_clr_task.store(true, Ordering::Relaxed);
@@ -186,6 +189,9 @@ impl Task {
     }
 
     pub(crate) fn take_clr_task(&self) -> Option<ICLRTask> {
+        if let Some(me) = self.scheduler.get() {
+            self.host.quanta.remove(me);
+        }
         let mut tied = self.clr_task.lock();
         self.has_clr_task.store(false, Ordering::Relaxed);
         tied.take()
@@ -194,6 +200,7 @@ impl Task {
     /// Nothing runs on it any more, and nothing will.
     pub(crate) fn finish(&self) {
         self.ended.set();
+        self.host.overseer.note_end();
         self.forget_beginning();
     }
 

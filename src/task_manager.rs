@@ -167,7 +167,7 @@ impl IHostTaskManager for TaskManager {
     /// The time being over is no error of a sleep.
     fn sleep(&self, milliseconds: u32, option: WAIT_OPTION) -> Result<(), Hresult> {
         if milliseconds == 0 {
-            self.host.switching.around(yield_to_others);
+            self.host.switching.around_yield(yield_to_others);
             return Ok(());
         }
         let heed = heed_alerts_alone(option);
@@ -180,7 +180,7 @@ impl IHostTaskManager for TaskManager {
     }
 
     fn switch_to_task(&self, _option: WAIT_OPTION) -> Result<(), Hresult> {
-        if self.host.switching.around(yield_to_others) {
+        if self.host.switching.around_yield(yield_to_others) {
             Ok(())
         } else {
             Err(Hresult::S_FALSE)

@@ -7,9 +7,11 @@ mod hosting;
 
 use std::cell::Cell;
 use std::ffi::c_void;
+use std::sync::Arc;
 
 use common::LONG;
 use fiberhost::com::describe::{Interface, Method, Parameter};
+use fiberhost::com::host::IHostGCManager;
 use fiberhost::com::table::{self, INTERFACES};
 use fiberhost::com::{Guid, Hresult};
 use fiberhost::{Figures, State, Strangers, TaskMode};
@@ -664,6 +666,43 @@ fn a_host_that_was_shut_down_refuses_all_but_ends() {
     let bench = Bench::new(builder(1).tasks(TaskMode::Fiber));
     let world = World::new(&bench);
     bench.host.shutdown(LONG).expect("nothing is left");
+    assert!(!bench.host.gate().has_failed());
+    all_but_ends_are_refused(&bench, &world);
+}
+
+/// An embedder's manager in which something goes wrong that nobody can repair.
+struct Catastrophe;
+
+impl IHostGCManager for Catastrophe {
+    fn thread_is_blocking_for_suspension(&self) -> Result<(), Hresult> {
+        panic!("expected: a catastrophe")
+    }
+
+    fn suspension_starting(&self) -> Result<(), Hresult> {
+        unreachable!("it is refused")
+    }
+
+    fn suspension_ending(&self, _: u32) -> Result<(), Hresult> {
+        unreachable!("it is refused")
+    }
+}
+
+#[test]
+fn the_latch_falls_for_every_slot() {
+    common::expect_panics();
+    let _watchdog = common::Watchdog::new("after a catastrophe".into());
+    let builder = builder(1).tasks(TaskMode::Fiber);
+    let bench = Bench::new(builder.gc_manager(Arc::new(Catastrophe)));
+    let world = World::new(&bench);
+    let failed = com!(bench.gc, IHostGCManagerVtbl, ThreadIsBlockingForSuspension);
+    assert_eq!(failed, Hresult::E_FAIL);
+    assert!(bench.host.gate().has_failed());
+    all_but_ends_are_refused(&bench, &world);
+    bench.host.shutdown(LONG).expect("nothing is left");
+    assert!(bench.host.gate().has_failed(), "for good");
+}
+
+fn all_but_ends_are_refused(bench: &Bench, world: &World<'_>) {
     let mut refused = 0;
     world.each(|interface, object, slot, method| {
         if ALWAYS.contains(&method.name) {

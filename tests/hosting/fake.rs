@@ -1,7 +1,7 @@
 //! Objects of a runtime that note how they are called.
 
 use std::ffi::c_void;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use fiberhost::com::table::{COR_GC_THREAD_STATS, ICLRTaskVtbl, IID_ICLRTask, IUnknownVtbl};
@@ -25,6 +25,10 @@ pub(crate) struct ClrTask {
     switch_out: Hresult,
     at_exit: OnceLock<Box<dyn Fn() + Send + Sync>>,
     calls: Mutex<Vec<&'static str>>,
+    /// What it says of being urgent, how often it was asked that, and how often to yield: whenever the host likes.
+    pub(crate) urgent: AtomicBool,
+    pub(crate) asked: AtomicU32,
+    pub(crate) yields: AtomicU32,
 }
 
 // SAFETY: the table is constant.
@@ -58,6 +62,9 @@ impl ClrTask {
             switch_out,
             at_exit: OnceLock::new(),
             calls: Mutex::default(),
+            urgent: AtomicBool::new(false),
+            asked: AtomicU32::new(0),
+            yields: AtomicU32::new(0),
         }))
     }
 
@@ -153,12 +160,13 @@ unsafe extern "system" fn rude_abort(this: *mut c_void) -> Hresult {
 
 unsafe extern "system" fn needs_priority(this: *mut c_void, out: *mut i32) -> Hresult {
     // SAFETY: as the interface says.
-    unsafe { *out = 1 };
-    ClrTask::note(this, "NeedsPriorityScheduling")
+    unsafe { *out = i32::from(task(this).urgent.load(Ordering::SeqCst)) };
+    task(this).asked.fetch_add(1, Ordering::SeqCst);
+    Hresult::S_OK
 }
 
 unsafe extern "system" fn yield_task(this: *mut c_void) -> Hresult {
-    let _ = ClrTask::note(this, "YieldTask");
+    task(this).yields.fetch_add(1, Ordering::SeqCst);
     Hresult::S_FALSE
 }
 
