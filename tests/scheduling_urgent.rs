@@ -7,10 +7,11 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{LONG, at, checked, eventually, until_waits, with};
+use common::{LONG, at, checked, eventually, os_thread, until_waits, with};
+use fiberhost::scheduler::native::{self, Target};
 use fiberhost::scheduler::sync::AutoResetEvent;
 use fiberhost::scheduler::{
-    JoinHandle, Priority, Scheduler, WaitReason, current, park, spawn, yield_now,
+    Backing, JoinHandle, Priority, Scheduler, WaitReason, current, park, spawn, yield_now,
 };
 
 fn spawn_as<T: Send + 'static>(
@@ -146,6 +147,68 @@ fn urgent_tasks_keep_nobody_from_running() {
             });
         }
     }
+}
+
+/// Tasks come back from native sections one after the other while the only slot is busy: they have it in this order, but for the
+/// last three, for which others wait. Of more than three those that are too many wait for their turn.
+#[test]
+fn among_those_that_come_back_the_urgent_go_first() {
+    static CALL: Target = Target::new("until told");
+    const TASKS: usize = 7;
+    at(1, |scheduler| {
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let tasks: Vec<_> = (0..TASKS)
+            .map(|number| {
+                let (end, ended) = channel::<()>();
+                let (tell, told) = channel();
+                let order = Arc::clone(&order);
+                let back = Arc::new(AtomicBool::new(false));
+                let comes = Arc::clone(&back);
+                let builder = scheduler.task().backing(Backing::Thread);
+                let task = builder.spawn(move || {
+                    let _mark = (number >= 3).then(|| current().urge());
+                    native::section(&CALL, || {
+                        tell.send(os_thread()).unwrap();
+                        ended.recv().unwrap();
+                        comes.store(true, Ordering::SeqCst);
+                    });
+                    order.lock().unwrap().push(number);
+                });
+                (task.unwrap(), end, told.recv().unwrap(), back)
+            })
+            .collect();
+        let (over, busy) = (
+            Arc::new(AtomicBool::new(false)),
+            Arc::new(AtomicBool::new(false)),
+        );
+        let (until, here) = (Arc::clone(&over), Arc::clone(&busy));
+        let hog = scheduler.spawn(move || {
+            here.store(true, Ordering::SeqCst);
+            while !until.load(Ordering::SeqCst) {
+                std::hint::spin_loop();
+            }
+        });
+        eventually("the slot is busy", || busy.load(Ordering::SeqCst));
+        for (_, end, thread, back) in &tasks {
+            end.send(()).unwrap();
+            eventually("it waits for the slot", || {
+                back.load(Ordering::SeqCst) && sleeps(*thread)
+            });
+        }
+        over.store(true, Ordering::SeqCst);
+        hog.join().unwrap();
+        for (task, ..) in tasks {
+            task.join().unwrap();
+        }
+        assert_eq!(*order.lock().unwrap(), [5, 4, 3, 0, 1, 2, 6]);
+    });
+}
+
+/// Whether the kernel has put this thread of ours to sleep.
+fn sleeps(thread: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).unwrap();
+    let state = stat.rsplit(')').next().unwrap().trim_start();
+    state.starts_with('S')
 }
 
 #[test]

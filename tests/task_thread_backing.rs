@@ -292,3 +292,39 @@ fn a_plain_thread_is_not_disturbed_by_what_lends_it_nothing() {
         assert_eq!(waited.join().unwrap(), Wake::TimedOut);
     });
 }
+
+/// Tasks on threads that only yield hand the slot to each other; what has not started, from inside or outside, has its turn.
+#[test]
+fn tasks_on_threads_that_only_yield_let_new_ones_start() {
+    for workers in [1, 2] {
+        at(workers, |scheduler| {
+            let over = Arc::new(AtomicBool::new(false));
+            let yielding: Vec<_> = (0..6)
+                .map(|number| {
+                    let over = Arc::clone(&over);
+                    on(scheduler, Backing::Thread, move || {
+                        if number == 0 {
+                            for backing in [Backing::Fiber, Backing::Thread] {
+                                let scheduler = Scheduler::current().unwrap();
+                                on(&scheduler, backing, yield_now).join().unwrap();
+                            }
+                        }
+                        while !over.load(Ordering::Relaxed) {
+                            yield_now();
+                        }
+                    })
+                })
+                .collect();
+            for backing in [Backing::Fiber, Backing::Thread] {
+                for _ in 0..10 {
+                    let new = on(scheduler, backing, yield_now);
+                    new.join_for(LONG).expect("it has its turn").unwrap();
+                }
+            }
+            over.store(true, Ordering::Relaxed);
+            for task in yielding {
+                task.join().unwrap();
+            }
+        });
+    }
+}

@@ -18,6 +18,8 @@
 //! 1. A slot that nobody has; or that of a sleeper, who becomes a spare; or that of a thread that is out.
 //! 2. Otherwise the claimant enters its list and calls all that drive a slot. A driver looks for calls at its next settle,
 //!    and gives its slot to the first (`give_way`). Returners win at most three times in a row over what else waits.
+//!    Among them goes first whose task is urgent or was called back by native code, since others wait for it; that, too, at
+//!    most three times in a row.
 //!
 //! A claimant in its list is not forgotten: a driver that goes to sleep finds the list under the same lock, one that is given
 //! a slot looks at the list after that, and one that drove before is called after the claimant has entered.
@@ -50,6 +52,8 @@ pub(crate) enum Standing {
 
 /// How often in a row returners go before what else waits.
 const RETURNS_MAX: u32 = 3;
+/// How often in a row some returners go before others.
+const BEFORE_MAX: u32 = 3;
 
 /// What a thread without a slot finds under the lock.
 enum Found {
@@ -104,10 +108,21 @@ impl Thread {
         }
         let call = self.standing.get() == Standing::None;
         if call {
-            lists.returners.push_back(self.index);
+            if self.goes_first() && lists.went_before < BEFORE_MAX {
+                lists.went_before += 1;
+                lists.returners.push_front(self.index);
+            } else {
+                lists.returners.push_back(self.index);
+            }
             self.standing.set(Standing::Returner);
         }
         Found::Wait { call }
+    }
+
+    /// Whether others wait for its task.
+    fn goes_first(&self) -> bool {
+        let task = self.task.get();
+        task.is_some_and(|task| task.is_urgent() || task.has_native_frames())
     }
 
     /// Waits for a slot, with or without tasks of its own. `false`: this thread is to end.
@@ -209,8 +224,10 @@ impl Thread {
     #[must_use]
     pub(crate) fn give_way(&'static self) -> bool {
         let core = self.core();
-        let busy =
-            self.woken.get().is_some() || !self.bound.is_empty() || self.slot().waiting() > 0;
+        let busy = self.woken.get().is_some()
+            || !self.bound.is_empty()
+            || self.slot().waiting() > 0
+            || !core.injector.is_empty();
         let called = core.idle.with(|lists| {
             let slot = self.slot();
             let turns_over = slot.returns.get() >= RETURNS_MAX;
@@ -407,10 +424,12 @@ impl Core {
 
     /// Whether somebody ought to drive this slot at once. For who has the slot.
     pub(crate) fn is_needed(&self, slot: &Slot) -> bool {
-        slot.waiting() > 0
-            || slot.has_shared()
-            || slot.next_timer().is_some()
-            || !self.injector.is_empty()
+        self.has_work(slot) || slot.next_timer().is_some()
+    }
+
+    /// Whether a task waits that whoever drives this slot could run.
+    fn has_work(&self, slot: &Slot) -> bool {
+        slot.waiting() > 0 || slot.has_shared() || !self.injector.is_empty()
     }
 
     /// Gives a slot that nobody drives to who claims one or stands by. `None`: nobody does. Under the lock.
@@ -420,13 +439,17 @@ impl Core {
         slot: &'static Slot,
         needed: bool,
     ) -> Option<Disposed> {
-        if let Some(next) = self.next_claimant(lists, slot) {
+        // Returners that hand the slot to each other would keep what nobody has started from ever starting: after so many of
+        // them somebody runs one of those. It sees that the turns are over, and counts anew (`give_way`).
+        let turns_over = slot.returns.get() >= RETURNS_MAX && lists.others.is_empty();
+        let for_work = turns_over && self.has_work(slot) && !lists.spares.is_empty();
+        if !for_work && let Some(next) = self.next_claimant(lists, slot) {
             self.give(slot, next);
             return Some(Disposed::Called(next.index));
         }
         let index = lists.spares.pop()?;
         self.give(slot, self.threads.get(index));
-        if needed || lists.spares.is_empty() {
+        if needed || for_work || lists.spares.is_empty() {
             return Some(Disposed::Called(index));
         }
         let listed = &self.threads.get(index).listed;
@@ -454,6 +477,9 @@ impl Core {
             lists.returners.pop_front()
         };
         let turns = returner.map_or(0, |_| slot.returns.get() + 1);
+        if returner.is_some_and(|index| !self.threads.get(index).goes_first()) {
+            lists.went_before = 0;
+        }
         let index = returner.or_else(|| lists.others.pop_front())?;
         slot.returns.set(turns);
         Some(self.threads.get(index))

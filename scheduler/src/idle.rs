@@ -69,6 +69,8 @@ pub(crate) struct Lists {
     pub(crate) spares: Vec<usize>,
     /// They have no slot and a task that goes on as soon as there is one.
     pub(crate) returners: VecDeque<usize>,
+    /// How many have gone before those of them that stood there.
+    pub(crate) went_before: u32,
     /// They have no slot, and bound tasks that could run.
     pub(crate) others: VecDeque<usize>,
     /// Slots that no thread has, by index: there was none.
@@ -92,6 +94,7 @@ impl Idle {
             sleepers: Vec::with_capacity(workers),
             spares: Vec::with_capacity(workers),
             returners: VecDeque::with_capacity(workers),
+            went_before: 0,
             others: VecDeque::with_capacity(workers),
             free: Vec::with_capacity(workers),
         };
