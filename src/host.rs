@@ -466,7 +466,8 @@ impl Host {
         &self.control
     }
 
-    /// Gives a runtime that is not started yet this host. It asks for all managers meanwhile.
+    /// Gives a runtime that is not started yet this host. It asks for all managers meanwhile. The host keeps a reference to it
+    /// until the [shutdown](Host::shutdown), by which it asks for the unloading of domains ([`HostTask::end`]).
     ///
     /// # Errors
     /// What the runtime answers: `E_ACCESSDENIED` once it was started.

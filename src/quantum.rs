@@ -1,8 +1,9 @@
 //! Tasks that have run for a quantum are asked to yield (`ICLRTask::YieldTask`).
 //!
 //! The scheduler's monitor says who has. The runtime lets that task call `SwitchToTask` at its next safe point, and may stop
-//! its thread for a moment to do so: so nothing is held during the call, and what the monitor cannot have at once it does
-//! without, since a lock's holder may have lost its processor. There is a next quantum.
+//! its thread for a moment to do so. What the monitor cannot have at once it does without, since a lock's holder may have
+//! lost its processor; there is a next quantum. During the call it holds one lock, which a task takes only at its end, and
+//! only to wait until it is no longer being asked: after its end a runtime's task may only be released.
 //!
 //! A task is not asked while it is in unmanaged code, which would not hear it, nor while it is urgent: others wait for it.
 #![forbid(unsafe_code)]
@@ -20,6 +21,8 @@ use crate::com::clr::ICLRTask;
 #[derive(Debug, Default)]
 pub(crate) struct Quanta {
     tasks: Mutex<BTreeMap<u64, ICLRTask>>,
+    /// Held while a task is asked.
+    asking: Mutex<()>,
     asked: AtomicU64,
 }
 
@@ -33,6 +36,9 @@ impl Quanta {
 
     pub(crate) fn remove(&self, task: &TaskRef) {
         let removed = self.tasks.lock().remove(&task.id());
+        if removed.is_some() {
+            drop(self.asking.lock());
+        }
         drop(removed);
     }
 
@@ -41,6 +47,9 @@ impl Quanta {
         if task.is_urgent() {
             return;
         }
+        let Some(_asking) = self.asking.try_lock() else {
+            return;
+        };
         let clr_task = self
             .tasks
             .try_lock()

@@ -372,7 +372,8 @@ fn the_runtime_is_told_of_the_end_once() {
                 com!(me, IHostTaskVtbl, SetCLRTask, clr_task.object().get()),
                 Hresult::S_OK
             );
-            assert_eq!(clr_task.references(), 2);
+            // The task's, and that of who may ask it to yield.
+            assert_eq!(clr_task.references(), 1 + 2);
             // It ends with transitions open: they are taken back first.
             assert_eq!(
                 com!(borrowed.tasks, IHostTaskManagerVtbl, LeaveRuntime, 0),
@@ -747,6 +748,8 @@ fn what_is_read_of_a_runtimes_task_arrives() {
         handle.memory_stats().map(|stats| stats.PerThreadAllocation),
         Ok(123)
     );
+    assert_eq!(handle.needs_priority_scheduling(), Ok(false));
+    task.urgent.store(true, Ordering::SeqCst);
     assert_eq!(handle.needs_priority_scheduling(), Ok(true));
     assert_eq!(handle.yield_task(), Ok(Hresult::S_FALSE));
     assert_eq!(handle.locks_held(), Ok(7));
