@@ -3,6 +3,7 @@
 mod common;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use common::sides::{Party, Random, SIDES, Side, between, in_a_world, in_a_world_of};
@@ -228,4 +229,49 @@ fn stress() {
             yield_now();
         }
     }
+}
+
+/// An event that tasks of one worker have used so long that its lock leans towards them loses no set to those who come from
+/// outside at a random moment.
+#[test]
+fn an_event_of_one_worker_loses_no_set_from_outside() {
+    const INSIDE: usize = 400;
+    const OUTSIDE: usize = 20;
+    in_a_world_of(1, |world| {
+        let mut random = Random::seeded("an_event_of_one_worker_loses_no_set_from_outside");
+        for _ in 0..100 {
+            let event = Arc::new(AutoResetEvent::new(false));
+            let told = Arc::new(AtomicUsize::new(0));
+            let tell = {
+                let (event, told) = (Arc::clone(&event), Arc::clone(&told));
+                move || {
+                    told.fetch_add(1, Ordering::Relaxed);
+                    event.set();
+                }
+            };
+            let listener = world.scheduler().spawn(move || {
+                let mut heard = 0;
+                while heard < INSIDE + OUTSIDE {
+                    event.wait();
+                    heard += told.swap(0, Ordering::Relaxed);
+                }
+                heard
+            });
+            let inside = {
+                let tell = tell.clone();
+                world.scheduler().spawn(move || {
+                    for _ in 0..INSIDE {
+                        tell();
+                        yield_now();
+                    }
+                })
+            };
+            for _ in 0..random.below(20_000) {
+                std::hint::spin_loop();
+            }
+            (0..OUTSIDE).for_each(|_| tell());
+            inside.join().expect("it only tells");
+            assert_eq!(listener.join().expect("it only listens"), INSIDE + OUTSIDE);
+        }
+    });
 }

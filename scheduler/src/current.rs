@@ -15,6 +15,7 @@ use std::cell::Cell;
 use crate::claim::Standing;
 use crate::fiber::{self, stack::Cache};
 use crate::lease::Lease;
+use crate::primitive::leaning::STRANGER;
 use crate::primitive::sleeper::Sleeper;
 use crate::primitive::{
     AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering, Plain, Shown, thread_local,
@@ -338,6 +339,18 @@ pub(crate) fn thread() -> Option<&'static Thread> {
     // SAFETY: set by the worker itself for the time it runs, and the core that owns the record lives that long.
     // `'static` says too much: the module docs say for how long the answer may be used.
     unsafe { read().as_ref() }
+}
+
+/// Who this thread is to a lock that leans: see `primitive/leaning.rs`.
+#[inline(always)]
+pub(crate) fn leans_as() -> usize {
+    leans_as_of(thread())
+}
+
+/// The same, for a caller who knows which worker this thread is.
+#[inline(always)]
+pub(crate) fn leans_as_of(thread: Option<&Thread>) -> usize {
+    thread.map_or(STRANGER, |thread| std::ptr::from_ref(thread).addr())
 }
 
 /// Says which worker this thread is.

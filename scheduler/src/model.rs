@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::cancel::CancelToken;
 use crate::idle::Role;
-use crate::primitive::{barrier, biased, clock, sleeper};
+use crate::primitive::{barrier, biased, clock, leaning, sleeper};
 use crate::scheduler::{Core, Scheduler};
 use crate::slot::Slot;
 use crate::sync::channel::Receiver;
@@ -237,6 +237,29 @@ impl<T> Biased<T> {
     /// A taker's way.
     pub fn take<R>(&self, work: impl FnOnce(&mut T) -> R) -> Option<R> {
         self.0.take(work)
+    }
+}
+
+/// The lock that leans.
+pub struct Leaning<T>(leaning::Leaning<T>);
+
+impl<T> std::fmt::Debug for Leaning<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Leaning")
+    }
+}
+
+impl<T> Leaning<T> {
+    /// With this value.
+    pub fn new(value: T) -> Self {
+        Leaning(leaning::Leaning::new(value))
+    }
+
+    /// Does something under the lock. `worker`: which one comes; none is a stranger.
+    pub fn with<R>(&self, worker: Option<usize>, work: impl FnOnce(&mut T) -> R) -> R {
+        // Addresses as records have them: neither nobody's nor a stranger's.
+        let me = worker.map_or(leaning::STRANGER, |worker| (worker + 1) * 128);
+        work(&mut self.0.lock(me))
     }
 }
 

@@ -3,11 +3,12 @@
 //! In a build this is std and parking_lot; under `--cfg loom` and `--cfg shuttle` it is the model checker's.
 //! Nothing else in this crate names std's atomics or parking_lot.
 //!
-//! Room for unsafe code: [`Plain`], [`SpinLock`], [`biased`], the futex calls in [`sleeper`] and the barrier in [`barrier`].
+//! Room for unsafe code: [`Plain`], [`SpinLock`], [`biased`], [`leaning`], the futex calls in [`sleeper`] and the barrier in [`barrier`].
 
 pub(crate) mod barrier;
 pub(crate) mod biased;
 pub(crate) mod clock;
+pub(crate) mod leaning;
 mod plain;
 pub(crate) mod sleeper;
 mod spin;

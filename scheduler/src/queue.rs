@@ -239,7 +239,9 @@ impl Bound {
             Some(cursor) => {
                 let task = self.step_from(cursor);
                 // Likely the next one: it comes nearer while this one runs.
-                if let Some(after) = task.next.get() {
+                if let Some(after) = task.next.get()
+                    && !std::ptr::eq(after, task)
+                {
                     after.fetch_ahead();
                 }
                 Some(task)

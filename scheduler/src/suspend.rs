@@ -18,7 +18,7 @@
 
 use std::cell::Cell;
 
-use crate::current::Thread;
+use crate::current::{self, Thread};
 use crate::fiber::Word;
 use crate::primitive::Ordering;
 use crate::task::Task;
@@ -78,6 +78,8 @@ where
 pub(crate) struct Arm {
     allow: Interrupt,
     exclusive: bool,
+    /// Who settles it, to a lock that leans.
+    pub(crate) leans_as: usize,
 }
 
 impl Arm {
@@ -85,6 +87,7 @@ impl Arm {
         Arm {
             allow,
             exclusive: false,
+            leans_as: current::leans_as(),
         }
     }
 
@@ -135,12 +138,13 @@ where
 
     /// The settle. Nothing of the wait is touched once it is published.
     #[inline(always)]
-    pub(crate) fn settle_here(&self, task: &'static Task) -> Settled {
+    pub(crate) fn settle_here(&self, thread: Option<&Thread>, task: &'static Task) -> Settled {
         // Relaxed: arming the wait releases it.
         task.wait_at.store(self.word(), Ordering::Relaxed);
         let arm = Arm {
             allow: self.allow,
             exclusive: true,
+            leans_as: current::leans_as_of(thread),
         };
         let Some(epoch) = (self.publish)(task, arm) else {
             self.immediate.set(true);
@@ -161,14 +165,14 @@ where
 
 /// # Safety
 /// As for [`settle_word`]; the wait's closures are a `P` and a `W`.
-unsafe fn settle_listed<P, W>(wait: *const (), _: &Thread, task: &'static Task) -> Settled
+unsafe fn settle_listed<P, W>(wait: *const (), thread: &Thread, task: &'static Task) -> Settled
 where
     P: Fn(&'static Task, Arm) -> Option<Epoch>,
     W: Fn(&'static Task) -> bool,
 {
     // SAFETY: the task is suspended and not published yet, so its stack, and the wait on it, stay.
     let listed = unsafe { &*wait.cast::<Listed<'_, P, W>>() };
-    listed.settle_here(task)
+    listed.settle_here(Some(thread), task)
 }
 
 /// # Safety

@@ -331,6 +331,24 @@ impl Task {
         }
     }
 
+    /// Brings what the next resumes in a ring touch nearer: the stack of the task behind this one, and the record behind that.
+    ///
+    /// Records are followed link by link, so a miss there is waited for at each step; this makes it two steps ahead.
+    /// Owner of the ring only.
+    #[inline(always)]
+    pub(crate) fn fetch_next(&self) {
+        const LINE: usize = 64;
+        let Some(next) = self.next.get() else {
+            return;
+        };
+        let left_at = next.sp.get();
+        // What the task returns through; the line of `left_at` itself is the first that the switch reads.
+        prefetch(left_at.wrapping_add(LINE));
+        if let Some(after) = next.next.get() {
+            prefetch(after.address());
+        }
+    }
+
     #[inline(always)]
     pub(crate) fn priority(&self) -> Priority {
         // Relaxed: a hint for the next queueing.

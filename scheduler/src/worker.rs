@@ -85,6 +85,7 @@ impl Thread {
             // The short way: a task of the ring yields, and as far as this thread knows only the ring wants it.
             while word == YIELD && task.in_ring.get() && !self.must_look() {
                 task = self.bound.step_from(task);
+                task.fetch_next();
                 word = self.resume::<CHECKED>(task);
             }
             self.task.set(None);
@@ -361,6 +362,10 @@ impl Thread {
             return Some(task);
         }
         self.woken_uses.set(0);
+        if self.bound.is_empty() && self.slot().waiting() == 0 {
+            // Nobody else is there whose turn it could be.
+            return Some(task);
+        }
         self.bound.push(task, None);
         None
     }

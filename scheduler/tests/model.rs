@@ -21,6 +21,7 @@ mod model {
     mod idle;
     mod interrupt;
     mod join;
+    mod leaning;
     mod lease;
     mod lock;
     mod monitor;

@@ -85,7 +85,7 @@ impl Waiter {
         W: Fn(&'static Task) -> bool,
     {
         let wait = Listed::new(publish, take_back, Interrupt::Alert);
-        if wait.settle_here(self.0) == Settled::Parked {
+        if wait.settle_here(None, self.0) == Settled::Parked {
             self.sleep();
         }
         let at_once = wait.immediate.get();

@@ -120,4 +120,4 @@ mod imp {
     }
 }
 
-pub(crate) use imp::SpinLock;
+pub(crate) use imp::{SpinGuard, SpinLock};

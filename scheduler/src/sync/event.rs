@@ -4,13 +4,14 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::current;
 use crate::park::{self, Limit};
-use crate::primitive::SpinLock;
+use crate::primitive::leaning::Leaning;
 use crate::suspend::Arm;
 use crate::sync::wait_list::WaitList;
 use crate::task::Task;
 use crate::wait::{Heed, Interrupt, WaitReason, Wake};
-use crate::worker::make_runnable;
+use crate::worker::{make_runnable, make_runnable_from};
 
 struct State {
     set: bool,
@@ -21,14 +22,14 @@ struct State {
 ///
 /// Sets do not add up: an event that is set stays set until one waiter takes it.
 pub struct AutoResetEvent {
-    state: SpinLock<State>,
+    state: Leaning<State>,
 }
 
 impl AutoResetEvent {
     /// A new event, set or not.
     pub fn new(set: bool) -> Self {
         AutoResetEvent {
-            state: SpinLock::new(State {
+            state: Leaning::new(State {
                 set,
                 waiters: WaitList::new(),
             }),
@@ -38,20 +39,21 @@ impl AutoResetEvent {
     /// Lets the longest waiting one through, or the next that comes.
     #[inline]
     pub fn set(&self) {
-        let mut state = self.state.lock();
+        let here = current::thread();
+        let mut state = self.state.lock(current::leans_as_of(here));
         let woken = state.waiters.claim_first();
         if woken.is_none() {
             state.set = true;
         }
         drop(state);
         if let Some(task) = woken {
-            make_runnable(task);
+            make_runnable_from(here, task);
         }
     }
 
     /// Takes back a set that nobody has used. Returns whether there was one.
     pub fn reset(&self) -> bool {
-        std::mem::replace(&mut self.state.lock().set, false)
+        std::mem::replace(&mut self.state.lock(current::leans_as()).set, false)
     }
 
     /// Waits for a set and takes it. Ends early if the task is alerted or cancelled, and says so.
@@ -84,7 +86,7 @@ impl AutoResetEvent {
     #[inline(always)]
     fn wait_with(&self, reason: WaitReason, limit: Limit, allow: Interrupt) -> Wake {
         let publish = |task: &'static Task, arm: Arm| {
-            let mut state = self.state.lock();
+            let mut state = self.state.lock(arm.leans_as);
             if state.set {
                 state.set = false;
                 return None;
@@ -93,7 +95,12 @@ impl AutoResetEvent {
             state.waiters.push(&task.node, task, epoch, 0);
             Some(epoch)
         };
-        let take_back = |task: &'static Task| self.state.lock().waiters.remove(&task.node);
+        let take_back = |task: &'static Task| {
+            self.state
+                .lock(current::leans_as())
+                .waiters
+                .remove(&task.node)
+        };
         park::wait_listed(reason, limit, allow, publish, take_back).wake
     }
 }
@@ -106,14 +113,14 @@ impl fmt::Debug for AutoResetEvent {
 
 /// An event that, while it is set, lets everybody through.
 pub struct ManualResetEvent {
-    state: SpinLock<State>,
+    state: Leaning<State>,
 }
 
 impl ManualResetEvent {
     /// A new event, set or not.
     pub fn new(set: bool) -> Self {
         ManualResetEvent {
-            state: SpinLock::new(State {
+            state: Leaning::new(State {
                 set,
                 waiters: WaitList::new(),
             }),
@@ -122,7 +129,7 @@ impl ManualResetEvent {
 
     /// Lets everybody through, those that wait and those that come until [`reset`](ManualResetEvent::reset).
     pub fn set(&self) {
-        let mut state = self.state.lock();
+        let mut state = self.state.lock(current::leans_as());
         state.set = true;
         let woken = state.waiters.claim_all();
         drop(state);
@@ -131,12 +138,12 @@ impl ManualResetEvent {
 
     /// From now on waiters wait. Returns whether it was set.
     pub fn reset(&self) -> bool {
-        std::mem::replace(&mut self.state.lock().set, false)
+        std::mem::replace(&mut self.state.lock(current::leans_as()).set, false)
     }
 
     /// Whether it is set at this moment.
     pub fn is_set(&self) -> bool {
-        self.state.lock().set
+        self.state.lock(current::leans_as()).set
     }
 
     /// Waits until it is set. Ends early if the task is alerted or cancelled, and says so.
@@ -156,7 +163,7 @@ impl ManualResetEvent {
 
     fn wait_limited(&self, limit: Limit, allow: Interrupt) -> Wake {
         let publish = |task: &'static Task, arm: Arm| {
-            let mut state = self.state.lock();
+            let mut state = self.state.lock(arm.leans_as);
             if state.set {
                 return None;
             }
@@ -164,7 +171,12 @@ impl ManualResetEvent {
             state.waiters.push(&task.node, task, epoch, 0);
             Some(epoch)
         };
-        let take_back = |task: &'static Task| self.state.lock().waiters.remove(&task.node);
+        let take_back = |task: &'static Task| {
+            self.state
+                .lock(current::leans_as())
+                .waiters
+                .remove(&task.node)
+        };
         park::wait_listed(WaitReason::Event, limit, allow, publish, take_back).wake
     }
 }
