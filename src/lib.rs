@@ -44,6 +44,8 @@
 
 mod alert;
 mod blocked;
+#[allow(unsafe_code, reason = "pointers from C come in here: see there")]
+pub mod capi;
 #[allow(unsafe_code, reason = "the one room for it: see there")]
 pub mod com;
 mod current;

@@ -1,10 +1,12 @@
 //! The binary interface as compiled is the one in `src/com/hosting-abi.json`: every slot, identifier, size, offset and number.
 //!
-//! `src/com/constants.rs` and `src/com/table.rs` are made from it:
+//! `src/com/constants.rs`, `src/com/table.rs` and `include/fiberhost.h` are made from it:
 //! `FIBERHOST_MAKE=1 cargo test --test hosting_abi made` makes them anew.
 
 #[path = "hosting_abi/generate.rs"]
 mod generate;
+#[path = "hosting_abi/header.rs"]
+mod header;
 
 use std::path::Path;
 
@@ -24,12 +26,11 @@ fn abi() -> Value {
 fn what_is_made_from_the_source_is_up_to_date() {
     let abi = abi();
     for (file, made) in [
-        ("constants.rs", generate::constants(&abi)),
-        ("table.rs", generate::table(&abi)),
+        ("src/com/constants.rs", generate::constants(&abi)),
+        ("src/com/table.rs", generate::table(&abi)),
+        ("include/fiberhost.h", header::header(&abi)),
     ] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("src/com")
-            .join(file);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
         if std::env::var_os("FIBERHOST_MAKE").is_some() {
             std::fs::write(&path, &made).expect("the file can be written");
         }

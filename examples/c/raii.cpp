@@ -1,0 +1,56 @@
+// A host in C++: tasks as objects, locks as std knows them, exceptions that stay in their task until it is joined.
+#include <iostream>
+#include <mutex>
+#include <stdexcept>
+#include <vector>
+
+#include "fiberhost.hpp"
+
+int main()
+{
+    fiberhost_options options = FIBERHOST_OPTIONS_INIT;
+    options.name = "raii";
+    options.workers = 2;
+    fiberhost::host host(options);
+
+    fiberhost::mutex lock;
+    long sum = 0;
+    {
+        std::vector<fiberhost::task> tasks;
+        for (long number = 1; number <= 100; number++)
+            tasks.emplace_back(host, [&, number] {
+                fiberhost_yield();
+                std::lock_guard<fiberhost::mutex> guard(lock);
+                sum += number;
+            });
+        for (auto &task : tasks)
+            task.join();
+    }
+    std::cout << "sum " << sum << "\n";
+
+    fiberhost::task failing(host, [] { throw std::runtime_error("thrown in a task"); });
+    try {
+        failing.join();
+        return 1;
+    } catch (const std::runtime_error &error) {
+        std::cout << error.what() << "\n";
+    }
+
+    fiberhost::event never;
+    fiberhost::task waiting(host, [&] {
+        if (never.wait() == FIBERHOST_CANCELLED)
+            std::cout << "cancelled\n";
+    });
+    waiting.cancel();
+    waiting.join();
+
+    try {
+        fiberhost_options wrong = options;
+        wrong.version = 0x7f000000;
+        fiberhost::host none(wrong);
+        return 1;
+    } catch (const fiberhost::error &error) {
+        std::cout << error.what() << "\n";
+    }
+    return 0;
+}

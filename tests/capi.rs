@@ -1,0 +1,135 @@
+//! The interface for C, as C and C++ programs use it: the examples, and what bad input gets; under valgrind too.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+fn top() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn run(command: &mut Command) -> Output {
+    let output = command.output();
+    let output = output.unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
+
+fn is_there(program: &str) -> bool {
+    let found = Command::new(program).arg("--version").output().is_ok();
+    if !found {
+        eprintln!("skipped: {program} is not installed");
+    }
+    found
+}
+
+/// The library below a prefix of its own, as `examples/c/install` puts it there. In a target directory of its own: the one of
+/// the running tests is locked.
+fn prefix() -> &'static Path {
+    static PREFIX: OnceLock<PathBuf> = OnceLock::new();
+    PREFIX.get_or_init(|| {
+        let prefix = Path::new(env!("CARGO_TARGET_TMPDIR")).join("capi");
+        run(Command::new(top().join("examples/c/install"))
+            .arg(&prefix)
+            .env("CARGO_TARGET_DIR", prefix.join("target"))
+            .env_remove("RUSTFLAGS"));
+        prefix
+    })
+}
+
+/// Builds a program against the installed library, by what pkg-config would say.
+fn build(compiler: &str, standard: &str, source: &str) -> PathBuf {
+    let name = Path::new(source).file_stem().expect("a file's name");
+    build_as(&name.to_string_lossy(), compiler, standard, source)
+}
+
+fn build_as(name: &str, compiler: &str, standard: &str, source: &str) -> PathBuf {
+    let prefix = prefix();
+    let program = prefix.join(name);
+    run(Command::new(compiler)
+        .args([standard, "-O1", "-g", "-Wall", "-Werror", "-o"])
+        .arg(&program)
+        .arg(top().join(source))
+        .arg(format!("-I{}", prefix.join("include").display()))
+        .arg(format!("-L{}", prefix.join("lib").display()))
+        .arg(format!("-Wl,-rpath,{}", prefix.join("lib").display()))
+        .args(["-lfiberhost", "-lpthread"]));
+    program
+}
+
+fn says(program: &Path, wanted: &str) {
+    let output = run(&mut Command::new(program));
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains(wanted), "{}: {text}", program.display());
+}
+
+#[test]
+fn a_minimal_host_in_c() {
+    if is_there("gcc") {
+        let program = build("gcc", "-std=c11", "examples/c/minimal.c");
+        says(&program, "taken 1000, sum 125500");
+    }
+}
+
+#[test]
+fn a_host_in_c_plus_plus() {
+    if is_there("g++") {
+        says(
+            &build("g++", "-std=c++17", "examples/c/raii.cpp"),
+            "sum 5050\nthrown in a task\ncancelled\n",
+        );
+        says(
+            &build("g++", "-std=c++17", "examples/c/pool.cpp"),
+            "jobs done 60",
+        );
+    }
+}
+
+#[test]
+fn bad_input_gets_a_code_and_changes_nothing() {
+    if is_there("gcc") {
+        says(&build("gcc", "-std=c11", "tests/capi/bad.c"), "0 failures");
+    }
+}
+
+#[test]
+fn valgrind_finds_nothing() {
+    if is_there("gcc") && is_there("valgrind") {
+        // A name of its own: the other test may be building the same program.
+        let program = build_as("under-valgrind", "gcc", "-std=c11", "tests/capi/bad.c");
+        // It does not know our switch: what lies on a stack that was jumped to is "uninitialised" to it.
+        run(Command::new("valgrind")
+            .args([
+                "-q",
+                "--undef-value-errors=no",
+                "--error-exitcode=9",
+                "--leak-check=full",
+                "--errors-for-leak-kinds=definite",
+                "--show-leak-kinds=definite",
+                "--fair-sched=yes",
+            ])
+            .arg(program));
+    }
+}
+
+#[test]
+fn cmake_finds_it() {
+    if is_there("cmake") && is_there("g++") {
+        let prefix = prefix();
+        let build = prefix.join("cmake-build");
+        run(Command::new("cmake")
+            .arg("-S")
+            .arg(top().join("examples/c"))
+            .arg("-B")
+            .arg(&build)
+            .arg(format!("-DCMAKE_PREFIX_PATH={}", prefix.display())));
+        run(Command::new("cmake").arg("--build").arg(&build));
+        says(&build.join("raii"), "sum 5050");
+    }
+}
