@@ -126,7 +126,7 @@ impl Engine {
             Some(link) => link,
             None => executor.native(Native::Open, || self.open())??,
         };
-        executor.native(Native::Open, || {
+        executor.native(Native::Lend, || {
             let watched = Arc::clone(control);
             let ask = move || watched.verdict().is_some();
             link.connection.progress_handler(PROGRESS_STEP, Some(ask))?;
@@ -276,7 +276,7 @@ fn step(
     let columns = columns_of(statement);
     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
     let mut types: Vec<(&str, Type)> = Vec::new();
-    executor.native(Native::Step, || bind(statement, parameters))??;
+    executor.native(Native::Bind, || bind(statement, parameters))??;
     let mut cursor = Some(statement.raw_query());
     let mut count = 0;
     loop {

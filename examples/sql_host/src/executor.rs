@@ -19,9 +19,13 @@ use crate::error::SqlError;
 pub enum Native {
     /// `sqlite3_open_v2`, with what a fresh connection is told.
     Open,
+    /// `sqlite3_progress_handler`: a connection is given to a session.
+    Lend,
     /// `sqlite3_prepare_v3`.
     Prepare,
-    /// `sqlite3_step`, with the binding before it and the reading of rows after it.
+    /// `sqlite3_bind_value` and its like.
+    Bind,
+    /// `sqlite3_step`, with the reading of rows after it.
     Step,
     /// `sqlite3_reset`: a statement is given back.
     Reset,
@@ -31,9 +35,11 @@ pub enum Native {
 
 impl Native {
     /// All of them.
-    pub const ALL: [Native; 5] = [
+    pub const ALL: [Native; 7] = [
         Native::Open,
+        Native::Lend,
         Native::Prepare,
+        Native::Bind,
         Native::Step,
         Native::Reset,
         Native::Close,
@@ -43,7 +49,9 @@ impl Native {
     pub fn name(self) -> &'static str {
         match self {
             Native::Open => "sqlite3_open_v2",
+            Native::Lend => "sqlite3_progress_handler",
             Native::Prepare => "sqlite3_prepare_v3",
+            Native::Bind => "sqlite3_bind_value",
             Native::Step => "sqlite3_step",
             Native::Reset => "sqlite3_reset",
             Native::Close => "sqlite3_close",
@@ -54,7 +62,9 @@ impl Native {
     pub fn address(self) -> usize {
         let address = match self {
             Native::Open => ffi::sqlite3_open_v2 as *const (),
+            Native::Lend => ffi::sqlite3_progress_handler as *const (),
             Native::Prepare => ffi::sqlite3_prepare_v3 as *const (),
+            Native::Bind => ffi::sqlite3_bind_value as *const (),
             Native::Step => ffi::sqlite3_step as *const (),
             Native::Reset => ffi::sqlite3_reset as *const (),
             Native::Close => ffi::sqlite3_close as *const (),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use fiberhost::scheduler::io::Interrupted;
 use fiberhost::scheduler::net::{TcpListener, TcpStream};
 use fiberhost::scheduler::{Builder, sleep};
 use fiberhost::{Host, TaskMode};
@@ -113,7 +114,7 @@ fn listen(listener: &TcpListener, tasks: &Tasks, shared: &Arc<Shared<Hosted>>) {
         let stream = match listener.accept() {
             Ok((stream, _)) => stream,
             // The scheduler ends.
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return,
+            Err(error) if Interrupted::of(&error).is_some() => return,
             // Out of descriptors, or a client that went too soon.
             Err(_) => {
                 sleep(PAUSE);
