@@ -13,6 +13,7 @@ pub mod engine;
 pub mod error;
 pub mod executor;
 pub mod function;
+pub mod layout;
 #[allow(unsafe_code, reason = "a room: see there")]
 pub mod managed;
 pub mod registry;

@@ -84,8 +84,9 @@ impl Tasks {
         unsafe extern "system" fn run<F: FnOnce()>(body: *mut c_void) -> u32 {
             // SAFETY: it is the box from below, and the function is called once.
             let body = unsafe { Box::from_raw(body.cast::<F>()) };
-            body();
-            0
+            // The end of the scheduler unwinds a task that waits; no unwinding goes through the binary interface.
+            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
+            u32::from(ended.is_err())
         }
         let body = Box::into_raw(Box::new(body));
         // SAFETY: the manager has this table.

@@ -87,12 +87,10 @@ pub fn serve<E: Executor, T: Transport>(shared: &Shared<E>, transport: Arc<T>) -
         statements: HashMap::new(),
         portals: HashMap::new(),
     };
-    let result = session.converse();
-    session.end();
-    result
+    session.converse()
 }
 
-struct Session<'s, E, T> {
+struct Session<'s, E: Executor, T: Transport> {
     shared: &'s Shared<E>,
     transport: &'s T,
     cutter: Cutter,
@@ -110,6 +108,17 @@ struct Session<'s, E, T> {
     passing_over: bool,
     statements: HashMap<String, Arc<Prepared>>,
     portals: HashMap<String, Portal>,
+}
+
+/// Whatever ends a session, an unwinding too: what is open is undone, and what was borrowed is given back.
+impl<E: Executor, T: Transport> Drop for Session<'_, E, T> {
+    fn drop(&mut self) {
+        if let Some(link) = self.link.take() {
+            self.shared.engine.give_back(&*self.shared.executor, link);
+        }
+        self.settle();
+        self.shared.registry.remove(self.entry.id);
+    }
 }
 
 /// What comes after a message.
@@ -240,15 +249,6 @@ impl<E: Executor, T: Transport> Session<'_, E, T> {
 
     fn in_transaction(&self) -> bool {
         self.link.as_ref().is_some_and(Link::in_transaction)
-    }
-
-    /// Whatever is open is undone, and what was borrowed given back.
-    fn end(&mut self) {
-        if let Some(link) = self.link.take() {
-            self.shared.engine.give_back(&*self.shared.executor, link);
-        }
-        self.settle();
-        self.shared.registry.remove(self.entry.id);
     }
 
     /// After a statement: outside a transaction a session keeps neither connection nor turn.

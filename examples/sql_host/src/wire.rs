@@ -10,6 +10,7 @@ use pgwire::messages::response::{ErrorResponse, ReadyForQuery};
 use pgwire::messages::{DecodeContext, Message, PgWireFrontendMessage, ProtocolVersion};
 
 use crate::error::SqlError;
+use crate::layout;
 
 /// The longest message that is taken.
 pub const MESSAGE_MAX: usize = 16 * 1024 * 1024;
@@ -69,6 +70,9 @@ impl Cutter {
             return Incoming::Nothing;
         }
         let mut message = arrived.split_to(length + 1);
+        if !layout::fits(kind, &message[5..]) {
+            return Incoming::Wrong(kind, SqlError::protocol("invalid message format"));
+        }
         match PgWireFrontendMessage::decode(&mut message, &self.context) {
             Ok(Some(decoded)) if message.is_empty() => Incoming::Message(decoded),
             Ok(_) => Incoming::Wrong(kind, SqlError::protocol("invalid message format")),

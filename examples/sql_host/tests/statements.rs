@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{LONG, code, in_both_modes, lines, rows};
+use common::{code, in_both_modes, lines, rows};
 use sql_host::client::Client;
 
 /// Never ends by itself.
@@ -144,16 +144,7 @@ fn killed_sessions_end_running_or_idle() {
                 .collect()
         };
         let runner = thread::spawn(move || running.query(ENDLESS));
-        let is_running = || {
-            let server = served.server.as_ref().expect("it runs");
-            let sessions = server.shared.registry.sessions();
-            sessions[1].control.activity().native.is_some()
-        };
-        let until = Instant::now() + LONG;
-        while !is_running() {
-            assert!(Instant::now() < until, "it does not run");
-            thread::yield_now();
-        }
+        served.wait_for_native_code(1);
         for id in &ids[..2] {
             rows(&mut killer, &format!("KILL {id}"));
         }
@@ -202,6 +193,7 @@ fn what_is_no_greeting_is_refused() {
             (&[0, 0, 0, 4], "08P01"),
             (&[0, 0, 0, 8, 0, 2, 0, 0], "0A000"),
             (&[0, 0, 0, 9, 0, 3, 0, 0, 0], "28000"),
+            (&[0, 0, 0, 8, 0, 3, 0, 0], "08P01"),
             (&[0, 0, 0, 12, 0, 3, 0, 0, 65, 66, 67, 68], "08P01"),
         ] {
             let mut stream = served.stream();
@@ -234,6 +226,16 @@ fn malformed_messages_cost_no_more_than_they_must() {
                 .0,
             "08P01"
         );
+        // Every kind of message, empty inside; those that may be are answered by a Sync.
+        for kind in b"QPBDCEdcfp" {
+            client
+                .stream()
+                .write_all(&[*kind, 0, 0, 0, 4])
+                .expect("sent");
+            client.stream().write_all(b"S\0\0\0\x04").expect("sent");
+            while client.answer().expect("an answer").error.is_some() && *kind == b'Q' {}
+        }
+        assert_eq!(rows(&mut client, "SELECT 3"), ["3"]);
         // A bind that promises more parameters than it has; then a Sync.
         client
             .stream()

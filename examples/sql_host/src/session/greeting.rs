@@ -17,6 +17,7 @@ use pgwire::messages::{DecodeContext, Message, ProtocolVersion};
 use super::{Shared, Transport};
 use crate::error::SqlError;
 use crate::executor::Executor;
+use crate::layout;
 use crate::registry::Entry;
 use crate::settings;
 use crate::wire;
@@ -58,7 +59,17 @@ pub(super) fn greet<E: Executor, T: Transport>(
             }
             return Ok(None);
         }
-        return match Startup::decode(&mut message, &context) {
+        let major = u16::from_be_bytes([message[4], message[5]]);
+        if major != 3 {
+            let text = format!("unsupported frontend protocol {major}: server supports 3");
+            return refuse(&**transport, &SqlError::unsupported(text));
+        }
+        let startup = if layout::fits_startup(&message[8..]) {
+            Startup::decode(&mut message, &context)
+        } else {
+            Ok(None)
+        };
+        return match startup {
             Ok(Some(startup)) => welcome(shared, transport, &startup),
             _ => refuse(&**transport, &SqlError::protocol("invalid startup packet")),
         };
@@ -97,11 +108,6 @@ fn welcome<E: Executor, T: Transport>(
     transport: &Arc<T>,
     startup: &Startup,
 ) -> io::Result<Option<Hello>> {
-    let (major, minor) = (startup.protocol_number_major, startup.protocol_number_minor);
-    if major != 3 {
-        let message = format!("unsupported frontend protocol {major}.{minor}: server supports 3.0");
-        return refuse(&**transport, &SqlError::unsupported(message));
-    }
     if !startup.parameters.contains_key("user") {
         let error = SqlError::new(
             "28000",
@@ -116,7 +122,7 @@ fn welcome<E: Executor, T: Transport>(
         .filter(|name| name.starts_with("_pq_."))
         .cloned()
         .collect();
-    if minor > 0 || !unknown.is_empty() {
+    if startup.protocol_number_minor > 0 || !unknown.is_empty() {
         wire::put(&mut out, &NegotiateProtocolVersion::new(0, unknown));
     }
     wire::put(&mut out, &Authentication::Ok);

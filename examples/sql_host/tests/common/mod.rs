@@ -75,6 +75,20 @@ impl Served {
         }
     }
 
+    /// Waits until the session of this place in the list is in native code.
+    pub(crate) fn wait_for_native_code(&self, place: usize) {
+        let server = self.server.as_ref().expect("it runs");
+        let until = std::time::Instant::now() + LONG;
+        loop {
+            let sessions = server.shared.registry.sessions();
+            if sessions[place].control.activity().native.is_some() {
+                return;
+            }
+            assert!(std::time::Instant::now() < until, "it never runs");
+            std::thread::yield_now();
+        }
+    }
+
     /// Ends it, and looks whether anything is left.
     pub(crate) fn stop(mut self) {
         let server = self.server.take().expect("it runs");
