@@ -6,8 +6,9 @@ use std::time::Duration;
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 
-/// What the server says that it is.
-pub const VERSION: &str = "14.0";
+/// What the server says that it is: a version old enough that clients do not ask for what SQLite has not, such as policies,
+/// partitions and publications.
+pub const VERSION: &str = "9.4.0";
 
 /// Makes them known to a connection.
 ///

@@ -6,6 +6,7 @@
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
+use crate::catalogue;
 use crate::error::SqlError;
 use crate::function;
 use crate::runtime::FunctionDef;
@@ -135,6 +136,12 @@ fn command(
         .map(|token| word(token).unwrap_or_default())
         .collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    if catalogue::is_asked(&solid) {
+        return Ok(Command {
+            text: catalogue::rewrite(text)?,
+            kind: Kind::Sql(words.first().copied().unwrap_or_default().to_owned()),
+        });
+    }
     let sql = |text: &str, tag: &str| Command {
         text: text.to_owned(),
         kind: Kind::Sql(tag.to_owned()),

@@ -15,6 +15,8 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Row, Statement};
 
+use crate::builtin;
+use crate::catalogue;
 use crate::control::Control;
 use crate::error::SqlError;
 use crate::executor::{Executor, Native};
@@ -142,7 +144,8 @@ impl Engine {
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-        crate::builtin::register(&connection)?;
+        builtin::register(&connection)?;
+        catalogue::register(&connection)?;
         Ok(Link {
             connection,
             functions: 0,

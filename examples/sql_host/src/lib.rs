@@ -6,6 +6,7 @@
 #![deny(unsafe_code)]
 
 pub mod builtin;
+pub mod catalogue;
 pub mod client;
 pub mod command;
 pub mod control;

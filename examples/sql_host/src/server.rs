@@ -1,6 +1,6 @@
 //! The server on the host: a listener, and a task of the hosting layer for each connection.
 //!
-//! Room for unsafe code: the promise that a session may change its thread.
+//! Room for unsafe code: the promise that a session, and the listener, may change their threads.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr};
@@ -68,7 +68,7 @@ impl Server {
             .tasks(mode)
             .build()?;
         let host = Arc::new(host);
-        let tasks = Tasks::of(&host).map_err(refused)?;
+        let tasks = Arc::new(Tasks::of(&host).map_err(refused)?);
         let shared = Arc::new(Shared {
             executor: Arc::new(Hosted::new(Arc::clone(&host))),
             engine: Engine::new(setup.database.clone(), runtime),
@@ -78,11 +78,11 @@ impl Server {
         let listener = host.scheduler().run(move || TcpListener::bind(asked))?;
         let address = listener.local_addr()?;
         let sharing = Arc::clone(&shared);
-        host.scheduler()
-            .task()
-            .name("listener")
-            .spawn(move || listen(&listener, &tasks, &sharing))
-            .map_err(io::Error::other)?;
+        let more = Arc::clone(&tasks);
+        // A bound task would wait for its thread, which a session's native code may hold for as long as that lasts.
+        // SAFETY: it waits in `accept` and `sleep`, and keeps nothing of its thread meanwhile.
+        let spawned = unsafe { tasks.spawn(move || listen(&listener, &more, &sharing)) };
+        spawned.map_err(refused)?;
         Ok(Server { shared, address })
     }
 

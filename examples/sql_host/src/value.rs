@@ -59,6 +59,22 @@ impl Type {
         }
     }
 
+    /// PostgreSQL's name for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Type::BOOL => "boolean",
+            Type::BYTEA => "bytea",
+            Type::INT8 => "bigint",
+            Type::INT2 => "smallint",
+            Type::INT4 => "integer",
+            Type::TEXT => "text",
+            Type::FLOAT4 => "real",
+            Type::FLOAT8 => "double precision",
+            Type::VARCHAR => "character varying",
+            _ => "unknown",
+        }
+    }
+
     /// Bytes of a value, or -1 if they vary.
     pub fn size(self) -> i16 {
         match self {

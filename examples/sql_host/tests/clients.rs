@@ -87,6 +87,49 @@ fn psql_queries_and_shows_errors() {
     });
 }
 
+/// The catalogue's queries are parsed and rewritten, whatever their spaces and case.
+#[test]
+fn psql_describes_tables() {
+    let Some(psql) = program("psql") else { return };
+    in_both_modes(|served| {
+        let mut client = served.client();
+        rows(
+            &mut client,
+            "CREATE TABLE pets (id INTEGER PRIMARY KEY, name TEXT DEFAULT 'x', kg REAL)",
+        );
+        rows(
+            &mut client,
+            "CREATE TABLE owners (id INTEGER); CREATE VIEW heavy AS SELECT * FROM pets",
+        );
+        let describe = |command: &str| {
+            let output = run(&psql, served, &["-X", "-A", "-t", "sql", "-c", command]);
+            assert!(
+                output.status.success(),
+                "{command}: {}",
+                text(&output.stderr)
+            );
+            assert_eq!(text(&output.stderr), "");
+            text(&output.stdout)
+        };
+        assert_eq!(
+            describe("\\dt"),
+            "public|owners|table|sql\npublic|pets|table|sql\n"
+        );
+        assert_eq!(describe("\\dt p*"), "public|pets|table|sql\n");
+        assert_eq!(describe("\\dv"), "public|heavy|view|sql\n");
+        let expected = "id|bigint||not null|\nname|text|||'x'\nkg|double precision|||\n";
+        assert_eq!(describe("\\d pets"), expected);
+        let sql = "select RELNAME from\n  pg_catalog . pg_class where relname\n operator(pg_catalog.~)'^ow'";
+        assert_eq!(rows(&mut client, sql), ["owners"]);
+        assert_eq!(
+            rows(&mut client, "SELECT 'pg_catalog.pg_class ~'"),
+            ["pg_catalog.pg_class ~"]
+        );
+        let none = run(&psql, served, &["-X", "sql", "-c", "\\d absent"]);
+        assert!(text(&none.stderr).contains("Did not find any relation named \"absent\""));
+    });
+}
+
 #[test]
 fn pgbench_runs_simple_and_prepared() {
     let Some(pgbench) = program("pgbench") else {
