@@ -81,7 +81,8 @@ impl Served {
         let until = std::time::Instant::now() + LONG;
         loop {
             let sessions = server.shared.registry.sessions();
-            if sessions[place].control.activity().native.is_some() {
+            let there = sessions.get(place);
+            if there.is_some_and(|entry| entry.control.activity().native.is_some()) {
                 return;
             }
             assert!(std::time::Instant::now() < until, "it never runs");
