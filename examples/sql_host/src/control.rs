@@ -1,0 +1,138 @@
+//! What reaches into a session from outside: a cancel request, `KILL`, a limit of time.
+//!
+//! A statement finds out in two places, which between them cover all of its life: SQLite's progress handler asks every few
+//! thousand instructions, and whoever waits for the turn to write is woken to ask (`turn.rs`).
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::error::SqlError;
+use crate::executor::Native;
+
+const NOTHING: u8 = 0;
+const CANCELLED: u8 = 1;
+const KILLED: u8 = 2;
+
+/// See the module docs. One for each session.
+#[derive(Debug)]
+pub struct Control {
+    born: Instant,
+    asked: AtomicU8,
+    /// When the running statement is late, in ns since `born`; 0: never.
+    deadline: AtomicU64,
+    activity: Mutex<Activity>,
+}
+
+/// What a session does, for those who look on.
+#[derive(Clone, Debug, Default)]
+pub struct Activity {
+    /// The statement that runs, or ran last.
+    pub statement: String,
+    /// Since when it runs.
+    pub running_since: Option<Instant>,
+    /// The native code that it is in, and since when.
+    pub native: Option<(Native, Instant)>,
+}
+
+impl Default for Control {
+    fn default() -> Control {
+        Control {
+            born: Instant::now(),
+            asked: AtomicU8::new(NOTHING),
+            deadline: AtomicU64::new(0),
+            activity: Mutex::default(),
+        }
+    }
+}
+
+impl Control {
+    /// A statement begins: a cancel request that came before it was for an earlier one.
+    pub fn begin(&self, statement: &str, limit: Option<Duration>) {
+        // Relaxed: the flags stand for themselves.
+        let _ =
+            self.asked
+                .compare_exchange(CANCELLED, NOTHING, Ordering::Relaxed, Ordering::Relaxed);
+        let deadline = limit.map_or(0, |limit| self.now() + nanoseconds(limit));
+        self.deadline.store(deadline, Ordering::Relaxed);
+        let mut activity = self.activity.lock();
+        activity.statement.clear();
+        activity.statement.push_str(statement);
+        activity.running_since = Some(Instant::now());
+    }
+
+    /// It has ended.
+    pub fn end(&self) {
+        self.deadline.store(0, Ordering::Relaxed);
+        self.activity.lock().running_since = None;
+    }
+
+    /// It goes into native code, or comes back.
+    pub fn set_native(&self, native: Option<Native>) {
+        self.activity.lock().native = native.map(|native| (native, Instant::now()));
+    }
+
+    /// What it does.
+    pub fn activity(&self) -> Activity {
+        self.activity.lock().clone()
+    }
+
+    /// The statement that runs is to end.
+    pub fn cancel(&self) {
+        let _ =
+            self.asked
+                .compare_exchange(NOTHING, CANCELLED, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// The session is to end.
+    pub fn kill(&self) {
+        self.asked.store(KILLED, Ordering::Relaxed);
+    }
+
+    /// Whether the session is to end.
+    pub fn is_killed(&self) -> bool {
+        self.asked.load(Ordering::Relaxed) == KILLED
+    }
+
+    /// Why the running statement is to end, if it is.
+    pub fn verdict(&self) -> Option<SqlError> {
+        match self.asked.load(Ordering::Relaxed) {
+            KILLED => Some(killed()),
+            CANCELLED => Some(SqlError::new(
+                "57014",
+                "canceling statement due to user request",
+            )),
+            _ if self.left() == Some(Duration::ZERO) => Some(SqlError::new(
+                "57014",
+                "canceling statement due to statement timeout",
+            )),
+            _ => None,
+        }
+    }
+
+    /// How long the running statement has still, if that is limited.
+    pub fn left(&self) -> Option<Duration> {
+        match self.deadline.load(Ordering::Relaxed) {
+            0 => None,
+            deadline => Some(Duration::from_nanos(deadline.saturating_sub(self.now()))),
+        }
+    }
+
+    fn now(&self) -> u64 {
+        nanoseconds(self.born.elapsed())
+    }
+}
+
+/// What the client of a killed session is told.
+pub fn killed() -> SqlError {
+    SqlError::new(
+        "57P01",
+        "terminating connection due to administrator command",
+    )
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX / 2)
+}

@@ -1,0 +1,143 @@
+//! `cargo run --release -p sql_host`: starts the server, puts a load on it, and reports. See `--help`.
+#![forbid(unsafe_code)]
+
+#[path = "../../echo_load/histogram.rs"]
+mod histogram;
+mod load;
+mod report;
+
+use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use fiberhost::scheduler::Scheduler;
+use sql_host::client;
+use sql_host::runtime::NoRuntime;
+use sql_host::server::{Server, Setup};
+
+/// A small SQL server on fiberhost: PostgreSQL's protocol in front, SQLite behind it.
+///
+/// It starts with an embedded database, prints the line by which psql connects, runs a load of its own, and reports.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Options {
+    /// Where to listen. The server asks for no password: whoever reaches the address may do everything. So it is the loopback
+    /// address, which only this machine reaches, unless you say otherwise.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// How many clients the load has.
+    #[arg(long, default_value_t = 200)]
+    clients: usize,
+    /// How long the load runs.
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+    /// Threads that run sessions [default: as many as there are processors]
+    #[arg(long)]
+    workers: Option<usize>,
+    /// Give each session an OS thread of its own instead of a fiber.
+    #[arg(long)]
+    thread_mode: bool,
+    /// Run no load and keep serving.
+    #[arg(long)]
+    serve: bool,
+    /// The database's file [default: a fresh one, which is removed at the end]
+    #[arg(long, value_name = "FILE")]
+    database: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    match work(&Options::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("sql_host: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether all is well.
+fn work(options: &Options) -> io::Result<bool> {
+    let fresh = std::env::temp_dir().join(format!("sql_host-{}.db", std::process::id()));
+    let setup = Setup {
+        address: options.listen,
+        database: options.database.clone().unwrap_or_else(|| fresh.clone()),
+        workers: options.workers,
+        thread_mode: options.thread_mode,
+    };
+    let server = Server::start(&setup, Arc::new(NoRuntime))?;
+    let address = server.address();
+    println!("psql -h {} -p {} -U sql sql", address.ip(), address.port());
+    if !address.ip().is_loopback() {
+        println!(
+            "{} can be reached from other machines, and asks for no password",
+            address.ip()
+        );
+    }
+    if options.serve {
+        loop {
+            std::thread::park();
+        }
+    }
+    let result = with_load(options, &server);
+    let stopped = server.stop();
+    remove(&fresh);
+    stopped.and(result)
+}
+
+fn with_load(options: &Options, server: &Server) -> io::Result<bool> {
+    let address = server.address();
+    load::prepare(address)?;
+    let time = Duration::from_secs(options.seconds);
+    let scheduler = Scheduler::builder().name("load").workers(1).build()?;
+    let done = load::Counter::default();
+    let over = AtomicBool::new(false);
+    let outcome = std::thread::scope(|scope| {
+        scope.spawn(|| progress(time, &done, &over));
+        let outcome = load::run(&scheduler, address, options.clients, time, &done);
+        over.store(true, Ordering::Relaxed);
+        outcome
+    })?;
+    report::write(&mut io::stdout(), &outcome, server)?;
+    Ok(outcome.is_whole)
+}
+
+/// A bar on a terminal; nothing elsewhere.
+fn progress(time: Duration, done: &load::Counter, over: &AtomicBool) {
+    const WIDTH: usize = 40;
+    let mut screen = io::stderr();
+    if !screen.is_terminal() {
+        return;
+    }
+    let began = Instant::now();
+    while !over.load(Ordering::Relaxed) {
+        let part = (began.elapsed().as_secs_f64() / time.as_secs_f64().max(0.001)).min(1.0);
+        let full = (part * WIDTH as f64) as usize;
+        let count = done.load(Ordering::Relaxed);
+        // A screen that takes nothing any more has nobody before it.
+        let _ = write!(
+            screen,
+            "\r[{:=<full$}{:WIDTH$}] {count} statements",
+            "",
+            "",
+            WIDTH = WIDTH - full
+        );
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let _ = write!(screen, "\r\x1b[K");
+}
+
+/// Removes a database with what SQLite keeps beside it.
+fn remove(database: &Path) {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut file = database.as_os_str().to_owned();
+        file.push(suffix);
+        // What is not there need not go.
+        let _ = std::fs::remove_file(file);
+    }
+}

@@ -1,0 +1,136 @@
+//! A server for a test, on a database that goes with it.
+#![forbid(unsafe_code)]
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use sql_host::client::{Answer, Client};
+use sql_host::runtime::NoRuntime;
+use sql_host::server::{Server, Setup};
+
+/// Longer than anything takes that does not hang.
+pub(crate) const LONG: Duration = Duration::from_secs(30);
+
+pub(crate) struct Served {
+    pub(crate) server: Option<Server>,
+    database: PathBuf,
+}
+
+/// The same test on fibers and on threads.
+pub(crate) fn in_both_modes(test: impl Fn(&Served)) {
+    for thread_mode in [false, true] {
+        let served = serve(thread_mode);
+        test(&served);
+        served.stop();
+    }
+}
+
+pub(crate) fn serve(thread_mode: bool) -> Served {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("sql_host-test-{}-{number}.db", std::process::id());
+    let database = std::env::temp_dir().join(name);
+    let setup = Setup {
+        address: "127.0.0.1:0".parse().expect("an address"),
+        database: database.clone(),
+        workers: Some(2),
+        thread_mode,
+    };
+    let server = Server::start(&setup, Arc::new(NoRuntime)).expect("it starts");
+    Served {
+        server: Some(server),
+        database,
+    }
+}
+
+impl Served {
+    pub(crate) fn port(&self) -> u16 {
+        self.server.as_ref().expect("it runs").address().port()
+    }
+
+    pub(crate) fn stream(&self) -> TcpStream {
+        let stream = TcpStream::connect(("127.0.0.1", self.port())).expect("it listens");
+        stream.set_read_timeout(Some(LONG)).expect("a limit");
+        stream
+    }
+
+    pub(crate) fn client(&self) -> Client<TcpStream> {
+        Client::greet(self.stream()).expect("it greets")
+    }
+
+    /// Waits until so many sessions are there.
+    pub(crate) fn wait_for_sessions(&self, wanted: usize) {
+        let server = self.server.as_ref().expect("it runs");
+        let until = std::time::Instant::now() + LONG;
+        while server.shared.registry.sessions().len() != wanted {
+            assert!(
+                std::time::Instant::now() < until,
+                "there are not {wanted} sessions"
+            );
+            std::thread::yield_now();
+        }
+    }
+
+    /// Waits until the session of this place in the list is in native code.
+    pub(crate) fn wait_for_native_code(&self, place: usize) {
+        let server = self.server.as_ref().expect("it runs");
+        let until = std::time::Instant::now() + LONG;
+        loop {
+            let sessions = server.shared.registry.sessions();
+            let there = sessions.get(place);
+            if there.is_some_and(|entry| entry.control.activity().native.is_some()) {
+                return;
+            }
+            assert!(std::time::Instant::now() < until, "it never runs");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Ends it, and looks whether anything is left.
+    pub(crate) fn stop(mut self) {
+        let server = self.server.take().expect("it runs");
+        let shared = Arc::clone(&server.shared);
+        server.stop().expect("nothing is left");
+        assert_eq!(shared.registry.sessions().len(), 0, "sessions are left");
+        assert_eq!(shared.executor.host().figures().stray_hooks, 0);
+        assert_eq!(shared.executor.host().figures().frames_left, 0);
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        for suffix in ["", "-wal", "-shm"] {
+            let mut file = self.database.as_os_str().to_owned();
+            file.push(suffix);
+            let _ = std::fs::remove_file(file);
+        }
+    }
+}
+
+/// The rows of a statement that must succeed, values joined by a bar.
+pub(crate) fn rows(client: &mut Client<TcpStream>, sql: &str) -> Vec<String> {
+    let answer = client.query(sql).expect("an answer");
+    assert_eq!(answer.error, None, "{sql}");
+    lines(&answer)
+}
+
+pub(crate) fn lines(answer: &Answer) -> Vec<String> {
+    let line = |row: &Vec<Option<String>>| {
+        let values: Vec<&str> = row
+            .iter()
+            .map(|value| value.as_deref().unwrap_or("null"))
+            .collect();
+        values.join("|")
+    };
+    answer.rows.iter().map(line).collect()
+}
+
+/// The SQLSTATE of a statement that must fail.
+pub(crate) fn code(client: &mut Client<TcpStream>, sql: &str) -> String {
+    let answer = client.query(sql).expect("an answer");
+    answer.error.unwrap_or_else(|| panic!("{sql} succeeded")).0
+}

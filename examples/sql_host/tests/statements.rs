@@ -1,0 +1,312 @@
+//! What statements do, and what is said of those that fail: through the simple protocol, on fibers and on threads.
+#![forbid(unsafe_code)]
+
+mod common;
+
+use std::io::{Read, Write};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::{code, in_both_modes, lines, rows};
+use sql_host::client::Client;
+
+/// Never ends by itself.
+const ENDLESS: &str =
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+
+#[test]
+fn errors_have_their_codes_and_the_session_goes_on() {
+    in_both_modes(|served| {
+        let mut client = served.client();
+        rows(
+            &mut client,
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT NOT NULL CHECK (name <> ''))",
+        );
+        rows(&mut client, "INSERT INTO t VALUES (1, 'a;b')");
+        for (sql, expected) in [
+            ("SELECT * FROM absent", "42P01"),
+            ("SELECT absent FROM t", "42703"),
+            ("SELECT absent(1)", "42883"),
+            ("SELECT * FRO t", "42601"),
+            ("SELECT 'open", "42601"),
+            ("CREATE TABLE t (x)", "42P07"),
+            ("INSERT INTO t VALUES (1, 'b')", "23505"),
+            ("INSERT INTO t VALUES (2, NULL)", "23502"),
+            ("INSERT INTO t VALUES (2, '')", "23514"),
+            ("KILL 4711", "22023"),
+            ("SHOW absent", "42704"),
+            ("SET statement_timeout = soon", "22023"),
+            ("CALL absent()", "42883"),
+            ("DROP FUNCTION absent", "42883"),
+            (
+                "CREATE FUNCTION f(a int) RETURNS int LANGUAGE wasm AS $$ ; $$",
+                "42704",
+            ),
+            ("CREATE FUNCTION f(a int) LANGUAGE wasm AS ''", "42P13"),
+            ("SELECT $1", "42P02"),
+        ] {
+            assert_eq!(code(&mut client, sql), expected, "{sql}");
+            assert_eq!(rows(&mut client, "SELECT id, name FROM t"), ["1|a;b"]);
+        }
+    });
+}
+
+#[test]
+fn a_failed_transaction_refuses_everything_but_its_end() {
+    in_both_modes(|served| {
+        let mut client = served.client();
+        rows(&mut client, "CREATE TABLE t (id INTEGER)");
+        rows(&mut client, "BEGIN; INSERT INTO t VALUES (1)");
+        assert_eq!(code(&mut client, "SELECT absent"), "42703");
+        assert_eq!(code(&mut client, "SELECT 1"), "25P02");
+        let answer = client.query("COMMIT").expect("an answer");
+        assert_eq!(answer.tags, ["ROLLBACK"]);
+        assert_eq!(rows(&mut client, "SELECT count(*) FROM t"), ["0"]);
+    });
+}
+
+#[test]
+fn a_text_of_statements_ends_at_the_first_that_fails() {
+    in_both_modes(|served| {
+        let mut client = served.client();
+        let answer = client
+            .query("SELECT 1; SELECT absent; SELECT 2")
+            .expect("an answer");
+        assert_eq!(lines(&answer), ["1"]);
+        assert!(answer.error.is_some());
+        let trigger = "CREATE TABLE t (i); CREATE TRIGGER g AFTER INSERT ON t BEGIN \
+                       UPDATE t SET i = i + 1; UPDATE t SET i = i * 2; END; INSERT INTO t VALUES (1)";
+        rows(&mut client, trigger);
+        assert_eq!(rows(&mut client, "SELECT i FROM t"), ["4"]);
+    });
+}
+
+/// Rows are sent while the statement runs: far more of them than a session keeps in memory.
+#[test]
+fn long_results_arrive_whole() {
+    in_both_modes(|served| {
+        let mut client = served.client();
+        let sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) \
+                   SELECT i FROM n";
+        let answer = rows(&mut client, sql);
+        assert_eq!(answer.len(), 100_000);
+        assert!(
+            answer
+                .iter()
+                .enumerate()
+                .all(|(index, row)| *row == (index + 1).to_string())
+        );
+    });
+}
+
+#[test]
+fn an_endless_statement_ends_by_its_time_limit() {
+    in_both_modes(|served| {
+        let mut client = served.client();
+        rows(&mut client, "SET statement_timeout = '50ms'");
+        assert_eq!(code(&mut client, ENDLESS), "57014");
+        rows(&mut client, "RESET statement_timeout");
+        assert_eq!(rows(&mut client, "SELECT 1"), ["1"]);
+    });
+}
+
+/// Who waits for another writer waits in no native code, and its time limit counts.
+#[test]
+fn a_writer_waits_for_its_turn_and_not_for_ever() {
+    in_both_modes(|served| {
+        let (mut first, mut second) = (served.client(), served.client());
+        rows(&mut first, "CREATE TABLE t (id INTEGER)");
+        rows(&mut first, "BEGIN; INSERT INTO t VALUES (1)");
+        rows(&mut second, "SET statement_timeout = 50");
+        assert_eq!(code(&mut second, "INSERT INTO t VALUES (2)"), "57014");
+        rows(&mut second, "SET statement_timeout = 0");
+        let waiting = thread::spawn(move || rows(&mut second, "INSERT INTO t VALUES (3)"));
+        rows(&mut first, "COMMIT");
+        waiting.join().expect("it gets its turn");
+        assert_eq!(rows(&mut first, "SELECT id FROM t ORDER BY id"), ["1", "3"]);
+    });
+}
+
+/// `KILL` says what its victim is at, and the victim's client is told why it ends.
+#[test]
+fn killed_sessions_end_running_or_idle() {
+    in_both_modes(|served| {
+        let (mut idle, mut running, mut killer) =
+            (served.client(), served.client(), served.client());
+        let ids: Vec<i32> = {
+            let server = served.server.as_ref().expect("it runs");
+            server
+                .shared
+                .registry
+                .sessions()
+                .iter()
+                .map(|entry| entry.id)
+                .collect()
+        };
+        let runner = thread::spawn(move || running.query(ENDLESS));
+        served.wait_for_native_code(1);
+        for id in &ids[..2] {
+            rows(&mut killer, &format!("KILL {id}"));
+        }
+        let answer = runner.join().expect("it ends").expect("it is told");
+        assert_eq!(answer.error.expect("an error").0, "57P01");
+        let answer = idle.answer().expect("it is told");
+        assert_eq!(answer.error.expect("an error").0, "57P01");
+        served.wait_for_sessions(1);
+    });
+}
+
+/// A client that vanishes in a transaction leaves neither rows nor the turn to write.
+#[test]
+fn clients_that_vanish_leave_nothing() {
+    in_both_modes(|served| {
+        let mut client = served.client();
+        rows(&mut client, "CREATE TABLE t (id INTEGER)");
+        for _ in 0..20 {
+            let mut gone = served.client();
+            rows(&mut gone, "BEGIN; INSERT INTO t VALUES (1)");
+            drop(gone);
+        }
+        rows(&mut client, "INSERT INTO t VALUES (2)");
+        assert_eq!(rows(&mut client, "SELECT id FROM t"), ["2"]);
+        served.wait_for_sessions(1);
+    });
+}
+
+fn read_error(stream: &mut impl Read) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).expect("the end");
+    bytes
+}
+
+fn contains(bytes: &[u8], part: &str) -> bool {
+    bytes
+        .windows(part.len())
+        .any(|window| window == part.as_bytes())
+}
+
+#[test]
+fn what_is_no_greeting_is_refused() {
+    in_both_modes(|served| {
+        for (bytes, expected) in [
+            (&b"GET / HTTP/1.1\r\n\r\n"[..], "08P01"),
+            (&[0, 0, 0, 4], "08P01"),
+            (&[0, 0, 0, 8, 0, 2, 0, 0], "0A000"),
+            (&[0, 0, 0, 9, 0, 3, 0, 0, 0], "28000"),
+            (&[0, 0, 0, 8, 0, 3, 0, 0], "08P01"),
+            (&[0, 0, 0, 12, 0, 3, 0, 0, 65, 66, 67, 68], "08P01"),
+        ] {
+            let mut stream = served.stream();
+            stream.write_all(bytes).expect("it takes them");
+            stream.shutdown(std::net::Shutdown::Write).expect("the end");
+            let answer = read_error(&mut stream);
+            assert!(
+                contains(&answer, expected),
+                "{bytes:?}: {}",
+                String::from_utf8_lossy(&answer)
+            );
+        }
+        assert_eq!(rows(&mut served.client(), "SELECT 1"), ["1"]);
+    });
+}
+
+/// A message that is wrong inside, or too long, costs an error; one whose length cannot be true costs the session.
+#[test]
+fn malformed_messages_cost_no_more_than_they_must() {
+    in_both_modes(|served| {
+        let mut client = served.client();
+        // A query without its zero.
+        client.stream().write_all(b"Q\0\0\0\x05a").expect("sent");
+        assert_eq!(
+            client
+                .answer()
+                .expect("an answer")
+                .error
+                .expect("an error")
+                .0,
+            "08P01"
+        );
+        // Every kind of message, empty inside; those that may be are answered by a Sync.
+        for kind in b"QPBDCEdcfp" {
+            client
+                .stream()
+                .write_all(&[*kind, 0, 0, 0, 4])
+                .expect("sent");
+            client.stream().write_all(b"S\0\0\0\x04").expect("sent");
+            while client.answer().expect("an answer").error.is_some() && *kind == b'Q' {}
+        }
+        assert_eq!(rows(&mut client, "SELECT 3"), ["3"]);
+        // A bind that promises more parameters than it has; then a Sync.
+        client
+            .stream()
+            .write_all(b"B\0\0\0\x0a\0\0\0\0\xff\xffS\0\0\0\x04")
+            .expect("sent");
+        assert_eq!(
+            client
+                .answer()
+                .expect("an answer")
+                .error
+                .expect("an error")
+                .0,
+            "08P01"
+        );
+        assert_eq!(rows(&mut client, "SELECT 1"), ["1"]);
+        long_message(&mut client);
+        assert_eq!(rows(&mut client, "SELECT 2"), ["2"]);
+        for bytes in [&b"Q\0\0\0\x03"[..], b"Q\xff\xff\xff\xff", b"\0\0\0\0\x04"] {
+            let mut client = served.client();
+            client.stream().write_all(bytes).expect("sent");
+            let answer = client.answer().expect("it is told");
+            assert_eq!(answer.error.expect("an error").0, "08P01", "{bytes:?}");
+        }
+    });
+}
+
+fn long_message(client: &mut Client<std::net::TcpStream>) {
+    let length: u32 = 20 << 20;
+    let stream = client.stream();
+    stream.write_all(b"Q").expect("sent");
+    stream.write_all(&length.to_be_bytes()).expect("sent");
+    let chunk = vec![b' '; 1 << 20];
+    let mut left = length as usize - 4;
+    while left > 0 {
+        let part = left.min(chunk.len());
+        stream.write_all(&chunk[..part]).expect("sent");
+        left -= part;
+    }
+    assert_eq!(
+        client
+            .answer()
+            .expect("an answer")
+            .error
+            .expect("an error")
+            .0,
+        "54000"
+    );
+}
+
+/// A native call that blocks its thread delays nobody but its own session for longer than the hand-over takes.
+#[test]
+fn native_code_that_blocks_holds_nobody_up() {
+    in_both_modes(|served| {
+        let sleepers: Vec<_> = (0..4)
+            .map(|_| {
+                let mut client = served.client();
+                thread::spawn(move || rows(&mut client, "SELECT pg_sleep(2)"))
+            })
+            .collect();
+        for place in 0..sleepers.len() {
+            served.wait_for_native_code(place);
+        }
+        // A new session too: whoever listens must not depend on a thread that a sleeper holds.
+        for _ in 0..5 {
+            let begun = Instant::now();
+            assert_eq!(rows(&mut served.client(), "SELECT 1"), ["1"]);
+            let took = begun.elapsed();
+            assert!(took < Duration::from_millis(500), "it waited for {took:?}");
+        }
+        for sleeper in sleepers {
+            sleeper.join().expect("it wakes");
+        }
+    });
+}
