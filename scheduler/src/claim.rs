@@ -193,6 +193,7 @@ impl Thread {
     fn begin_with_slot(&'static self, role: Option<Role>) {
         let core = self.core();
         self.lease.renew();
+        self.refresh_coarse();
         core.monitor.wake_if_asleep();
         if role == Some(Role::Searcher) && core.idle.end_search() {
             core.call_one();

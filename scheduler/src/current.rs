@@ -23,6 +23,9 @@ use crate::queue::{Bound, Inbox};
 use crate::scheduler::Core;
 use crate::slot::Slot;
 use crate::stall::Watch;
+use crate::stats::coarse::Coarse;
+use crate::stats::sections::SeenSection;
+use crate::stats::waits::Waits;
 use crate::task::pool::{self, Magazine};
 use crate::task::{Backing, Kind, Priority, Task};
 
@@ -96,6 +99,12 @@ pub(crate) struct Thread {
     pub(crate) os_id: AtomicI32,
     pub(crate) stack_low: AtomicUsize,
     pub(crate) stack_top: AtomicUsize,
+    /// The time, roughly, for who cannot read a clock each time (`stats/coarse.rs`). Written by this thread and the monitor.
+    pub(crate) coarse: Coarse,
+    /// How often tasks waited here, and for what (`stats/waits.rs`). Written by this thread.
+    pub(crate) waits: Waits,
+    /// The native section in which the monitor saw this thread (`stats/sections.rs`). Written by the monitor.
+    pub(crate) section: SeenSection,
     /// What the monitor remembers of it (`stall.rs`). Owner: the monitor.
     pub(crate) watch: Plain<Watch>,
 }
@@ -151,6 +160,9 @@ impl Thread {
             os_id: AtomicI32::new(0),
             stack_low: AtomicUsize::new(0),
             stack_top: AtomicUsize::new(0),
+            coarse: Coarse::new(),
+            waits: Waits::new(),
+            section: SeenSection::new(),
             watch: Plain::new(Watch::new()),
         }
     }

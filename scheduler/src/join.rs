@@ -300,7 +300,11 @@ impl TaskRef {
 
     /// What it waits for, as far as can be told from outside.
     pub fn wait_reason(&self) -> WaitReason {
-        self.task.reason()
+        if self.task.wait.is_armed() {
+            self.task.reason()
+        } else {
+            WaitReason::None
+        }
     }
 
     /// Whether it has ended.

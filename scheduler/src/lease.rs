@@ -101,6 +101,11 @@ impl Lease {
         (mark % 2 == 1).then_some(mark)
     }
 
+    /// How often the thread has left.
+    pub(crate) fn left(&self) -> u64 {
+        self.mark.load(Ordering::Relaxed).div_ceil(2)
+    }
+
     /// T1. Under the lock of the lists, like the rest.
     pub(crate) fn ask(&self) -> bool {
         self.request

@@ -15,6 +15,7 @@ use crate::native;
 use crate::pinned;
 use crate::primitive::{Instant, Ordering};
 use crate::scheduler::Core;
+use crate::stats::waits;
 use crate::suspend::{AT_ONCE, Arm, FOREVER, Listed, Settled, Wait, settle_word};
 use crate::task::payload::contain;
 use crate::task::state::{Ended, Epoch};
@@ -85,7 +86,7 @@ where
     {
         return Waited::new(task, ended);
     }
-    task.set_reason(reason);
+    waits::begin(thread, task, reason);
     let wait = Wait::new(&publish, limit, allow);
     if owns {
         // SAFETY: as below.
@@ -94,7 +95,6 @@ where
         // SAFETY: `running` says that we are on this task's stack and this thread runs it; the wait stays until we return.
         unsafe { fiber::suspend(thread, task, wait.word()) };
     }
-    task.set_reason(WaitReason::None);
     if wait.immediate.get() {
         return Waited::at_once(task);
     }
@@ -147,12 +147,11 @@ where
             {
                 return Waited::new(task, ended);
             }
-            task.set_reason(reason);
+            waits::begin(thread, task, reason);
             let wait = Listed::new(&publish, &take_back, allow);
             // SAFETY: `running` says that we are on this task's stack and this thread runs it; the wait stays until we
             // return, and `pass` keeps us here while an interrupter is at it.
             unsafe { fiber::suspend(thread, task, wait.word()) };
-            task.set_reason(WaitReason::None);
             let at_once = wait.immediate.get();
             freeze::pass(task, at_once);
             if at_once {
@@ -352,7 +351,6 @@ where
     if stands_in && waited.wake == Wake::Alerted {
         me.lower(flag::ALERT);
     }
-    me.set_reason(WaitReason::None);
     waited
 }
 

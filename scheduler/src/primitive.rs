@@ -13,7 +13,7 @@ pub(crate) mod sleeper;
 mod spin;
 
 pub(crate) use clock::Instant;
-pub(crate) use plain::{Plain, Shown};
+pub(crate) use plain::{Plain, Shown, ShownAddress, ShownWord};
 pub(crate) use spin::SpinLock;
 
 #[cfg(not(any(loom, shuttle)))]

@@ -46,7 +46,7 @@ use crate::primitive::{
 };
 use crate::queue::{Fifo, Injector};
 use crate::slot::Slot;
-use crate::stats::{StackClass, Stats};
+use crate::stats::{Snapshot, StackClass, Stats, SystemFacts, coarse};
 use crate::sync::wait_list::WaitList;
 use crate::task::{Backing, Kind, Priority, Task, flag, pool, release};
 use crate::threads::Table;
@@ -136,6 +136,18 @@ impl Core {
     #[inline(always)]
     pub(crate) fn has_limit(&self) -> bool {
         self.settings.max_tasks != usize::MAX
+    }
+
+    pub(crate) fn system_facts(&self) -> SystemFacts {
+        let max_tasks = self.settings.max_tasks;
+        SystemFacts {
+            name: self.settings.name.clone(),
+            workers: self.slots.len(),
+            max_threads: self.settings.max_threads,
+            max_tasks: (max_tasks != usize::MAX).then_some(max_tasks),
+            quantum: self.monitor.quantum(),
+            stack_size: self.settings.stack_size,
+        }
     }
 
     /// Step P3 of the idle protocol.
@@ -373,7 +385,7 @@ impl Core {
             return self.spawn_unusual(closure);
         };
         task.set_up(Priority::Normal, false, Backing::Fiber);
-        self.fill(task, 0, closure);
+        self.fill(task, 0, thread.next_id(), thread.coarse.now(), closure);
         self.queue_here(thread, task);
         Ok(task)
     }
@@ -413,7 +425,11 @@ impl Core {
         if let Some(span) = &plan.span {
             task.set_span(span.clone());
         }
-        self.fill(task, class, closure);
+        let (id, now) = match here {
+            Some(thread) => (thread.next_id(), thread.coarse.now()),
+            None => (pool::next_id_block(1), coarse::ticks(self.now())),
+        };
+        self.fill(task, class, id, now, closure);
         if let Some(span) = &plan.span {
             tracing::trace!(parent: span, "task spawned");
         }
@@ -426,7 +442,7 @@ impl Core {
 
     /// Makes a task of a record that is the caller's alone.
     #[inline(always)]
-    fn fill<F, T>(&self, task: &'static Task, stack_class: u32, closure: F)
+    fn fill<F, T>(&self, task: &'static Task, stack_class: u32, id: u64, now: u32, closure: F)
     where
         F: FnOnce() -> T,
     {
@@ -436,6 +452,9 @@ impl Core {
         task.release_holds();
         task.bound_to.store(0, Ordering::Relaxed);
         task.core.set(self);
+        task.id.set(id);
+        coarse::stamp(&task.spawned, now);
+        task.set_reason(WaitReason::None);
         task.stack_class.set(stack_class);
         task.payload.fill(closure);
         task.life.begin(2);
@@ -455,7 +474,6 @@ impl Core {
 
     #[inline(always)]
     fn queue_here(&self, thread: &Thread, task: &'static Task) {
-        task.id.set(thread.next_id());
         Thread::count(&thread.spawned);
         // Step 1 of the shutdown: the count, then the look.
         barrier::light();
@@ -471,7 +489,6 @@ impl Core {
 
     #[cold]
     fn queue_outside(&self, task: &'static Task) {
-        task.id.set(pool::next_id_block(1));
         if !cfg!(feature = "bug_spawn_count") {
             self.spawned_outside.fetch_add(1, Ordering::SeqCst);
         }
@@ -499,8 +516,8 @@ impl Core {
             return Err(refused(io::ErrorKind::OutOfMemory, "no memory for a task"));
         };
         task.set_up(Priority::Normal, false, Backing::Thread);
-        self.fill(task, 0, || ());
-        task.id.set(pool::next_id_block(1));
+        let id = pool::next_id_block(1);
+        self.fill(task, 0, id, coarse::ticks(self.now()), || ());
         task.set_kind(Kind::Started);
         // As in `queue_outside`.
         self.spawned_outside.fetch_add(1, Ordering::SeqCst);
@@ -635,6 +652,11 @@ impl Scheduler {
         self.core().emergency.get().cloned()
     }
 
+    /// By which its threads are called.
+    pub fn name(&self) -> &str {
+        &self.core().settings.name
+    }
+
     /// How many tasks may run at once.
     pub fn workers(&self) -> usize {
         self.core().slots.len()
@@ -648,6 +670,11 @@ impl Scheduler {
     /// Figures, taken without stopping anything.
     pub fn stats(&self) -> Stats {
         Stats::of(self.core())
+    }
+
+    /// What all tasks, threads and slots are at now, taken without stopping anything: see [`Snapshot`].
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::of(self.core())
     }
 
     /// The stacks by size, those of the default size first.

@@ -15,7 +15,9 @@ use crate::current::Thread;
 use crate::fiber::Fiber;
 use crate::freeze::break_exclusive;
 use crate::primitive::sleeper::Sleeper;
-use crate::primitive::{AtomicU8, AtomicU32, AtomicUsize, Ordering, Plain, SpinLock};
+use crate::primitive::{
+    AtomicU8, AtomicU32, AtomicUsize, Ordering, Plain, ShownAddress, ShownWord, SpinLock,
+};
 use crate::scheduler::Core;
 use crate::sync::wait_list::{WaitList, WaitNode};
 use crate::wait::{Interrupt, WaitReason, Wake};
@@ -151,7 +153,10 @@ pub(crate) struct Task {
     pub(crate) in_ring: Plain<bool>,
     /// What keeps it on its thread: three counts of 16 bits (`Hold`). Owner: the task.
     held: Plain<u64>,
+    /// What it waits for, or waited for last.
     reason: AtomicU8,
+    /// When its last wait began, by the coarse clock (`stats/coarse.rs`). Owner: the task; others glance.
+    pub(crate) since: AtomicU32,
     /// The thread it started on, or moved to. Owner: the worker that runs it.
     pub(crate) home: Plain<Option<&'static Thread>>,
     /// The address of that thread's record, for others, if it cannot move: they look it up before they use it.
@@ -160,11 +165,14 @@ pub(crate) struct Task {
     // A life.
     pub(crate) life: Life,
     /// The scheduler it belongs to; valid while the task is not done.
-    pub(crate) core: Plain<*const Core>,
-    pub(crate) id: Plain<u64>,
+    pub(crate) core: ShownAddress<Core>,
+    /// Unique in the process. Written before the life begins, so that it also says whose life that is.
+    pub(crate) id: ShownWord,
     /// Name and task-locals: rare, so on the heap. Owner: the task; the name is only written before it is queued.
     pub(crate) extra: Plain<*mut Extra>,
     pub(crate) stack_class: Plain<u32>,
+    /// When it was spawned, by the coarse clock. Written before it is queued.
+    pub(crate) spawned: AtomicU32,
     /// The permit of `park`: see `park.rs`.
     pub(crate) permit: AtomicU32,
     pub(crate) payload: Payload,
@@ -246,6 +254,8 @@ impl Task {
             permit: AtomicU32::new(0),
             sleeper: Sleeper::new(),
             reason: AtomicU8::new(0),
+            since: AtomicU32::new(0),
+            spawned: AtomicU32::new(0),
             target: AtomicUsize::new(0),
             deadline: Plain::new(u64::MAX),
             timer: AtomicU32::new(0),
@@ -255,8 +265,8 @@ impl Task {
             joiners: SpinLock::new(WaitList::new()),
             #[cfg(feature = "futures")]
             waker: SpinLock::new(None),
-            core: Plain::new(std::ptr::null()),
-            id: Plain::new(0),
+            core: ShownAddress::new(),
+            id: ShownWord::new(0),
             stack_class: Plain::new(0),
             extra: Plain::new(std::ptr::null_mut()),
             payload: Payload::new(),
@@ -392,6 +402,7 @@ impl Task {
         self.kind.store(kind as u8, Ordering::Relaxed);
     }
 
+    /// What it waits for, or waited for last.
     pub(crate) fn reason(&self) -> WaitReason {
         WaitReason::from_bits(self.reason.load(Ordering::Relaxed))
     }

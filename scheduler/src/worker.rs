@@ -739,6 +739,7 @@ impl Thread {
             core.idle.sleeping() < core.slots.len()
         });
         current::set_thread(self);
+        self.refresh_coarse();
         // The loop takes calls; this one was taken by waking up. A call to search is not kept: kept, it would end the search,
         // and the baton would go from one sleeper to the other for ever.
         let mine = !self.inbox.is_empty();
