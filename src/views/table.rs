@@ -6,8 +6,6 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
-
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -61,14 +59,14 @@ pub enum Cell<'a> {
 }
 
 impl Cell<'_> {
-    fn json(&self) -> Value {
-        match self {
-            Cell::Nothing => Value::Null,
-            Cell::Number(number) => (*number).into(),
-            Cell::Quantity(quantity) => (*quantity).into(),
-            Cell::Flag(flag) => (*flag).into(),
-            Cell::Text(text) => (&**text).into(),
-        }
+    fn json(&self, out: &mut String) {
+        let _ = match self {
+            Cell::Number(number) => write!(out, "{number}"),
+            Cell::Quantity(quantity) if quantity.is_finite() => write!(out, "{quantity}"),
+            Cell::Nothing | Cell::Quantity(_) => write!(out, "null"),
+            Cell::Flag(flag) => write!(out, "{flag}"),
+            Cell::Text(text) => return json_text(text, out),
+        };
     }
 
     /// As a label's value; nothing is empty text, as Prometheus has it.
@@ -206,8 +204,9 @@ pub fn json_lines<R: Row>(rows: &[R]) -> String {
             if !text.ends_with('{') {
                 text.push(',');
             }
-            // Names of columns are identifiers.
-            let _ = write!(text, "\"{}\":{}", column.name, cell.json());
+            json_text(column.name, &mut text);
+            text.push(':');
+            cell.json(&mut text);
         }
         text.push_str("}\n");
     }
@@ -253,6 +252,22 @@ pub fn prometheus<R: Row>(rows: &[R], labels: &[(&str, &str)]) -> String {
     text
 }
 
+/// A string of JSON. The library for it would be seen by whoever depends on this crate: with its comparisons of numbers the
+/// compiler no longer finds types by itself where it did before.
+fn json_text(text: &str, out: &mut String) {
+    out.push('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => out.extend(['\\', character]),
+            '\0'..='\x1f' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(character));
+            }
+            _ => out.push(character),
+        }
+    }
+    out.push('"');
+}
+
 fn escaped(value: &str) -> String {
     let value = value.replace('\\', "\\\\").replace('"', "\\\"");
     value.replace('\n', "\\n")
@@ -262,6 +277,7 @@ fn escaped(value: &str) -> String {
 #[allow(unreachable_pub, reason = "tables make public rows")]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     table! {
         /// A row
@@ -290,7 +306,7 @@ mod tests {
                 id: String::new(),
                 events_count: 0,
                 level: None,
-                word: "\u{1}",
+                word: "\u{1}\u{7f}ü\t",
             },
         ]
     }
@@ -307,7 +323,7 @@ mod tests {
         assert_eq!(lines[0]["events_count"], u64::MAX);
         assert_eq!(lines[0]["level"], 0.5);
         assert_eq!(lines[1]["level"], Value::Null);
-        assert_eq!(lines[1]["word"], "\u{1}");
+        assert_eq!(lines[1]["word"], "\u{1}\u{7f}ü\t");
         assert!(text.starts_with("{\"id\":"), "columns keep their order");
     }
 
