@@ -28,6 +28,8 @@
 //! | `waiting_tasks` | task that waits, with who blocks it | `sys.dm_os_waiting_tasks` |
 //! | `wait_stats` | reason for which tasks have waited | `sys.dm_os_wait_stats` |
 //! | `native_sections` | native section that is open | |
+//! | `native_targets` | what native sections call that have lost their slot | |
+//! | `histograms` | distribution of times | |
 //! | `threads` | thread of the process | `sys.dm_os_threads` |
 //! | `sys_info` | scheduler | `sys.dm_os_sys_info` |
 //! | `stack_classes` | size of stacks | |
@@ -41,14 +43,20 @@ mod table;
 use std::collections::HashMap;
 use std::fmt;
 
-use fiberhost_scheduler::stats::{Snapshot, TaskFacts, TaskState, ThreadFacts, ThreadState};
-use fiberhost_scheduler::{Backing, Blocker, Priority, Scheduler, StackClass, WaitReason};
+use fiberhost_scheduler::native::Target;
+use fiberhost_scheduler::stats::TargetFacts;
+use fiberhost_scheduler::stats::{
+    Histogram, Histograms, Snapshot, TaskFacts, TaskState, ThreadFacts, ThreadState,
+};
+use fiberhost_scheduler::{
+    Accounting, Backing, Blocker, Priority, Scheduler, StackClass, WaitReason,
+};
 
 use crate::host::Host;
 use os_threads::OsThread;
 pub use rows::{
-    HostRow, NativeSectionRow, SchedulerRow, StackClassRow, SystemRow, TaskRow, ThreadRow,
-    WaitStatsRow, WaitingTaskRow, WorkerRow,
+    HistogramRow, HostRow, NativeSectionRow, NativeTargetRow, SchedulerRow, StackClassRow,
+    SystemRow, TaskRow, ThreadRow, WaitStatsRow, WaitingTaskRow, WorkerRow,
 };
 use table::ms;
 pub use table::{Cell, Column, ColumnKind, Row, json_lines, prometheus};
@@ -58,6 +66,7 @@ pub use table::{Cell, Column, ColumnKind, Row, json_lines, prometheus};
 pub struct Views {
     snapshot: Snapshot,
     stacks: Vec<StackClass>,
+    histograms: Histograms,
     hosts: Vec<HostRow>,
     /// Where a task stands in the snapshot, by its number.
     tasks: HashMap<u64, usize>,
@@ -100,6 +109,8 @@ macro_rules! each_table {
             waiting_tasks: WaitingTaskRow,
             wait_stats: WaitStatsRow,
             native_sections: NativeSectionRow,
+            native_targets: NativeTargetRow,
+            histograms: HistogramRow,
             threads: ThreadRow,
             sys_info: SystemRow,
             stack_classes: StackClassRow,
@@ -156,6 +167,7 @@ impl Views {
             tasks: places.map(|(place, task)| (task.id, place)).collect(),
             slots: slots.collect(),
             stacks: scheduler.stack_classes(),
+            histograms: scheduler.histograms(),
             hosts: hosts.iter().map(|host| host_row(host)).collect(),
             snapshot,
         }
@@ -331,6 +343,13 @@ impl Views {
             wait_type: wait.reason.to_string(),
             waiting_tasks_count: wait.count,
             current_waiting_tasks_count: wait.waiting,
+            timed_tasks_count: wait.timed,
+            is_sampled: self.snapshot.accounting != Accounting::Exact,
+            wait_time_ms: ms(wait.time),
+            max_wait_time_ms: ms(wait.max),
+            signal_wait_time_ms: ms(wait.runnable),
+            estimated_wait_time_ms: (wait.timed > 0)
+                .then(|| ms(wait.time) / wait.timed as f64 * wait.count as f64),
         };
         self.snapshot.waits.iter().map(row).collect()
     }
@@ -348,6 +367,47 @@ impl Views {
             })
         };
         self.snapshot.threads.iter().filter_map(row).collect()
+    }
+
+    /// The table `native_targets`.
+    pub fn native_targets(&self) -> Vec<NativeTargetRow> {
+        let open = |target: &Target| {
+            let threads = self.snapshot.threads.iter();
+            let sections = threads.filter_map(|thread| thread.section);
+            let same = sections.filter(|section| std::ptr::eq(section.target, target));
+            same.count()
+        };
+        let row = |facts: &TargetFacts| NativeTargetRow {
+            target: facts.target.name(),
+            handovers_count: facts.handovers,
+            ended_count: facts.ended,
+            time_ms: ms(facts.time),
+            max_time_ms: ms(facts.max),
+            open_count: open(facts.target),
+        };
+        self.snapshot.targets.iter().map(row).collect()
+    }
+
+    /// The table `histograms`.
+    pub fn histograms(&self) -> Vec<HistogramRow> {
+        let all = &self.histograms;
+        let is_sampled = all.accounting != Accounting::Exact;
+        let mut rows = vec![
+            histogram_row("dispatch_delay", "", is_sampled, &all.dispatch_delay),
+            histogram_row("turn", "", is_sampled, &all.turns),
+        ];
+        for (reason, histogram) in &all.waits {
+            rows.push(histogram_row("wait", reason, is_sampled, histogram));
+        }
+        for (target, histogram) in &all.sections {
+            rows.push(histogram_row(
+                "native_section",
+                target.name(),
+                false,
+                histogram,
+            ));
+        }
+        rows
     }
 
     /// The table `threads`. It asks the kernel when it is called.
@@ -446,6 +506,26 @@ const CHAIN_MAX: usize = 64;
 struct Chain {
     tasks: Vec<u64>,
     is_circle: bool,
+}
+
+fn histogram_row(
+    histogram: &'static str,
+    of: impl ToString,
+    is_sampled: bool,
+    times: &Histogram,
+) -> HistogramRow {
+    HistogramRow {
+        histogram,
+        of: of.to_string(),
+        is_sampled,
+        timed_count: times.count(),
+        time_ms: ms(times.total()),
+        p50_ms: ms(times.quantile(0.5)),
+        p90_ms: ms(times.quantile(0.9)),
+        p99_ms: ms(times.quantile(0.99)),
+        p999_ms: ms(times.quantile(0.999)),
+        max_ms: ms(times.max()),
+    }
 }
 
 fn host_row(host: &Host) -> HostRow {

@@ -37,6 +37,7 @@ use crate::idle::{Lists, Role};
 use crate::primitive::{Ordering, barrier};
 use crate::scheduler::{Core, Phase};
 use crate::slot::Slot;
+use crate::stats::sections;
 
 /// Where a thread without a slot stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -358,6 +359,7 @@ impl Core {
         }
         driver.blocks.set(false);
         self.note_off(driver);
+        sections::note_handover(self, driver);
         self.handovers.fetch_add(1, Ordering::Relaxed);
         driver.slot.replace(None)
     }

@@ -21,6 +21,7 @@ use crate::task::payload::contain;
 use crate::task::state::{Ended, Epoch};
 use crate::task::{Task, flag};
 use crate::wait::{Heed, Interrupt, WaitReason, Wake};
+use crate::watch;
 
 /// When a wait gives up.
 #[derive(Clone, Copy, Debug)]
@@ -81,14 +82,55 @@ where
         Limit::Never if allow == Interrupt::Never || task.deadline.get() == FOREVER => FOREVER,
         limit => deadline(thread.core(), task, limit),
     };
-    if task.flags.load(Ordering::Relaxed) != 0
-        && let Some(ended) = interrupted(task, allow)
-    {
-        return Waited::new(task, ended);
+    if task.flags.load(Ordering::Relaxed) != 0 {
+        if let Some(ended) = interrupted(task, allow) {
+            return Waited::new(task, ended);
+        }
+        if task.flags.load(Ordering::Relaxed) & WATCHES != 0 {
+            return wait_watched(thread, task, reason, limit, allow, &publish);
+        }
     }
+    wait_until(thread, task, reason, limit, allow, &publish)
+}
+
+/// What watches a task's wait.
+const WATCHES: u32 = flag::SAMPLED | flag::WATCHED;
+
+/// A wait of which the times are taken.
+#[cold]
+fn wait_watched<P>(
+    thread: &'static Thread,
+    task: &'static Task,
+    reason: WaitReason,
+    limit: u64,
+    allow: Interrupt,
+    publish: &P,
+) -> Waited
+where
+    P: Fn(&'static Task, Interrupt) -> Option<Epoch>,
+{
+    let begun = watch::begin(thread, task, reason);
+    let waited = wait_until(thread, task, reason, limit, allow, publish);
+    watch::end(task, begun, waited.wake);
+    waited
+}
+
+/// The wait itself. `limit` is a time of the scheduler's clock.
+#[inline(always)]
+fn wait_until<P>(
+    thread: &'static Thread,
+    task: &'static Task,
+    reason: WaitReason,
+    limit: u64,
+    allow: Interrupt,
+    publish: &P,
+) -> Waited
+where
+    P: Fn(&'static Task, Interrupt) -> Option<Epoch>,
+{
     waits::begin(thread, task, reason);
-    let wait = Wait::new(&publish, limit, allow);
-    if owns {
+    let wait = Wait::new(publish, limit, allow);
+    if task.owns_its_thread() {
         // SAFETY: as below.
         unsafe { settle_here(thread, task, wait.word()) };
     } else {
@@ -142,29 +184,52 @@ where
                 && task.deadline.get() == FOREVER
                 && !must_block(task) =>
         {
-            if task.flags.load(Ordering::Relaxed) != 0
-                && let Some(ended) = interrupted(task, allow)
-            {
-                return Waited::new(task, ended);
+            if task.flags.load(Ordering::Relaxed) != 0 {
+                if let Some(ended) = interrupted(task, allow) {
+                    return Waited::new(task, ended);
+                }
+                if task.flags.load(Ordering::Relaxed) & WATCHES != 0 {
+                    let begun = watch::begin(thread, task, reason);
+                    let waited = wait_linked(thread, task, reason, allow, &publish, &take_back);
+                    watch::end(task, begun, waited.wake);
+                    return waited;
+                }
             }
-            waits::begin(thread, task, reason);
-            let wait = Listed::new(&publish, &take_back, allow);
-            // SAFETY: `running` says that we are on this task's stack and this thread runs it; the wait stays until we
-            // return, and `pass` keeps us here while an interrupter is at it.
-            unsafe { fiber::suspend(thread, task, wait.word()) };
-            let at_once = wait.immediate.get();
-            freeze::pass(task, at_once);
-            if at_once {
-                return Waited::at_once(task);
-            }
-            let ended = task.ended();
-            if ended.wake != Wake::Signalled {
-                after(task, ended, FOREVER);
-            }
-            Waited::new(task, ended)
+            wait_linked(thread, task, reason, allow, &publish, &take_back)
         }
         _ => wait_contended(reason, limit, allow, publish, take_back),
     }
+}
+
+/// The wait itself, of a task that may leave its thread.
+#[inline(always)]
+fn wait_linked<P, W>(
+    thread: &'static Thread,
+    task: &'static Task,
+    reason: WaitReason,
+    allow: Interrupt,
+    publish: &P,
+    take_back: &W,
+) -> Waited
+where
+    P: Fn(&'static Task, Arm) -> Option<Epoch>,
+    W: Fn(&'static Task) -> bool,
+{
+    waits::begin(thread, task, reason);
+    let wait = Listed::new(publish, take_back, allow);
+    // SAFETY: `running` says that we are on this task's stack and this thread runs it; the wait stays until we
+    // return, and `pass` keeps us here while an interrupter is at it.
+    unsafe { fiber::suspend(thread, task, wait.word()) };
+    let at_once = wait.immediate.get();
+    freeze::pass(task, at_once);
+    if at_once {
+        return Waited::at_once(task);
+    }
+    let ended = task.ended();
+    if ended.wake != Wake::Signalled {
+        after(task, ended, FOREVER);
+    }
+    Waited::new(task, ended)
 }
 
 #[cold]

@@ -11,6 +11,7 @@ pub(crate) mod clock;
 mod plain;
 pub(crate) mod sleeper;
 mod spin;
+pub(crate) mod ticks;
 
 pub(crate) use clock::Instant;
 pub(crate) use plain::{Plain, Shown, ShownAddress, ShownWord};

@@ -40,17 +40,21 @@ use crate::join::{self, JoinHandle, TaskRef};
 use crate::monitor::Monitor;
 use crate::park::{self, Limit};
 use crate::primitive::sleeper::Sleeper;
+use crate::primitive::ticks::Origin;
 use crate::primitive::{
     AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Instant, Mutex, Ordering, SpinLock, barrier,
     fence, thread,
 };
 use crate::queue::{Fifo, Injector};
 use crate::slot::Slot;
-use crate::stats::{Snapshot, StackClass, Stats, SystemFacts, coarse};
+use crate::stats::sections::Lasting;
+use crate::stats::{Histograms, Snapshot, StackClass, Stats, SystemFacts, coarse};
 use crate::sync::wait_list::WaitList;
 use crate::task::{Backing, Kind, Priority, Task, flag, pool, release};
 use crate::threads::Table;
+use crate::trace::{Outside, Recording, Trace};
 use crate::wait::{Interrupt, WaitReason, Wake};
+use crate::watch::{self, Watching};
 use roster::Roster;
 
 /// Where a scheduler is in its life.
@@ -71,6 +75,13 @@ pub(crate) struct Core {
     pub(crate) stacks: StackPool,
     pub(crate) monitor: Monitor,
     pub(crate) io: Io,
+    pub(crate) watching: Watching,
+    /// Events that happened on no thread of ours.
+    pub(crate) outside_ring: Outside,
+    /// Native sections that lost their slot.
+    pub(crate) lasting: Lasting,
+    /// From which stamps count.
+    pub(crate) origin: Origin,
     pub(crate) idle_spin: Duration,
     pub(crate) force_migration: bool,
     pub(crate) checks: bool,
@@ -379,7 +390,8 @@ impl Core {
     where
         F: FnOnce() -> T,
     {
-        let here = current::thread().filter(|thread| thread.belongs_to(self) && !self.has_limit());
+        let here = current::thread()
+            .filter(|thread| thread.belongs_to(self) && !self.watching.is_special());
         let Some((thread, task)) = here.and_then(|thread| Some((thread, thread.magazine.get()?)))
         else {
             return self.spawn_unusual(closure);
@@ -430,6 +442,9 @@ impl Core {
             None => (pool::next_id_block(1), coarse::ticks(self.now())),
         };
         self.fill(task, class, id, now, closure);
+        if self.watching.is_special() {
+            watch::spawned(self, here, task);
+        }
         if let Some(span) = &plan.span {
             tracing::trace!(parent: span, "task spawned");
         }
@@ -518,6 +533,9 @@ impl Core {
         task.set_up(Priority::Normal, false, Backing::Thread);
         let id = pool::next_id_block(1);
         self.fill(task, 0, id, coarse::ticks(self.now()), || ());
+        if self.watching.is_special() {
+            watch::spawned(self, None, task);
+        }
         task.set_kind(Kind::Started);
         // As in `queue_outside`.
         self.spawned_outside.fetch_add(1, Ordering::SeqCst);
@@ -546,9 +564,23 @@ impl Core {
         self.note_end();
     }
 
+    /// The end of a task where there is a limit, or tasks are watched.
+    #[cold]
+    pub(crate) fn end_special(&self, here: &'static Thread, task: &'static Task) {
+        if task.is_watched() {
+            watch::ended(self, Some(here), task);
+        }
+        if self.has_limit() {
+            self.leave_admission();
+        }
+    }
+
     /// Counted, and its place free, before a joiner knows.
     fn end_outside(&self, task: &'static Task) {
         self.ended_outside.fetch_add(1, Ordering::AcqRel);
+        if task.is_watched() {
+            watch::ended(self, None, task);
+        }
         if self.has_limit() {
             self.leave_admission();
         }
@@ -677,6 +709,31 @@ impl Scheduler {
         Snapshot::of(self.core())
     }
 
+    /// How long tasks waited, and waited to go on, as distributions.
+    pub fn histograms(&self) -> Histograms {
+        Histograms::of(self.core())
+    }
+
+    /// What the rings of events hold, while they are written: see [`trace`](crate::trace).
+    pub fn trace(&self) -> Trace {
+        Trace::read(self.core())
+    }
+
+    /// Changes what is recorded, from now on, also of the tasks that are there.
+    pub fn set_trace(&self, recording: Recording) {
+        let core = self.core();
+        core.watching.set_recording(recording);
+        // One that is spawned meanwhile is watched by itself, or not.
+        let all = core.watching.all();
+        core.mine(|task| {
+            if all {
+                watch::watch(task);
+            } else {
+                watch::unwatch(task);
+            }
+        });
+    }
+
     /// The stacks by size, those of the default size first.
     pub fn stack_classes(&self) -> Vec<StackClass> {
         self.core().stacks.classes()
@@ -747,6 +804,14 @@ impl Core {
             injector: Injector::new(),
             idle: Idle::new(count),
             stacks: StackPool::new(&settings),
+            watching: Watching::new(
+                settings.max_tasks != usize::MAX,
+                settings.accounting,
+                settings.recording,
+            ),
+            outside_ring: Outside::new(),
+            lasting: Lasting::new(),
+            origin: Origin::now(),
             monitor: Monitor::new(
                 settings.quantum,
                 settings.handover_after,

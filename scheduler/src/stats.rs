@@ -4,10 +4,15 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod coarse;
+pub(crate) mod histogram;
+mod histograms;
 pub(crate) mod sections;
 mod snapshot;
 pub(crate) mod waits;
 
+pub use histogram::Histogram;
+pub use histograms::Histograms;
+pub use sections::TargetFacts;
 pub use snapshot::{
     SectionFacts, SlotFacts, Snapshot, SystemFacts, TaskFacts, TaskState, ThreadFacts, ThreadState,
     WaitFacts,

@@ -16,7 +16,7 @@ use crate::fiber::Fiber;
 use crate::freeze::break_exclusive;
 use crate::primitive::sleeper::Sleeper;
 use crate::primitive::{
-    AtomicU8, AtomicU32, AtomicUsize, Ordering, Plain, ShownAddress, ShownWord, SpinLock,
+    AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, Plain, ShownAddress, ShownWord, SpinLock,
 };
 use crate::scheduler::Core;
 use crate::sync::wait_list::{WaitList, WaitNode};
@@ -71,6 +71,10 @@ pub(crate) mod flag {
     pub(crate) const UNWINDING: u32 = 8;
     /// A token was cancelled inside whose `run_until_cancelled` the task is: as `CANCEL`, until it leaves.
     pub(crate) const TOKEN: u32 = 16;
+    /// Its next wait is timed: `watch.rs`.
+    pub(crate) const SAMPLED: u32 = 64;
+    /// All its waits are.
+    pub(crate) const WATCHED: u32 = 128;
     /// An interrupter works on the task's wait: `freeze.rs`.
     pub(crate) const FROZEN: u32 = 32;
     /// On the record of a plain thread: its waits heed alerts, as a task's do. One of those who want that; a count.
@@ -90,6 +94,12 @@ pub(crate) mod unusual {
     pub(crate) const PRIORITY: u8 = 4;
     /// It has a span of `tracing`.
     pub(crate) const SPAN: u8 = 8;
+    /// The record is a plain thread's.
+    pub(crate) const PLAIN_THREAD: u8 = 16;
+    /// It is watched: `watch.rs`.
+    pub(crate) const WATCHED: u8 = 32;
+    /// The wait that is on is timed. It makes no difference but to the waker.
+    pub(crate) const TIMED: u8 = 64;
 }
 
 /// The counts that keep a started task on its OS thread.
@@ -191,6 +201,8 @@ pub(crate) struct Task {
     pub(crate) node: WaitNode,
     /// The address of an exclusive wait, stored before it is armed: see `suspend::withdraw`.
     pub(crate) wait_at: AtomicUsize,
+    /// When the wait was ended, if it is timed (`watch.rs`). Owner: who ended it, then the task.
+    pub(crate) woken_at: AtomicU64,
     /// Held by whoever freezes the task.
     pub(crate) freezer: SpinLock<()>,
     /// Joiners beyond the first.
@@ -261,6 +273,7 @@ impl Task {
             timer: AtomicU32::new(0),
             node: WaitNode::new(),
             wait_at: AtomicUsize::new(0),
+            woken_at: AtomicU64::new(0),
             freezer: SpinLock::new(()),
             joiners: SpinLock::new(WaitList::new()),
             #[cfg(feature = "futures")]
@@ -295,6 +308,12 @@ impl Task {
         let home = self.bound_to.load(Ordering::Acquire);
         let owner = core.thread_at(home)?.sleeps_with()?;
         (!std::ptr::eq(owner, self)).then_some(owner)
+    }
+
+    /// Its scheduler, for who has the task and so knows that it is there.
+    pub(crate) fn scheduler(&self) -> Option<&'static Core> {
+        // SAFETY: the pointer came from an `Arc` that is alive as long as a task of it is.
+        unsafe { self.core.get().as_ref() }
     }
 
     /// The record at this address.
@@ -362,7 +381,7 @@ impl Task {
     /// Whether it is a bound task of normal priority on a fiber, like most.
     #[inline(always)]
     pub(crate) fn is_usual(&self) -> bool {
-        self.unusual.load(Ordering::Relaxed) == 0
+        self.unusual.load(Ordering::Relaxed) & !unusual::TIMED == 0
     }
 
     #[inline(always)]
@@ -373,6 +392,32 @@ impl Task {
     #[inline(always)]
     pub(crate) fn is_on_thread(&self) -> bool {
         self.unusual.load(Ordering::Relaxed) & unusual::ON_THREAD != 0
+    }
+
+    /// Whether whoever ends its wait only has to queue it at home.
+    #[inline(always)]
+    pub(crate) fn is_woken_plainly(&self) -> bool {
+        const OTHER: u8 =
+            unusual::MOBILE | unusual::PLAIN_THREAD | unusual::WATCHED | unusual::TIMED;
+        self.unusual.load(Ordering::Relaxed) & OTHER == 0
+    }
+
+    /// Whether the wait that was ended is timed.
+    pub(crate) fn is_timed(&self) -> bool {
+        self.unusual.load(Ordering::Relaxed) & unusual::TIMED != 0
+    }
+
+    pub(crate) fn is_watched(&self) -> bool {
+        self.unusual.load(Ordering::Relaxed) & unusual::WATCHED != 0
+    }
+
+    /// Sets one of its unusual bits. From any thread.
+    pub(crate) fn set_unusual(&self, bit: u8) {
+        self.unusual.fetch_or(bit, Ordering::Relaxed);
+    }
+
+    pub(crate) fn clear_unusual(&self, bit: u8) {
+        self.unusual.fetch_and(!bit, Ordering::Relaxed);
     }
 
     #[inline(always)]

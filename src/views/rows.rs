@@ -139,6 +139,18 @@ table! {
         Counter waiting_tasks_count: u64,
         /// How many tasks wait so now.
         Gauge current_waiting_tasks_count: usize,
+        /// How many of the waits were timed, of those that have ended.
+        Counter timed_tasks_count: u64,
+        /// Only some of the waits are timed. Then the next four are of those.
+        Gauge is_sampled: bool,
+        /// Milliseconds that they lasted together, until their tasks went on.
+        Counter wait_time_ms: f64,
+        /// Milliseconds that the longest of them lasted.
+        Gauge max_wait_time_ms: f64,
+        /// The part of `wait_time_ms` in which what was waited for had happened, and the tasks waited to go on.
+        Counter signal_wait_time_ms: f64,
+        /// Milliseconds of all the waits that have ended or go on: as many times the mean of the timed ones.
+        Gauge estimated_wait_time_ms: Option<f64>,
     }
 }
 
@@ -157,6 +169,51 @@ table! {
         Gauge age_ms: f64,
         /// Its slot has gone to another thread.
         Gauge is_handed_over: bool,
+    }
+}
+
+table! {
+    /// What native sections call that have lost their slot.
+    NativeTargetRow in "native_targets" {
+        /// Its name.
+        Key target: &'static str,
+        /// How often a slot was given to another thread while this was called.
+        Counter handovers_count: u64,
+        /// How many of those sections have ended.
+        Counter ended_count: u64,
+        /// Milliseconds that they lasted together, from when the monitor first saw them: up to a tick too few for each.
+        Counter time_ms: f64,
+        /// Milliseconds that the longest of them lasted.
+        Gauge max_time_ms: f64,
+        /// How many threads are in such a section now, whether they have their slot or not.
+        Gauge open_count: usize,
+    }
+}
+
+table! {
+    /// A part of a distribution of times.
+    HistogramRow in "histograms" {
+        /// `dispatch_delay` (from a wake until the task goes on), `turn` (from a switch to a task until it gives its thread
+        /// back), `wait`, or `native_section` (one that lost its slot).
+        Key histogram: &'static str,
+        /// The reason of the waits, or the target of the sections.
+        Key of: String,
+        /// Only some are timed.
+        Gauge is_sampled: bool,
+        /// How many were timed.
+        Counter timed_count: u64,
+        /// Milliseconds of all of them together.
+        Counter time_ms: f64,
+        /// Half of them did not exceed so many milliseconds.
+        Gauge p50_ms: f64,
+        /// Nine tenths of them did not.
+        Gauge p90_ms: f64,
+        /// All but one in a hundred did not.
+        Gauge p99_ms: f64,
+        /// All but one in a thousand did not.
+        Gauge p999_ms: f64,
+        /// The longest took so many.
+        Gauge max_ms: f64,
     }
 }
 

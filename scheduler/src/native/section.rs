@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use crate::current;
 use crate::native::hold;
 use crate::primitive::Ordering;
+use crate::stats::sections;
 use crate::suspend::FOREVER;
 use crate::task::Hold;
 
@@ -35,6 +36,11 @@ impl Target {
     /// Its name.
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// By which `stored` finds it again.
+    pub(crate) fn address_of(target: Option<&'static Target>) -> usize {
+        target.map_or(0, |target| std::ptr::from_ref(target).addr())
     }
 
     /// The target that `leave` has stored.
@@ -82,7 +88,7 @@ pub unsafe fn enter() {
     if let Some(thread) = current::step_in()
         && !thread.lease.enter()
     {
-        preserving_errno(|| thread.claim());
+        preserving_errno(|| sections::come_back(thread));
     }
 }
 
@@ -132,7 +138,10 @@ fn blocking_on<R>(target: &'static Target, work: impl FnOnce() -> R) -> R {
     section(target, || {
         if let Some(thread) = needed {
             // We are out, so the slot is there for whoever takes it, this thread itself included.
-            preserving_errno(|| thread.give_up(true));
+            preserving_errno(|| {
+                sections::note_handover(thread.core(), thread);
+                thread.give_up(true)
+            });
         }
         work()
     })

@@ -33,10 +33,13 @@ use crate::deadlock::Blocker;
 use crate::native::Target;
 use crate::primitive::{Ordering, fence};
 use crate::scheduler::Core;
+use crate::stats::histogram::Histogram;
+use crate::stats::sections::TargetFacts;
 use crate::stats::{Stats, coarse, sections};
 use crate::task::payload::contain;
 use crate::task::{Backing, Kind, Priority, Task, flag, pool, release};
 use crate::wait::WaitReason;
+use crate::watch::Accounting;
 
 /// What [`Scheduler::snapshot`](crate::Scheduler::snapshot) answers.
 ///
@@ -59,6 +62,10 @@ pub struct Snapshot {
     pub tasks: Vec<TaskFacts>,
     /// One for each reason for which a task has ever waited.
     pub waits: Vec<WaitFacts>,
+    /// One for each target of native sections that have lost their slot.
+    pub targets: Vec<TargetFacts>,
+    /// How exact the times in [`waits`](Snapshot::waits) are.
+    pub accounting: Accounting,
     /// Tasks in the common queue, from which every worker takes.
     pub injected: usize,
     /// Tasks that ended while they were read, and are not in [`tasks`](Snapshot::tasks).
@@ -207,7 +214,7 @@ pub struct TaskFacts {
     pub section: Option<SectionFacts>,
 }
 
-/// How often tasks waited for one reason.
+/// How often tasks waited for one reason, and how long those waits lasted that were timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WaitFacts {
@@ -217,6 +224,14 @@ pub struct WaitFacts {
     pub count: u64,
     /// How many tasks wait so now.
     pub waiting: usize,
+    /// How many waits were timed, of those that have ended.
+    pub timed: u64,
+    /// How long those lasted together, until their tasks went on.
+    pub time: Duration,
+    /// The longest of them.
+    pub max: Duration,
+    /// The part of [`time`](WaitFacts::time) in which what was waited for had happened already, and the tasks waited to go on.
+    pub runnable: Duration,
 }
 
 /// What the threads were at, read before the tasks.
@@ -255,6 +270,8 @@ impl Snapshot {
             threads: threads.facts,
             waits: waits(core, &tasks),
             tasks,
+            targets: core.lasting.facts(core.origin.rate()),
+            accounting: core.watching.accounting(),
             injected: core.injector.len(),
             missed,
             figures,
@@ -470,14 +487,23 @@ fn waits(core: &Core, tasks: &[TaskFacts]) -> Vec<WaitFacts> {
     for (reason, _) in tasks.iter().filter_map(|task| task.wait) {
         *waiting.entry(reason).or_default() += 1;
     }
-    let facts = WaitReason::all().map(|reason| WaitFacts {
-        reason,
-        count: core
-            .threads
-            .iter()
-            .map(|thread| thread.waits.get(reason))
-            .sum(),
-        waiting: waiting.get(&reason).copied().unwrap_or(0),
+    let rate = core.origin.rate();
+    let facts = WaitReason::all().map(|reason| {
+        let mut timed = Histogram::new(rate);
+        let (mut count, mut runnable) = (0, 0);
+        for thread in core.threads.iter() {
+            count += thread.waits.get(reason);
+            runnable += thread.times.add_waits(reason, &mut timed);
+        }
+        WaitFacts {
+            reason,
+            count,
+            waiting: waiting.get(&reason).copied().unwrap_or(0),
+            timed: timed.count(),
+            time: timed.total(),
+            max: timed.max(),
+            runnable: Duration::from_nanos(rate.ns(runnable)),
+        }
     });
     facts.filter(|facts| facts.count > 0).collect()
 }
