@@ -300,11 +300,7 @@ impl TaskRef {
 
     /// What it waits for, as far as can be told from outside.
     pub fn wait_reason(&self) -> WaitReason {
-        if self.task.wait.is_armed() {
-            self.task.reason()
-        } else {
-            WaitReason::None
-        }
+        self.task.reason()
     }
 
     /// Whether it has ended.

@@ -137,6 +137,7 @@ where
         // SAFETY: `running` says that we are on this task's stack and this thread runs it; the wait stays until we return.
         unsafe { fiber::suspend(thread, task, wait.word()) };
     }
+    task.set_past_reason(reason);
     if wait.immediate.get() {
         return Waited::at_once(task);
     }
@@ -220,6 +221,7 @@ where
     // SAFETY: `running` says that we are on this task's stack and this thread runs it; the wait stays until we
     // return, and `pass` keeps us here while an interrupter is at it.
     unsafe { fiber::suspend(thread, task, wait.word()) };
+    task.set_past_reason(reason);
     let at_once = wait.immediate.get();
     freeze::pass(task, at_once);
     if at_once {
@@ -416,6 +418,7 @@ where
     if stands_in && waited.wake == Wake::Alerted {
         me.lower(flag::ALERT);
     }
+    me.set_past_reason(reason);
     waited
 }
 

@@ -113,6 +113,9 @@ pub(crate) enum Hold {
     Callback,
 }
 
+/// In `Task::reason`: the wait is over.
+const PAST: u8 = 0x80;
+
 const HOLD_MAX: u64 = 0xffff;
 
 impl Hold {
@@ -447,9 +450,21 @@ impl Task {
         self.kind.store(kind as u8, Ordering::Relaxed);
     }
 
-    /// What it waits for, or waited for last.
+    /// What it waits for, from before its wait is on until it goes on.
     pub(crate) fn reason(&self) -> WaitReason {
+        // No reason has the bit.
         WaitReason::from_bits(self.reason.load(Ordering::Relaxed))
+    }
+
+    /// What it waits for, or waited for last.
+    pub(crate) fn last_reason(&self) -> WaitReason {
+        WaitReason::from_bits(self.reason.load(Ordering::Relaxed) & !PAST)
+    }
+
+    /// It waits for that no longer.
+    #[inline(always)]
+    pub(crate) fn set_past_reason(&self, reason: WaitReason) {
+        self.reason.store(reason as u8 | PAST, Ordering::Relaxed);
     }
 
     #[inline(always)]

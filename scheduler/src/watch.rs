@@ -12,7 +12,7 @@
 //!
 //! # Samples
 //!
-//! By default one wait in about 60 is timed: the fairness pick, which comes after so many resumes, raises `SAMPLED` on the task
+//! By default one wait in about 120 is timed: every second fairness pick, which comes after 61 resumes, raises `SAMPLED` on the task
 //! that is to run next. So the choice falls on a resume, whoever's it is, and a task is timed as often as it runs.
 //! With [`Accounting::Exact`] all tasks are watched, and all waits timed.
 //!
@@ -42,7 +42,7 @@ use crate::wait::{WaitReason, Wake};
 pub enum Accounting {
     /// None are taken.
     Off,
-    /// One wait in about 60 is timed.
+    /// One wait in about 120 is timed.
     #[default]
     Sampled,
     /// All waits and turns are timed: each costs some tens of nanoseconds more.
@@ -157,30 +157,32 @@ impl Times {
     }
 }
 
-/// The fairness pick: the wait of the task that runs next is to be timed. Returns whether there is such a task.
+/// Every second fairness pick: the wait of the task that runs next is to be timed.
 pub(crate) fn sample(thread: &Thread) {
-    if cfg!(any(loom, shuttle)) || thread.core().watching.accounting != Accounting::Sampled {
+    // A pick comes every 61 resumes.
+    if cfg!(any(loom, shuttle)) || thread.switches() & 64 == 0 {
         return;
     }
-    let Some(task) = thread.woken.get().or_else(|| thread.bound.next()) else {
-        return;
-    };
-    mark(thread, task);
+    if let Some(task) = thread.woken.get().or_else(|| thread.bound.next()) {
+        mark(thread, task);
+    }
 }
 
-/// The same for a task that the pick has found.
+/// The same for a task that the pick has found and that has started.
 pub(crate) fn sample_found(thread: &Thread, task: &Task) {
-    if !cfg!(any(loom, shuttle)) && thread.core().watching.accounting == Accounting::Sampled {
+    if !cfg!(any(loom, shuttle)) && task.sp.get() != 0 {
         mark(thread, task);
     }
 }
 
 fn mark(thread: &Thread, task: &Task) {
     // One that only yields is marked already.
-    if task.flags.load(Ordering::Relaxed) & flag::SAMPLED == 0 {
+    if task.flags.load(Ordering::Relaxed) & flag::SAMPLED == 0
+        && thread.core().watching.accounting == Accounting::Sampled
+    {
         task.raise(flag::SAMPLED);
+        thread.times.sampled.set((thread.switches(), ticks::now()));
     }
-    thread.times.sampled.set((thread.switches(), ticks::now()));
 }
 
 /// A wait that is timed.

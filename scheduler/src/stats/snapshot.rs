@@ -422,7 +422,7 @@ fn facts(task: &'static Task, kind: Kind, threads: &Threads, now: u64) -> TaskFa
     let thread = running.map(|&(place, _)| place);
     let thread = thread.or_else(|| threads.by_address.get(&home).copied());
     let is_armed = task.wait.is_armed();
-    let last_wait = task.reason();
+    let last_wait = task.last_reason();
     let since = coarse::age(now, task.since.load(Ordering::Relaxed));
     let state = match running {
         _ if kind == Kind::Fresh => TaskState::Pending,
