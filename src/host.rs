@@ -479,6 +479,11 @@ impl Host {
         Ok(())
     }
 
+    /// The host's number, which no other host of the process has or had.
+    pub fn id(&self) -> u64 {
+        self.shared.id
+    }
+
     /// The scheduler that the runtime's tasks run on.
     pub fn scheduler(&self) -> &Scheduler {
         &self.shared.scheduler

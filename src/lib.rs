@@ -64,6 +64,7 @@ mod task;
 mod task_manager;
 mod threadpool;
 mod transition;
+pub mod views;
 
 pub use fiberhost_scheduler as scheduler;
 pub use gc::GcFigures;

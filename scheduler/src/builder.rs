@@ -10,6 +10,8 @@ use crate::join::{self, JoinHandle, TaskRef};
 use crate::scheduler::{Plan, Scheduler, SpawnError};
 use crate::stall::{OnQuantum, OnStall, Orders, Stall, sample};
 use crate::task::{Backing, Priority};
+use crate::trace::Recording;
+use crate::watch::Accounting;
 
 /// 128 KiB: a panic with its backtrace needs 24, a call into a C library often 64.
 #[cfg(not(any(loom, shuttle)))]
@@ -66,6 +68,8 @@ pub(crate) struct Settings {
     pub(crate) idle_spin: Duration,
     pub(crate) shutdown_limit: Duration,
     pub(crate) emergency_lane: bool,
+    pub(crate) accounting: Accounting,
+    pub(crate) recording: Recording,
     pub(crate) check_invariants: bool,
     pub(crate) force_migration: bool,
 }
@@ -133,6 +137,8 @@ impl Builder {
                 },
                 shutdown_limit: SHUTDOWN_LIMIT,
                 emergency_lane: false,
+                accounting: Accounting::Sampled,
+                recording: Recording::Rare,
                 check_invariants: false,
                 force_migration: false,
             },
@@ -286,6 +292,18 @@ impl Builder {
     /// How long dropping the last handle waits for tasks. Default: 10 s.
     pub fn shutdown_limit(mut self, limit: Duration) -> Self {
         self.settings.shutdown_limit = limit;
+        self
+    }
+
+    /// How exact the times are that are kept of waits and turns. Counts are exact always. Default: one in about 120 is timed.
+    pub fn accounting(mut self, accounting: Accounting) -> Self {
+        self.settings.accounting = accounting;
+        self
+    }
+
+    /// What is recorded in the rings of events: see [`trace`](crate::trace). Default: what is rare.
+    pub fn trace(mut self, recording: Recording) -> Self {
+        self.settings.recording = recording;
         self
     }
 

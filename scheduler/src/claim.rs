@@ -39,6 +39,7 @@ use crate::idle::{Lists, Role};
 use crate::primitive::{Ordering, barrier};
 use crate::scheduler::{Core, Phase};
 use crate::slot::Slot;
+use crate::stats::sections;
 
 /// Where a thread without a slot stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,6 +209,7 @@ impl Thread {
     fn begin_with_slot(&'static self, role: Option<Role>) {
         let core = self.core();
         self.lease.renew();
+        self.refresh_coarse();
         core.monitor.wake_if_asleep();
         if role == Some(Role::Searcher) && core.idle.end_search() {
             core.call_one();
@@ -374,6 +376,7 @@ impl Core {
         }
         driver.blocks.set(false);
         self.note_off(driver);
+        sections::note_handover(self, driver);
         self.handovers.fetch_add(1, Ordering::Relaxed);
         driver.slot.replace(None)
     }

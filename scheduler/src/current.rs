@@ -24,8 +24,13 @@ use crate::queue::{Bound, Inbox};
 use crate::scheduler::Core;
 use crate::slot::Slot;
 use crate::stall::Watch;
+use crate::stats::coarse::Coarse;
+use crate::stats::sections::SeenSection;
+use crate::stats::waits::Waits;
 use crate::task::pool::{self, Magazine};
-use crate::task::{Backing, Kind, Priority, Task};
+use crate::task::{Backing, Kind, Priority, Task, unusual};
+use crate::trace::Ring;
+use crate::watch::Times;
 
 /// An OS thread that runs tasks, with the queue of those that are bound to it.
 #[repr(align(128))]
@@ -97,6 +102,16 @@ pub(crate) struct Thread {
     pub(crate) os_id: AtomicI32,
     pub(crate) stack_low: AtomicUsize,
     pub(crate) stack_top: AtomicUsize,
+    /// The time, roughly, for who cannot read a clock each time (`stats/coarse.rs`). Written by this thread and the monitor.
+    pub(crate) coarse: Coarse,
+    /// How often tasks waited here, and for what (`stats/waits.rs`). Written by this thread.
+    pub(crate) waits: Waits,
+    /// The native section in which the monitor saw this thread (`stats/sections.rs`). Written by the monitor.
+    pub(crate) section: SeenSection,
+    /// Times that were measured here (`watch.rs`).
+    pub(crate) times: Times,
+    /// What happened here (`trace.rs`). Written by this thread.
+    pub(crate) ring: Ring,
     /// What the monitor remembers of it (`stall.rs`). Owner: the monitor.
     pub(crate) watch: Plain<Watch>,
 }
@@ -152,6 +167,11 @@ impl Thread {
             os_id: AtomicI32::new(0),
             stack_low: AtomicUsize::new(0),
             stack_top: AtomicUsize::new(0),
+            coarse: Coarse::new(),
+            waits: Waits::new(),
+            section: SeenSection::new(),
+            times: Times::new(),
+            ring: Ring::new(),
             watch: Plain::new(Watch::new()),
         }
     }
@@ -480,6 +500,7 @@ fn plain_task() -> &'static Task {
     task.set_kind(Kind::PlainThread);
     // Nothing of the task that had the record before: its permit would end this thread's first park.
     task.set_up(Priority::Normal, false, Backing::Fiber);
+    task.set_unusual(unusual::PLAIN_THREAD);
     task.flags.store(0, Ordering::Relaxed);
     task.permit.store(0, Ordering::Relaxed);
     task.id.set(pool::next_id_block(1));

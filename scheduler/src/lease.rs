@@ -101,6 +101,16 @@ impl Lease {
         (mark % 2 == 1).then_some(mark)
     }
 
+    /// The mark that the thread had when it was out last. For the thread itself, which is not out.
+    pub(crate) fn last_out(&self) -> u64 {
+        self.mark.load(Ordering::Relaxed).wrapping_sub(1)
+    }
+
+    /// How often the thread has left.
+    pub(crate) fn left(&self) -> u64 {
+        self.mark.load(Ordering::Relaxed).div_ceil(2)
+    }
+
     /// T1. Under the lock of the lists, like the rest.
     pub(crate) fn ask(&self) -> bool {
         self.request

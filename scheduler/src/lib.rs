@@ -113,7 +113,7 @@
 //!
 //! # How it is built
 //!
-//! The modules in reading order; all but [`sync`], [`native`], `io` and `net` are private, and what is public of them is
+//! The modules in reading order; all but [`sync`], [`native`], [`stats`], [`trace`], `io` and `net` are private, and what is public of them is
 //! named here.
 //!
 //! 1. `primitive`: the one door to atomics, locks, cells, clock and threads, so that checkers can replace them;
@@ -134,7 +134,7 @@
 //!     could never end.
 //! 11. [`sync`]: what tasks and threads wait for together.
 //! 12. `io` and `net` (feature `net`): waiting for descriptors; `future` (feature `futures`): tasks and futures.
-//! 13. `monitor`, `stall`, `stats` and `check`: who looks on from outside.
+//! 13. `monitor`, `stall`, `watch`, [`stats`], [`trace`] and `check`: who looks on from outside.
 //! 14. `environment`, `scheduler` and `builder`: what the process must be like; the whole, its start and end; every default.
 
 pub(crate) mod adopt;
@@ -176,15 +176,17 @@ pub(crate) mod scope;
 pub(crate) mod slot;
 pub(crate) mod span;
 pub(crate) mod stall;
-pub(crate) mod stats;
+pub mod stats;
 pub(crate) mod steal;
 pub(crate) mod suspend;
 pub mod sync;
 pub(crate) mod task;
 pub(crate) mod threads;
 pub(crate) mod timer;
+pub mod trace;
 pub(crate) mod urgent;
 pub(crate) mod wait;
+pub(crate) mod watch;
 pub(crate) mod worker;
 
 pub use adopt::Adopted;
@@ -209,3 +211,4 @@ pub use stats::{StackClass, Stats};
 pub use task::{Backing, Priority};
 pub use urgent::Urgent;
 pub use wait::{Heed, WaitReason, Wake};
+pub use watch::Accounting;

@@ -39,6 +39,7 @@ use crate::primitive::{AtomicBool, AtomicU64, Instant, Mutex, Ordering, Plain, f
 use crate::scheduler::Core;
 use crate::slot::Slot;
 use crate::stall::{Orders, Stalls};
+use crate::stats::coarse;
 use crate::task::payload::contain;
 use crate::wait::Wake;
 
@@ -197,6 +198,7 @@ fn watch(core: &Weak<Core>, shared: &Shared) {
         let Some(alive) = core.upgrade() else { return };
         let stalls = stalls.get_or_insert_with(|| Stalls::new(&alive.monitor.orders));
         let time = alive.monitor.tick_time();
+        coarse::refresh(alive.forever());
         let ticks = Instant::now() >= next_tick;
         if ticks {
             seen.resize(alive.slots.len(), Seen::default());
@@ -238,7 +240,7 @@ fn all_asleep(core: &Core) -> bool {
 }
 
 impl Monitor {
-    fn quantum(&self) -> Duration {
+    pub(crate) fn quantum(&self) -> Duration {
         Duration::from_nanos(self.quantum_ns.load(Ordering::Relaxed))
     }
 
@@ -259,6 +261,9 @@ fn tick(core: &'static Core, seen: &mut [Seen], time: Duration) {
     for (slot, seen) in core.slots.iter().zip(&mut *seen) {
         let driver = core.driver(slot);
         seen.look(driver);
+        if let Some(mark) = seen.out {
+            driver.section.see(mark, core.now());
+        }
         lasting |= seen.out_for >= SECTION_TICKS;
         if seen.out.is_none() {
             // More, if the quantum was made shorter meanwhile.

@@ -16,11 +16,13 @@ use crate::native;
 use crate::pinned;
 use crate::primitive::{Instant, Ordering};
 use crate::scheduler::Core;
+use crate::stats::waits;
 use crate::suspend::{AT_ONCE, Arm, FOREVER, Listed, Settled, Wait, settle_word};
 use crate::task::payload::contain;
 use crate::task::state::{Ended, Epoch};
 use crate::task::{Task, flag};
 use crate::wait::{Heed, Interrupt, WaitReason, Wake};
+use crate::watch;
 
 /// When a wait gives up.
 #[derive(Clone, Copy, Debug)]
@@ -81,21 +83,62 @@ where
         Limit::Never if allow == Interrupt::Never || task.deadline.get() == FOREVER => FOREVER,
         limit => deadline(thread.core(), task, limit),
     };
-    if task.flags.load(Ordering::Relaxed) != 0
-        && let Some(ended) = interrupted(task, allow)
-    {
-        return Waited::new(task, ended);
+    if task.flags.load(Ordering::Relaxed) != 0 {
+        if let Some(ended) = interrupted(task, allow) {
+            return Waited::new(task, ended);
+        }
+        if task.flags.load(Ordering::Relaxed) & WATCHES != 0 {
+            return wait_watched(thread, task, reason, limit, allow, &publish);
+        }
     }
-    task.set_reason(reason);
-    let wait = Wait::new(&publish, limit, allow);
-    if owns {
+    wait_until(thread, task, reason, limit, allow, &publish)
+}
+
+/// What watches a task's wait.
+const WATCHES: u32 = flag::SAMPLED | flag::WATCHED;
+
+/// A wait of which the times are taken.
+#[cold]
+fn wait_watched<P>(
+    thread: &'static Thread,
+    task: &'static Task,
+    reason: WaitReason,
+    limit: u64,
+    allow: Interrupt,
+    publish: &P,
+) -> Waited
+where
+    P: Fn(&'static Task, Interrupt) -> Option<Epoch>,
+{
+    let begun = watch::begin(thread, task, reason);
+    let waited = wait_until(thread, task, reason, limit, allow, publish);
+    watch::end(task, begun, waited.wake);
+    waited
+}
+
+/// The wait itself. `limit` is a time of the scheduler's clock.
+#[inline(always)]
+fn wait_until<P>(
+    thread: &'static Thread,
+    task: &'static Task,
+    reason: WaitReason,
+    limit: u64,
+    allow: Interrupt,
+    publish: &P,
+) -> Waited
+where
+    P: Fn(&'static Task, Interrupt) -> Option<Epoch>,
+{
+    waits::begin(thread, task, reason);
+    let wait = Wait::new(publish, limit, allow);
+    if task.owns_its_thread() {
         // SAFETY: as below.
         unsafe { settle_here(thread, task, wait.word()) };
     } else {
         // SAFETY: `running` says that we are on this task's stack and this thread runs it; the wait stays until we return.
         unsafe { fiber::suspend(thread, task, wait.word()) };
     }
-    task.set_reason(WaitReason::None);
+    task.set_past_reason(reason);
     if wait.immediate.get() {
         return Waited::at_once(task);
     }
@@ -143,30 +186,53 @@ where
                 && task.deadline.get() == FOREVER
                 && !must_block(task) =>
         {
-            if task.flags.load(Ordering::Relaxed) != 0
-                && let Some(ended) = interrupted(task, allow)
-            {
-                return Waited::new(task, ended);
+            if task.flags.load(Ordering::Relaxed) != 0 {
+                if let Some(ended) = interrupted(task, allow) {
+                    return Waited::new(task, ended);
+                }
+                if task.flags.load(Ordering::Relaxed) & WATCHES != 0 {
+                    let begun = watch::begin(thread, task, reason);
+                    let waited = wait_linked(thread, task, reason, allow, &publish, &take_back);
+                    watch::end(task, begun, waited.wake);
+                    return waited;
+                }
             }
-            task.set_reason(reason);
-            let wait = Listed::new(&publish, &take_back, allow);
-            // SAFETY: `running` says that we are on this task's stack and this thread runs it; the wait stays until we
-            // return, and `pass` keeps us here while an interrupter is at it.
-            unsafe { fiber::suspend(thread, task, wait.word()) };
-            task.set_reason(WaitReason::None);
-            let at_once = wait.immediate.get();
-            freeze::pass(task, at_once);
-            if at_once {
-                return Waited::at_once(task);
-            }
-            let ended = task.ended();
-            if ended.wake != Wake::Signalled {
-                after(task, ended, FOREVER);
-            }
-            Waited::new(task, ended)
+            wait_linked(thread, task, reason, allow, &publish, &take_back)
         }
         _ => wait_contended(reason, limit, allow, publish, take_back),
     }
+}
+
+/// The wait itself, of a task that may leave its thread.
+#[inline(always)]
+fn wait_linked<P, W>(
+    thread: &'static Thread,
+    task: &'static Task,
+    reason: WaitReason,
+    allow: Interrupt,
+    publish: &P,
+    take_back: &W,
+) -> Waited
+where
+    P: Fn(&'static Task, Arm) -> Option<Epoch>,
+    W: Fn(&'static Task) -> bool,
+{
+    waits::begin(thread, task, reason);
+    let wait = Listed::new(publish, take_back, allow);
+    // SAFETY: `running` says that we are on this task's stack and this thread runs it; the wait stays until we
+    // return, and `pass` keeps us here while an interrupter is at it.
+    unsafe { fiber::suspend(thread, task, wait.word()) };
+    task.set_past_reason(reason);
+    let at_once = wait.immediate.get();
+    freeze::pass(task, at_once);
+    if at_once {
+        return Waited::at_once(task);
+    }
+    let ended = task.ended();
+    if ended.wake != Wake::Signalled {
+        after(task, ended, FOREVER);
+    }
+    Waited::new(task, ended)
 }
 
 #[cold]
@@ -353,7 +419,7 @@ where
     if stands_in && waited.wake == Wake::Alerted {
         me.lower(flag::ALERT);
     }
-    me.set_reason(WaitReason::None);
+    me.set_past_reason(reason);
     waited
 }
 

@@ -45,6 +45,7 @@ impl Thread {
             }
             let woken = self.sleep_out(task);
             self.come_back();
+            self.refresh_coarse();
             if woken {
                 break;
             }

@@ -12,9 +12,10 @@ pub(crate) mod leaning;
 mod plain;
 pub(crate) mod sleeper;
 mod spin;
+pub(crate) mod ticks;
 
 pub(crate) use clock::Instant;
-pub(crate) use plain::{Plain, Shown};
+pub(crate) use plain::{Plain, Shown, ShownAddress, ShownWord};
 pub(crate) use spin::SpinLock;
 
 #[cfg(not(any(loom, shuttle)))]

@@ -250,6 +250,11 @@ impl Bound {
         }
     }
 
+    /// Who is next in the ring.
+    pub(crate) fn next(&self) -> Option<&'static Task> {
+        self.cursor.get()?.next.get()
+    }
+
     /// The one behind the task that was stepped to last.
     #[inline(always)]
     pub(crate) fn step_from(&self, cursor: &'static Task) -> &'static Task {

@@ -40,17 +40,21 @@ use crate::join::{self, JoinHandle, TaskRef};
 use crate::monitor::Monitor;
 use crate::park::{self, Limit};
 use crate::primitive::sleeper::Sleeper;
+use crate::primitive::ticks::Origin;
 use crate::primitive::{
     AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Instant, Mutex, Ordering, SpinLock, barrier,
     fence, thread,
 };
 use crate::queue::{Fifo, Injector};
 use crate::slot::Slot;
-use crate::stats::{StackClass, Stats};
+use crate::stats::sections::Lasting;
+use crate::stats::{Histograms, Snapshot, StackClass, Stats, SystemFacts, coarse};
 use crate::sync::wait_list::WaitList;
 use crate::task::{Backing, Kind, Priority, Task, flag, pool, release};
 use crate::threads::Table;
+use crate::trace::{Outside, Recording, Trace};
 use crate::wait::{Interrupt, WaitReason, Wake};
+use crate::watch::{self, Watching};
 use roster::Roster;
 
 /// Where a scheduler is in its life.
@@ -71,6 +75,13 @@ pub(crate) struct Core {
     pub(crate) stacks: StackPool,
     pub(crate) monitor: Monitor,
     pub(crate) io: Io,
+    pub(crate) watching: Watching,
+    /// Events that happened on no thread of ours.
+    pub(crate) outside_ring: Outside,
+    /// Native sections that lost their slot.
+    pub(crate) lasting: Lasting,
+    /// From which stamps count.
+    pub(crate) origin: Origin,
     pub(crate) idle_spin: Duration,
     pub(crate) force_migration: bool,
     pub(crate) checks: bool,
@@ -136,6 +147,18 @@ impl Core {
     #[inline(always)]
     pub(crate) fn has_limit(&self) -> bool {
         self.settings.max_tasks != usize::MAX
+    }
+
+    pub(crate) fn system_facts(&self) -> SystemFacts {
+        let max_tasks = self.settings.max_tasks;
+        SystemFacts {
+            name: self.settings.name.clone(),
+            workers: self.slots.len(),
+            max_threads: self.settings.max_threads,
+            max_tasks: (max_tasks != usize::MAX).then_some(max_tasks),
+            quantum: self.monitor.quantum(),
+            stack_size: self.settings.stack_size,
+        }
     }
 
     /// Step P3 of the idle protocol.
@@ -367,13 +390,14 @@ impl Core {
     where
         F: FnOnce() -> T,
     {
-        let here = current::thread().filter(|thread| thread.belongs_to(self) && !self.has_limit());
+        let here = current::thread()
+            .filter(|thread| thread.belongs_to(self) && !self.watching.is_special());
         let Some((thread, task)) = here.and_then(|thread| Some((thread, thread.magazine.get()?)))
         else {
             return self.spawn_unusual(closure);
         };
         task.set_up(Priority::Normal, false, Backing::Fiber);
-        self.fill(task, 0, closure);
+        self.fill(task, 0, thread.next_id(), thread.coarse.now(), closure);
         self.queue_here(thread, task);
         Ok(task)
     }
@@ -413,7 +437,14 @@ impl Core {
         if let Some(span) = &plan.span {
             task.set_span(span.clone());
         }
-        self.fill(task, class, closure);
+        let (id, now) = match here {
+            Some(thread) => (thread.next_id(), thread.coarse.now()),
+            None => (pool::next_id_block(1), coarse::ticks(self.now())),
+        };
+        self.fill(task, class, id, now, closure);
+        if self.watching.is_special() {
+            watch::spawned(self, here, task);
+        }
         if let Some(span) = &plan.span {
             tracing::trace!(parent: span, "task spawned");
         }
@@ -426,7 +457,7 @@ impl Core {
 
     /// Makes a task of a record that is the caller's alone.
     #[inline(always)]
-    fn fill<F, T>(&self, task: &'static Task, stack_class: u32, closure: F)
+    fn fill<F, T>(&self, task: &'static Task, stack_class: u32, id: u64, now: u32, closure: F)
     where
         F: FnOnce() -> T,
     {
@@ -436,6 +467,9 @@ impl Core {
         task.release_holds();
         task.bound_to.store(0, Ordering::Relaxed);
         task.core.set(self);
+        task.id.set(id);
+        coarse::stamp(&task.spawned, now);
+        task.set_reason(WaitReason::None);
         task.stack_class.set(stack_class);
         task.payload.fill(closure);
         task.life.begin(2);
@@ -455,7 +489,6 @@ impl Core {
 
     #[inline(always)]
     fn queue_here(&self, thread: &Thread, task: &'static Task) {
-        task.id.set(thread.next_id());
         Thread::count(&thread.spawned);
         // Step 1 of the shutdown: the count, then the look.
         barrier::light();
@@ -471,7 +504,6 @@ impl Core {
 
     #[cold]
     fn queue_outside(&self, task: &'static Task) {
-        task.id.set(pool::next_id_block(1));
         if !cfg!(feature = "bug_spawn_count") {
             self.spawned_outside.fetch_add(1, Ordering::SeqCst);
         }
@@ -499,8 +531,11 @@ impl Core {
             return Err(refused(io::ErrorKind::OutOfMemory, "no memory for a task"));
         };
         task.set_up(Priority::Normal, false, Backing::Thread);
-        self.fill(task, 0, || ());
-        task.id.set(pool::next_id_block(1));
+        let id = pool::next_id_block(1);
+        self.fill(task, 0, id, coarse::ticks(self.now()), || ());
+        if self.watching.is_special() {
+            watch::spawned(self, None, task);
+        }
         task.set_kind(Kind::Started);
         // As in `queue_outside`.
         self.spawned_outside.fetch_add(1, Ordering::SeqCst);
@@ -529,9 +564,23 @@ impl Core {
         self.note_end();
     }
 
+    /// The end of a task where there is a limit, or tasks are watched.
+    #[cold]
+    pub(crate) fn end_special(&self, here: &'static Thread, task: &'static Task) {
+        if task.is_watched() {
+            watch::ended(self, Some(here), task);
+        }
+        if self.has_limit() {
+            self.leave_admission();
+        }
+    }
+
     /// Counted, and its place free, before a joiner knows.
     fn end_outside(&self, task: &'static Task) {
         self.ended_outside.fetch_add(1, Ordering::AcqRel);
+        if task.is_watched() {
+            watch::ended(self, None, task);
+        }
         if self.has_limit() {
             self.leave_admission();
         }
@@ -635,6 +684,11 @@ impl Scheduler {
         self.core().emergency.get().cloned()
     }
 
+    /// By which its threads are called.
+    pub fn name(&self) -> &str {
+        &self.core().settings.name
+    }
+
     /// How many tasks may run at once.
     pub fn workers(&self) -> usize {
         self.core().slots.len()
@@ -648,6 +702,36 @@ impl Scheduler {
     /// Figures, taken without stopping anything.
     pub fn stats(&self) -> Stats {
         Stats::of(self.core())
+    }
+
+    /// What all tasks, threads and slots are at now, taken without stopping anything: see [`Snapshot`].
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::of(self.core())
+    }
+
+    /// How long tasks waited, and waited to go on, as distributions.
+    pub fn histograms(&self) -> Histograms {
+        Histograms::of(self.core())
+    }
+
+    /// What the rings of events hold, while they are written: see [`trace`](crate::trace).
+    pub fn trace(&self) -> Trace {
+        Trace::read(self.core())
+    }
+
+    /// Changes what is recorded, from now on, also of the tasks that are there.
+    pub fn set_trace(&self, recording: Recording) {
+        let core = self.core();
+        core.watching.set_recording(recording);
+        // One that is spawned meanwhile is watched by itself, or not.
+        let all = core.watching.all();
+        core.mine(|task| {
+            if all {
+                watch::watch(task);
+            } else {
+                watch::unwatch(task);
+            }
+        });
     }
 
     /// The stacks by size, those of the default size first.
@@ -720,6 +804,14 @@ impl Core {
             injector: Injector::new(),
             idle: Idle::new(count),
             stacks: StackPool::new(&settings),
+            watching: Watching::new(
+                settings.max_tasks != usize::MAX,
+                settings.accounting,
+                settings.recording,
+            ),
+            outside_ring: Outside::new(),
+            lasting: Lasting::new(),
+            origin: Origin::now(),
             monitor: Monitor::new(
                 settings.quantum,
                 settings.handover_after,

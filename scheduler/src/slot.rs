@@ -282,6 +282,11 @@ impl Slot {
         !self.shared.is_empty()
     }
 
+    /// How many others could have so. For statistics.
+    pub(crate) fn shared(&self) -> usize {
+        self.shared.len()
+    }
+
     pub(crate) fn arm(&self, timer: Timer) {
         self.own(|private| {
             // A hint may come early, never late.

@@ -30,6 +30,7 @@ use crate::primitive::{Instant, Ordering};
 use crate::scheduler::Core;
 use crate::task::payload::contain;
 use crate::task::release;
+use crate::trace::{self, What};
 use kernel::{Blocked, Look, judge};
 use sample::{Ask, Frames, Question};
 
@@ -539,6 +540,7 @@ fn report(
     };
     // What was read is of this stretch, unless that has just ended: then there is nothing to report.
     if watch.goes_on(thread) {
+        trace::record(core, None, stall.task.id, What::Stall);
         stall.deliver(core.monitor.orders.tell.as_ref());
     }
 }

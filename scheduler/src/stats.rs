@@ -1,5 +1,22 @@
 //! Figures of a scheduler, read without stopping anything.
+//!
+//! [`Stats`] are sums. A [`Snapshot`] has a row for each slot, thread and task.
 #![forbid(unsafe_code)]
+
+pub(crate) mod coarse;
+pub(crate) mod histogram;
+mod histograms;
+pub(crate) mod sections;
+mod snapshot;
+pub(crate) mod waits;
+
+pub use histogram::Histogram;
+pub use histograms::Histograms;
+pub use sections::TargetFacts;
+pub use snapshot::{
+    SectionFacts, SlotFacts, Snapshot, SystemFacts, TaskFacts, TaskState, ThreadFacts, ThreadState,
+    WaitFacts,
+};
 
 use crate::primitive::{AtomicU64, Ordering, barrier};
 use crate::scheduler::Core;

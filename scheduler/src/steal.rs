@@ -35,6 +35,9 @@ mod imp {
         pub(crate) fn is_empty(&self) -> bool {
             self.0.is_empty()
         }
+        pub(crate) fn len(&self) -> usize {
+            self.0.len()
+        }
         pub(crate) fn steal_one(&self) -> Option<&'static Task> {
             loop {
                 match self.0.steal() {
@@ -89,6 +92,9 @@ mod imp {
     impl Stealer {
         pub(crate) fn is_empty(&self) -> bool {
             self.0.lock().is_empty()
+        }
+        pub(crate) fn len(&self) -> usize {
+            self.0.lock().len()
         }
         pub(crate) fn steal_one(&self) -> Option<&'static Task> {
             self.0.lock().pop_front()

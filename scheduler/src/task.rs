@@ -15,7 +15,9 @@ use crate::current::Thread;
 use crate::fiber::Fiber;
 use crate::freeze::break_exclusive;
 use crate::primitive::sleeper::Sleeper;
-use crate::primitive::{AtomicU8, AtomicU32, AtomicUsize, Ordering, Plain, SpinLock};
+use crate::primitive::{
+    AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, Plain, ShownAddress, ShownWord, SpinLock,
+};
 use crate::scheduler::Core;
 use crate::sync::wait_list::{WaitList, WaitNode};
 use crate::wait::{Interrupt, WaitReason, Wake};
@@ -69,6 +71,10 @@ pub(crate) mod flag {
     pub(crate) const UNWINDING: u32 = 8;
     /// A token was cancelled inside whose `run_until_cancelled` the task is: as `CANCEL`, until it leaves.
     pub(crate) const TOKEN: u32 = 16;
+    /// Its next wait is timed: `watch.rs`.
+    pub(crate) const SAMPLED: u32 = 64;
+    /// All its waits are.
+    pub(crate) const WATCHED: u32 = 128;
     /// An interrupter works on the task's wait: `freeze.rs`.
     pub(crate) const FROZEN: u32 = 32;
     /// On the record of a plain thread: its waits heed alerts, as a task's do. One of those who want that; a count.
@@ -88,6 +94,12 @@ pub(crate) mod unusual {
     pub(crate) const PRIORITY: u8 = 4;
     /// It has a span of `tracing`.
     pub(crate) const SPAN: u8 = 8;
+    /// The record is a plain thread's.
+    pub(crate) const PLAIN_THREAD: u8 = 16;
+    /// It is watched: `watch.rs`.
+    pub(crate) const WATCHED: u8 = 32;
+    /// The wait that is on is timed. It makes no difference but to the waker.
+    pub(crate) const TIMED: u8 = 64;
 }
 
 /// In `Task::priority`: the task's own, below a count of marks that make it urgent. With a mark it reads as the highest.
@@ -105,6 +117,9 @@ pub(crate) enum Hold {
     /// The same, since native frames lie on its stack: nothing may unwind it either.
     Callback,
 }
+
+/// In `Task::reason`: the wait is over.
+const PAST: u8 = 0x80;
 
 const HOLD_MAX: u64 = 0xffff;
 
@@ -156,7 +171,10 @@ pub(crate) struct Task {
     pub(crate) in_ring: Plain<bool>,
     /// What keeps it on its thread: three counts of 16 bits (`Hold`). Owner: the task.
     held: Plain<u64>,
+    /// What it waits for, or waited for last.
     reason: AtomicU8,
+    /// When its last wait began, by the coarse clock (`stats/coarse.rs`). Owner: the task; others glance.
+    pub(crate) since: AtomicU32,
     /// The thread it started on, or moved to. Owner: the worker that runs it.
     pub(crate) home: Plain<Option<&'static Thread>>,
     /// The address of that thread's record, for others, if it cannot move: they look it up before they use it.
@@ -165,8 +183,9 @@ pub(crate) struct Task {
     // A life.
     pub(crate) life: Life,
     /// The scheduler it belongs to; valid while the task is not done.
-    pub(crate) core: Plain<*const Core>,
-    pub(crate) id: Plain<u64>,
+    pub(crate) core: ShownAddress<Core>,
+    /// Unique in the process. Written before the life begins, so that it also says whose life that is.
+    pub(crate) id: ShownWord,
     /// Name and task-locals: rare, so on the heap. Owner: the task; the name is only written before it is queued.
     pub(crate) extra: Plain<*mut Extra>,
     /// The key of the task-local value that was used last, and where that is; 0 for none, as between two lives (`local.rs`).
@@ -174,6 +193,8 @@ pub(crate) struct Task {
     pub(crate) last_key: Plain<usize>,
     pub(crate) last_value: Plain<*const ()>,
     pub(crate) stack_class: Plain<u32>,
+    /// When it was spawned, by the coarse clock. Written before it is queued.
+    pub(crate) spawned: AtomicU32,
     /// The permit of `park`: see `park.rs`.
     pub(crate) permit: AtomicU32,
     pub(crate) payload: Payload,
@@ -192,6 +213,8 @@ pub(crate) struct Task {
     pub(crate) node: WaitNode,
     /// The address of an exclusive wait, stored before it is armed: see `suspend::withdraw`.
     pub(crate) wait_at: AtomicUsize,
+    /// When the wait was ended, if it is timed (`watch.rs`). Owner: who ended it, then the task.
+    pub(crate) woken_at: AtomicU64,
     /// Held by whoever freezes the task.
     pub(crate) freezer: SpinLock<()>,
     /// Joiners beyond the first.
@@ -255,17 +278,20 @@ impl Task {
             permit: AtomicU32::new(0),
             sleeper: Sleeper::new(),
             reason: AtomicU8::new(0),
+            since: AtomicU32::new(0),
+            spawned: AtomicU32::new(0),
             target: AtomicUsize::new(0),
             deadline: Plain::new(u64::MAX),
             timer: AtomicU32::new(0),
             node: WaitNode::new(),
             wait_at: AtomicUsize::new(0),
+            woken_at: AtomicU64::new(0),
             freezer: SpinLock::new(()),
             joiners: SpinLock::new(WaitList::new()),
             #[cfg(feature = "futures")]
             waker: SpinLock::new(None),
-            core: Plain::new(std::ptr::null()),
-            id: Plain::new(0),
+            core: ShownAddress::new(),
+            id: ShownWord::new(0),
             stack_class: Plain::new(0),
             extra: Plain::new(std::ptr::null_mut()),
             last_key: Plain::new(0),
@@ -296,6 +322,12 @@ impl Task {
         let home = self.bound_to.load(Ordering::Acquire);
         let owner = core.thread_at(home)?.sleeps_with()?;
         (!std::ptr::eq(owner, self)).then_some(owner)
+    }
+
+    /// Its scheduler, for who has the task and so knows that it is there.
+    pub(crate) fn scheduler(&self) -> Option<&'static Core> {
+        // SAFETY: the pointer came from an `Arc` that is alive as long as a task of it is.
+        unsafe { self.core.get().as_ref() }
     }
 
     /// The record at this address.
@@ -410,7 +442,7 @@ impl Task {
     /// Whether it is a bound task of normal priority on a fiber, like most.
     #[inline(always)]
     pub(crate) fn is_usual(&self) -> bool {
-        self.unusual.load(Ordering::Relaxed) == 0
+        self.unusual.load(Ordering::Relaxed) & !unusual::TIMED == 0
     }
 
     #[inline(always)]
@@ -421,6 +453,32 @@ impl Task {
     #[inline(always)]
     pub(crate) fn is_on_thread(&self) -> bool {
         self.unusual.load(Ordering::Relaxed) & unusual::ON_THREAD != 0
+    }
+
+    /// Whether whoever ends its wait only has to queue it at home.
+    #[inline(always)]
+    pub(crate) fn is_woken_plainly(&self) -> bool {
+        const OTHER: u8 =
+            unusual::MOBILE | unusual::PLAIN_THREAD | unusual::WATCHED | unusual::TIMED;
+        self.unusual.load(Ordering::Relaxed) & OTHER == 0
+    }
+
+    /// Whether the wait that was ended is timed.
+    pub(crate) fn is_timed(&self) -> bool {
+        self.unusual.load(Ordering::Relaxed) & unusual::TIMED != 0
+    }
+
+    pub(crate) fn is_watched(&self) -> bool {
+        self.unusual.load(Ordering::Relaxed) & unusual::WATCHED != 0
+    }
+
+    /// Sets one of its unusual bits. From any thread.
+    pub(crate) fn set_unusual(&self, bit: u8) {
+        self.unusual.fetch_or(bit, Ordering::Relaxed);
+    }
+
+    pub(crate) fn clear_unusual(&self, bit: u8) {
+        self.unusual.fetch_and(!bit, Ordering::Relaxed);
     }
 
     #[inline(always)]
@@ -450,8 +508,21 @@ impl Task {
         self.kind.store(kind as u8, Ordering::Relaxed);
     }
 
+    /// What it waits for, from before its wait is on until it goes on.
     pub(crate) fn reason(&self) -> WaitReason {
+        // No reason has the bit.
         WaitReason::from_bits(self.reason.load(Ordering::Relaxed))
+    }
+
+    /// What it waits for, or waited for last.
+    pub(crate) fn last_reason(&self) -> WaitReason {
+        WaitReason::from_bits(self.reason.load(Ordering::Relaxed) & !PAST)
+    }
+
+    /// It waits for that no longer.
+    #[inline(always)]
+    pub(crate) fn set_past_reason(&self, reason: WaitReason) {
+        self.reason.store(reason as u8 | PAST, Ordering::Relaxed);
     }
 
     #[inline(always)]

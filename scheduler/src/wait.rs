@@ -86,32 +86,38 @@ pub enum WaitReason {
 }
 
 impl WaitReason {
+    const ALL: [WaitReason; 21] = [
+        WaitReason::None,
+        WaitReason::Park,
+        WaitReason::Sleep,
+        WaitReason::Join,
+        WaitReason::Scope,
+        WaitReason::Admission,
+        WaitReason::Mutex,
+        WaitReason::RwLockRead,
+        WaitReason::RwLockWrite,
+        WaitReason::Condvar,
+        WaitReason::Semaphore,
+        WaitReason::Event,
+        WaitReason::Barrier,
+        WaitReason::Once,
+        WaitReason::ChannelSend,
+        WaitReason::ChannelReceive,
+        WaitReason::Select,
+        WaitReason::Cancel,
+        WaitReason::Readable,
+        WaitReason::Writable,
+        WaitReason::Future,
+    ];
+
+    /// All but [`None`](WaitReason::None).
+    pub fn all() -> impl Iterator<Item = WaitReason> {
+        Self::ALL.into_iter().skip(1)
+    }
+
     pub(crate) const fn from_bits(bits: u8) -> WaitReason {
-        const ALL: [WaitReason; 21] = [
-            WaitReason::None,
-            WaitReason::Park,
-            WaitReason::Sleep,
-            WaitReason::Join,
-            WaitReason::Scope,
-            WaitReason::Admission,
-            WaitReason::Mutex,
-            WaitReason::RwLockRead,
-            WaitReason::RwLockWrite,
-            WaitReason::Condvar,
-            WaitReason::Semaphore,
-            WaitReason::Event,
-            WaitReason::Barrier,
-            WaitReason::Once,
-            WaitReason::ChannelSend,
-            WaitReason::ChannelReceive,
-            WaitReason::Select,
-            WaitReason::Cancel,
-            WaitReason::Readable,
-            WaitReason::Writable,
-            WaitReason::Future,
-        ];
-        if (bits as usize) < ALL.len() {
-            ALL[bits as usize]
+        if (bits as usize) < Self::ALL.len() {
+            Self::ALL[bits as usize]
         } else {
             WaitReason::None
         }

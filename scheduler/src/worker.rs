@@ -27,7 +27,9 @@ use crate::suspend::{Settled, settle_word};
 use crate::task::payload::contain;
 use crate::task::{Kind, Task};
 use crate::timer::Timer;
+use crate::trace::{self, What};
 use crate::wait::Wake;
+use crate::watch;
 
 /// A panic on a worker's own stack is a bug of ours that nobody could recover from.
 struct AbortIfPanic;
@@ -108,11 +110,28 @@ impl Thread {
             if task.is_mobile() {
                 self.adopt(task);
             }
-            if task.has_span() {
-                return self.resume_in_span::<CHECKED>(task);
+            if task.has_span() || task.is_watched() {
+                return self.resume_seen::<CHECKED>(task);
             }
         }
         self.resume::<CHECKED>(task)
+    }
+
+    #[cold]
+    fn resume_seen<const CHECKED: bool>(&'static self, task: &'static Task) -> fiber::Word {
+        let is_watched = task.is_watched();
+        if is_watched {
+            watch::run(self, task);
+        }
+        let word = if task.has_span() {
+            self.resume_in_span::<CHECKED>(task)
+        } else {
+            self.resume::<CHECKED>(task)
+        };
+        if is_watched {
+            watch::ran(self, task, word);
+        }
+        word
     }
 
     #[cold]
@@ -199,6 +218,7 @@ impl Thread {
             self.bound_live.set(self.bound_live.get() + 1);
         }
         self.make_home(task);
+        watch::started(self, task);
         true
     }
 
@@ -295,8 +315,8 @@ impl Thread {
     pub(crate) fn end(&'static self, task: &'static Task) {
         let core = self.core();
         Thread::count(&self.ended);
-        if core.has_limit() {
-            core.leave_admission();
+        if core.watching.is_special() {
+            core.end_special(self, task);
         }
         join::complete_from(Some(self), task);
         // The count, then the look: a shutdown sets its phase, then reads the counts. One of the two sees the other.
@@ -397,6 +417,7 @@ impl Thread {
     #[cold]
     fn fair_pick(&'static self) -> Option<&'static Task> {
         self.fair_at.set(self.switches() + FAIR_EVERY as u64);
+        watch::sample(self);
         self.fire_timers();
         self.core().io.ask_now_and_then();
         if self.core().idle.wants_work() {
@@ -412,8 +433,9 @@ impl Thread {
                 3 => self.slot().pop_ready_fair(),
                 _ => self.slot().pop_shared(),
             };
-            if task.is_some() {
+            if let Some(found) = task {
                 self.fair_class.set(class + 1);
+                watch::sample_found(self, found);
                 return task;
             }
         }
@@ -630,6 +652,7 @@ impl Thread {
     /// The end of a successful search: the last searcher passes the baton.
     fn found(&self, task: &'static Task) -> &'static Task {
         Thread::count(&self.steals);
+        trace::record(self.core(), Some(self), task.id.get(), What::Steal);
         let core = self.core();
         if core.idle.end_search() {
             core.call_one();
@@ -747,6 +770,7 @@ impl Thread {
             core.idle.sleeping() < core.slots.len()
         });
         current::set_thread(self);
+        self.refresh_coarse();
         // The loop takes calls; this one was taken by waking up. A call to search is not kept: kept, it would end the search,
         // and the baton would go from one sleeper to the other for ever.
         let mine = !self.inbox.is_empty();
@@ -782,8 +806,26 @@ pub(crate) fn make_runnable(task: &'static Task) {
 #[inline(always)]
 pub(crate) fn make_runnable_from(here: Option<&'static Thread>, task: &'static Task) {
     match here {
+        Some(thread) if thread.belongs_to(task.core.get()) && task.is_woken_plainly() => {
+            thread.wake_bound(task)
+        }
+        _ => wake_unusual(here, task),
+    }
+}
+
+/// All but bound tasks of the caller's scheduler, and those whose times are taken.
+#[inline(never)]
+fn wake_unusual(here: Option<&'static Thread>, task: &'static Task) {
+    if task.is_timed() {
+        watch::woken(here, task);
+    }
+    match here {
         Some(thread) if thread.belongs_to(task.core.get()) && task.kind() != Kind::PlainThread => {
-            thread.wake_here(task)
+            if task.may_move() {
+                thread.wake_mobile(task);
+            } else {
+                thread.wake_bound(task);
+            }
         }
         _ => wake_remote(task),
     }
@@ -791,10 +833,7 @@ pub(crate) fn make_runnable_from(here: Option<&'static Thread>, task: &'static T
 
 impl Thread {
     #[inline(always)]
-    fn wake_here(&self, task: &'static Task) {
-        if task.may_move() {
-            return self.wake_mobile(task);
-        }
+    fn wake_bound(&self, task: &'static Task) {
         if task.home.get().is_some_and(|home| std::ptr::eq(home, self)) {
             if let Some(before) = self.woken.get() {
                 self.bound.push(before, self.task.get());

@@ -12,6 +12,7 @@ use crate::fiber::{ON_THREAD, overflow};
 use crate::span;
 use crate::task::payload::contain;
 use crate::task::{Hold, Task};
+use crate::watch;
 
 /// Bytes that the thread needs beyond those that its task asks for.
 pub(crate) const STACK_EXTRA: usize = thread_guard::EXTRA;
@@ -39,6 +40,7 @@ pub(crate) fn run(thread: &'static Thread) {
     let guard = ThreadGuard::new(task);
     current::set_thread(thread);
     thread.claim();
+    watch::started(thread, task);
     if thread.core().checks {
         thread.core().checker.begin_run(thread, task);
     }

@@ -10,6 +10,7 @@ use crate::current::{self, Thread};
 use crate::local::LocalKey;
 use crate::native::hold;
 use crate::primitive::Ordering;
+use crate::stats::sections;
 use crate::suspend::FOREVER;
 use crate::task::Hold;
 
@@ -36,6 +37,11 @@ impl Target {
     /// Its name.
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// By which `stored` finds it again.
+    pub(crate) fn address_of(target: Option<&'static Target>) -> usize {
+        target.map_or(0, |target| std::ptr::from_ref(target).addr())
     }
 
     /// The target that `leave` has stored.
@@ -139,7 +145,7 @@ pub unsafe fn enter_if<T: 'static>(
 #[cold]
 #[inline(never)]
 fn claim(thread: &'static Thread) {
-    preserving_errno(|| thread.claim());
+    preserving_errno(|| sections::come_back(thread));
 }
 
 /// Runs code that may block the thread or hold its locks, such as a call into a library of another language.
@@ -188,7 +194,10 @@ fn blocking_on<R>(target: &'static Target, work: impl FnOnce() -> R) -> R {
     section(target, || {
         if let Some(thread) = needed {
             // We are out, so the slot is there for whoever takes it, this thread itself included.
-            preserving_errno(|| thread.give_up(true));
+            preserving_errno(|| {
+                sections::note_handover(thread.core(), thread);
+                thread.give_up(true)
+            });
         }
         work()
     })

@@ -121,7 +121,75 @@ impl<T: Sync + 'static> Shown<T> {
     }
 }
 
+/// As [`Plain`], for a number or an address at which others may glance. They make sure by other means whose it was.
+#[cfg(not(loom))]
+pub(crate) struct ShownWord(std::sync::atomic::AtomicU64);
+
+#[cfg(not(loom))]
+impl ShownWord {
+    pub(crate) const fn new(value: u64) -> Self {
+        ShownWord(std::sync::atomic::AtomicU64::new(value))
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    pub(crate) fn set(&self, value: u64) {
+        self.0.store(value, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+/// The same for an address that is not followed by who glances.
+#[cfg(not(loom))]
+pub(crate) struct ShownAddress<T>(std::sync::atomic::AtomicPtr<T>);
+
+#[cfg(not(loom))]
+impl<T> ShownAddress<T> {
+    pub(crate) const fn new() -> Self {
+        ShownAddress(std::sync::atomic::AtomicPtr::new(std::ptr::null_mut()))
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self) -> *const T {
+        self.0.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    pub(crate) fn set(&self, value: *const T) {
+        self.0
+            .store(value.cast_mut(), std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
 /// In a model nobody glances, and the owner's accesses are checked.
+#[cfg(loom)]
+pub(crate) type ShownWord = Plain<u64>;
+
+/// As above.
+#[cfg(loom)]
+pub(crate) struct ShownAddress<T: 'static>(Plain<*const T>);
+
+#[cfg(loom)]
+impl<T> ShownAddress<T> {
+    pub(crate) fn new() -> Self {
+        ShownAddress(Plain::new(std::ptr::null()))
+    }
+
+    #[track_caller]
+    pub(crate) fn get(&self) -> *const T {
+        self.0.get()
+    }
+
+    #[track_caller]
+    pub(crate) fn set(&self, value: *const T) {
+        self.0.set(value);
+    }
+}
+
+/// As above.
 #[cfg(loom)]
 pub(crate) struct Shown<T: 'static>(Plain<Option<&'static T>>);
 

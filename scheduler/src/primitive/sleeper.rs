@@ -73,6 +73,11 @@ impl Sleeper {
         self.word.load(Ordering::Relaxed) == CALLED
     }
 
+    /// The same, wherever it sleeps.
+    pub(crate) fn is_away(&self) -> bool {
+        self.word.load(Ordering::Relaxed) >= ASLEEP
+    }
+
     /// Whether the owner sleeps and nobody has called it yet.
     pub(crate) fn is_asleep(&self) -> bool {
         self.word.load(Ordering::Relaxed) == ASLEEP

@@ -1,0 +1,192 @@
+//! What is known of native sections without a cost to them: what the monitor sees at its ticks, and those that lose their slot.
+//!
+//! Leaving and entering are two stores, so nothing of theirs is counted by target, and no clock is read. The monitor looks at
+//! every driver at each tick anyhow; a section that it sees is stamped with that time, so its age is known to a tick, and
+//! one that comes and goes between two ticks is too young to be of interest.
+//! A section that has lost its slot waits for another one when it ends: there is time to count and to measure it.
+#![forbid(unsafe_code)]
+
+use std::time::Duration;
+
+use crate::current::Thread;
+use crate::native::Target;
+use crate::primitive::ticks::{self, Rate};
+use crate::primitive::{AtomicU32, AtomicU64, Mutex, Ordering};
+use crate::scheduler::Core;
+use crate::stats::coarse;
+use crate::stats::histogram::{Histogram, Recorder};
+use crate::trace::{self, What};
+
+/// The section in which a thread was seen last, by the mark of its lease, and when it was first seen there.
+///
+/// Written by the monitor, and by who takes the slot away. If both do at once, the later mark may be lost for a tick.
+pub(crate) struct SeenSection {
+    mark: AtomicU64,
+    since: AtomicU32,
+    stamp: AtomicU64,
+}
+
+impl SeenSection {
+    pub(crate) fn new() -> SeenSection {
+        SeenSection {
+            mark: AtomicU64::new(0),
+            since: AtomicU32::new(0),
+            stamp: AtomicU64::new(0),
+        }
+    }
+
+    /// The thread is found out with this mark, which is odd.
+    pub(crate) fn see(&self, mark: u64, now: u64) {
+        if !cfg!(any(loom, shuttle)) && self.mark.load(Ordering::Relaxed) != mark {
+            self.since.store(coarse::ticks(now), Ordering::Relaxed);
+            self.stamp.store(ticks::now(), Ordering::Relaxed);
+            // Release: who finds this mark finds its times, or newer ones.
+            self.mark.store(mark, Ordering::Release);
+        }
+    }
+
+    /// How long the section with this mark has been seen; nothing if it is younger than a tick.
+    fn age(&self, mark: u64, now: u64) -> Duration {
+        // Acquire: pairs with the release above.
+        if self.mark.load(Ordering::Acquire) == mark {
+            coarse::age(now, self.since.load(Ordering::Relaxed))
+        } else {
+            Duration::ZERO
+        }
+    }
+
+    /// The stamp from which the section with this mark was seen.
+    fn stamp(&self, mark: u64) -> Option<u64> {
+        (self.mark.load(Ordering::Acquire) == mark).then(|| self.stamp.load(Ordering::Relaxed))
+    }
+}
+
+/// The section that is open on a thread: what it calls, and its age.
+pub(crate) fn open(thread: &Thread, now: u64) -> Option<(&'static Target, Duration)> {
+    let (mark, target) = target(thread)?;
+    let age = thread.section.age(mark, now);
+    // What was read is of one section.
+    (thread.lease.out() == Some(mark)).then_some((target, age))
+}
+
+fn target(thread: &Thread) -> Option<(u64, &'static Target)> {
+    let mark = thread.lease.out()?;
+    // A thread that sleeps with its task is out as well, and so is one that was adopted and is in no section yet.
+    if thread.sleeps_with().is_some() {
+        return None;
+    }
+    Some((mark, Target::stored(thread.target.load(Ordering::Relaxed))?))
+}
+
+/// How many sections were opened on a thread so far, a sleep with its task counted as one.
+pub(crate) fn opened(thread: &Thread) -> u64 {
+    thread.lease.left()
+}
+
+/// Those that lost their slot, by what they call. Few, and found by going through them.
+pub(crate) struct Lasting(Mutex<Vec<Kept>>);
+
+struct Kept {
+    target: &'static Target,
+    handovers: u64,
+    times: Recorder,
+}
+
+/// Native sections to one target that lost their slot.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TargetFacts {
+    /// What they call.
+    pub target: &'static Target,
+    /// How many they were.
+    pub handovers: u64,
+    /// How many of them have ended.
+    pub ended: u64,
+    /// How long those lasted together, from when the monitor first saw them.
+    pub time: Duration,
+    /// The longest.
+    pub max: Duration,
+}
+
+impl Lasting {
+    pub(crate) fn new() -> Lasting {
+        Lasting(Mutex::new(Vec::new()))
+    }
+
+    fn with(&self, target: &'static Target, work: impl FnOnce(&mut Kept)) {
+        let mut all = self.0.lock();
+        let place = all
+            .iter()
+            .position(|kept| std::ptr::eq(kept.target, target));
+        let place = place.unwrap_or_else(|| {
+            all.push(Kept {
+                target,
+                handovers: 0,
+                times: Recorder::default(),
+            });
+            all.len() - 1
+        });
+        work(&mut all[place]);
+    }
+
+    pub(crate) fn histograms(&self, rate: Rate) -> Vec<(&'static Target, Histogram)> {
+        let all = self.0.lock();
+        let one = |kept: &Kept| {
+            let mut histogram = Histogram::new(rate);
+            kept.times.add_to(&mut histogram);
+            (kept.target, histogram)
+        };
+        all.iter().map(one).collect()
+    }
+
+    pub(crate) fn facts(&self, rate: Rate) -> Vec<TargetFacts> {
+        let all = self.0.lock();
+        let one = |kept: &Kept| {
+            let mut histogram = Histogram::new(rate);
+            kept.times.add_to(&mut histogram);
+            TargetFacts {
+                target: kept.target,
+                handovers: kept.handovers,
+                ended: histogram.count(),
+                time: histogram.total(),
+                max: histogram.max(),
+            }
+        };
+        all.iter().map(one).collect()
+    }
+}
+
+/// The slot of a thread that is out goes to another one.
+pub(crate) fn note_handover(core: &Core, thread: &Thread) {
+    if cfg!(any(loom, shuttle)) {
+        return;
+    }
+    let Some((mark, target)) = target(thread) else {
+        return;
+    };
+    thread.section.see(mark, core.now());
+    core.lasting.with(target, |kept| kept.handovers += 1);
+    let task = thread.task.get().map_or(0, |task| task.id.get());
+    let what = What::HandOver {
+        target: Some(target),
+    };
+    trace::record(core, None, task, what);
+}
+
+/// The end of a section that has lost its slot: the thread gets another one. The mark is even already.
+#[cold]
+pub(crate) fn come_back(thread: &'static Thread) {
+    if cfg!(any(loom, shuttle)) {
+        return thread.claim();
+    }
+    let core = thread.core();
+    let stamp = thread.section.stamp(thread.lease.last_out());
+    let target = Target::stored(thread.target.load(Ordering::Relaxed));
+    if let (Some(stamp), Some(target)) = (stamp, target) {
+        let lasted = ticks::now().saturating_sub(stamp);
+        core.lasting.with(target, |kept| kept.times.record(lasted));
+    }
+    thread.claim();
+    let task = thread.task.get().map_or(0, |task| task.id.get());
+    trace::record(core, Some(thread), task, What::Return);
+}

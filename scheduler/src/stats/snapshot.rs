@@ -1,0 +1,509 @@
+//! What all tasks, threads and slots are at, read without stopping anything.
+//!
+//! # How a task is read
+//!
+//! The reader takes no reference: a task that ends meanwhile must not find one more, and 100,000 of them would be 200,000
+//! locked instructions on other threads' cache lines. Instead it makes sure that all it read is of one life:
+//!
+//! 1. the life word says that the task has not ended (acquire: the number and the scheduler were written before it began);
+//! 2. number, scheduler, kind, wait word and the rest are read, each for itself;
+//! 3. behind a fence: the number is the same, and the task has still not ended. Otherwise what was read may be of two
+//!    lives, and is thrown away: that task ended while it was read.
+//!
+//! A record is filled anew only after its last life has ended, and gets its new number before its new life begins. So what
+//! step 2 reads of a later life is noticed by step 3.
+//!
+//! Only the name lies elsewhere, in memory that goes with the record's use: for tasks that have such memory a reference is
+//! taken, for as long as it takes to copy the name.
+//!
+//! # What holds together
+//!
+//! Each task is read once and is in one state, so in a snapshot the states add up to the tasks. A task that lives from
+//! before the snapshot began until after its end is in it, once. Which task a thread runs is read before the tasks: a
+//! thread runs one at most. Between different tasks there is no common moment: one of two that swap places may be seen
+//! before and the other after.
+#![forbid(unsafe_code)]
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::current::Thread;
+use crate::deadlock::Blocker;
+use crate::native::Target;
+use crate::primitive::{Ordering, fence};
+use crate::scheduler::Core;
+use crate::stats::histogram::Histogram;
+use crate::stats::sections::TargetFacts;
+use crate::stats::{Stats, coarse, sections};
+use crate::task::payload::contain;
+use crate::task::{Backing, Kind, Priority, Task, flag, pool, release};
+use crate::wait::WaitReason;
+use crate::watch::Accounting;
+
+/// What [`Scheduler::snapshot`](crate::Scheduler::snapshot) answers.
+///
+/// Times that are noted with tasks and sections are those of a coarse clock, which is late by a tick of the monitor at most:
+/// a millisecond by default.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// When it was begun, counted from the scheduler's start.
+    pub at: Duration,
+    /// How long it took.
+    pub took: Duration,
+    /// How the scheduler is set up.
+    pub system: SystemFacts,
+    /// One for each slot.
+    pub slots: Vec<SlotFacts>,
+    /// One for each OS thread that is there.
+    pub threads: Vec<ThreadFacts>,
+    /// One for each task that has not ended, in no order.
+    pub tasks: Vec<TaskFacts>,
+    /// One for each reason for which a task has ever waited.
+    pub waits: Vec<WaitFacts>,
+    /// One for each target of native sections that have lost their slot.
+    pub targets: Vec<TargetFacts>,
+    /// How exact the times in [`waits`](Snapshot::waits) are.
+    pub accounting: Accounting,
+    /// Tasks in the common queue, from which every worker takes.
+    pub injected: usize,
+    /// Tasks that ended while they were read, and are not in [`tasks`](Snapshot::tasks).
+    pub missed: usize,
+    /// Figures of the whole, read at the beginning.
+    pub figures: Stats,
+}
+
+/// How a scheduler is set up.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SystemFacts {
+    /// By which its threads are called.
+    pub name: String,
+    /// How many tasks may run at once.
+    pub workers: usize,
+    /// The most OS threads.
+    pub max_threads: usize,
+    /// The most live tasks, if there is a limit.
+    pub max_tasks: Option<usize>,
+    /// The time after which a polite task yields.
+    pub quantum: Duration,
+    /// Bytes of stack of a task that does not ask for its own size.
+    pub stack_size: usize,
+}
+
+/// A slot: the right to run tasks.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SlotFacts {
+    /// Its number, from 0.
+    pub index: usize,
+    /// The thread that has it, or had it last, by its [number](ThreadFacts::index).
+    pub driver: usize,
+    /// That thread sleeps for want of work.
+    pub is_idle: bool,
+    /// Tasks in its private queues: those that have not started, and mobile ones.
+    pub queued: usize,
+    /// Tasks in the part that other workers take from.
+    pub shared: usize,
+    /// When its next timer is due, counted from now: nothing if it is due already.
+    pub next_timer: Option<Duration>,
+}
+
+/// What a thread of the scheduler does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ThreadState {
+    /// It has a slot and is awake: it runs a task or looks for one.
+    Driving,
+    /// It sleeps, with a slot, for want of work.
+    Idle,
+    /// Its task is in a native section.
+    Native,
+    /// It sleeps with its task, which waits and has the thread for itself.
+    WithTask,
+    /// It has no slot: it stands by, or waits for a slot.
+    Waiting,
+}
+
+/// An OS thread of the scheduler.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ThreadFacts {
+    /// Its number among those of the scheduler, which is part of its name. A later thread may get it again.
+    pub index: usize,
+    /// The number by which the system knows it.
+    pub os_id: i32,
+    /// What it does.
+    pub state: ThreadState,
+    /// The slot that it has, or had last if nobody has it now.
+    pub slot: Option<usize>,
+    /// The task that it runs.
+    pub task: Option<u64>,
+    /// How often a task was resumed here.
+    pub switches: u64,
+    /// How often a task waited or yielded here without leaving its stack, since it has its thread for itself.
+    pub settled_in_place: u64,
+    /// Tasks spawned and ended here.
+    pub spawned: u64,
+    /// See [`spawned`](ThreadFacts::spawned).
+    pub ended: u64,
+    /// Tasks that it found elsewhere than in its own queues.
+    pub steals: u64,
+    /// Native sections opened here, the sleeps of tasks that have their thread for themselves included.
+    pub sections: u64,
+    /// The section that is open.
+    pub section: Option<SectionFacts>,
+    /// The lowest address of its own stack, and the one behind its highest; 0 if they are not known.
+    pub stack: (usize, usize),
+}
+
+/// A native section that is open.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct SectionFacts {
+    /// What it calls.
+    pub target: &'static Target,
+    /// How long the monitor has seen it: less than a tick too little, and nothing for one that is younger.
+    pub age: Duration,
+}
+
+/// Where a task is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TaskState {
+    /// It has not started, and stands in a queue.
+    Pending,
+    /// It could go on, and waits for a worker.
+    Runnable,
+    /// A thread runs it, perhaps in a native section.
+    Running,
+    /// It waits.
+    Suspended,
+}
+
+/// A task that has not ended.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TaskFacts {
+    /// Its number, as [`TaskRef::id`](crate::TaskRef::id).
+    pub id: u64,
+    /// Its name, if it was given one.
+    pub name: Option<Arc<str>>,
+    /// Where it is in its life.
+    pub state: TaskState,
+    /// How urgently it wants to run.
+    pub priority: Priority,
+    /// What it runs on.
+    pub backing: Backing,
+    /// Its creator vouched that it may change threads.
+    pub is_mobile: bool,
+    /// It was cancelled or aborted.
+    pub is_cancelled: bool,
+    /// The thread that runs it, or on which it has to go on.
+    pub thread: Option<usize>,
+    /// How long ago it was spawned.
+    pub age: Duration,
+    /// What it waits for, and since when.
+    pub wait: Option<(WaitReason, Duration)>,
+    /// What it waited for last, or waits for now; `WaitReason::None` if it has never waited.
+    pub last_wait: WaitReason,
+    /// The task without which it cannot go on, as far as that is known, and why.
+    pub blocked_by: Option<(u64, Blocker)>,
+    /// The native section in which it is.
+    pub section: Option<SectionFacts>,
+}
+
+/// How often tasks waited for one reason, and how long those waits lasted that were timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WaitFacts {
+    /// For what.
+    pub reason: WaitReason,
+    /// How many waits were begun.
+    pub count: u64,
+    /// How many tasks wait so now.
+    pub waiting: usize,
+    /// How many waits were timed, of those that have ended.
+    pub timed: u64,
+    /// How long those lasted together, until their tasks went on.
+    pub time: Duration,
+    /// The longest of them.
+    pub max: Duration,
+    /// The part of [`time`](WaitFacts::time) in which what was waited for had happened already, and the tasks waited to go on.
+    pub runnable: Duration,
+}
+
+/// What the threads were at, read before the tasks.
+struct Threads {
+    facts: Vec<ThreadFacts>,
+    /// From the address of a thread's record to its place in `facts`.
+    by_address: HashMap<usize, usize>,
+    /// From the number of a task that runs to that place, and whether its thread only waits for a slot.
+    running: HashMap<u64, (usize, bool)>,
+    /// The task that sleeps with the thread, by that place.
+    owners: Vec<Option<u64>>,
+}
+
+impl Snapshot {
+    pub(crate) fn of(core: &Core) -> Snapshot {
+        let core = core.forever();
+        let began = core.now();
+        let figures = Stats::of(core);
+        let mut threads = Threads::read(core, began);
+        let mut missed = 0;
+        let mut tasks = Vec::new();
+        pool::for_each(|task| match read(core, task, &threads, began) {
+            Read::Is(facts) => tasks.push(facts),
+            Read::IsNot => {}
+            Read::Ended => missed += 1,
+        });
+        threads.forget_ended(&tasks);
+        Snapshot {
+            at: Duration::from_nanos(began),
+            system: core.system_facts(),
+            slots: core
+                .slots
+                .iter()
+                .map(|slot| SlotFacts::of(core, slot, began))
+                .collect(),
+            threads: threads.facts,
+            waits: waits(core, &tasks),
+            tasks,
+            targets: core.lasting.facts(core.origin.rate()),
+            accounting: core.watching.accounting(),
+            injected: core.injector.len(),
+            missed,
+            figures,
+            took: Duration::from_nanos(core.now() - began),
+        }
+    }
+}
+
+impl SlotFacts {
+    fn of(core: &'static Core, slot: &crate::slot::Slot, now: u64) -> SlotFacts {
+        let due = slot.due();
+        SlotFacts {
+            index: slot.index,
+            driver: slot.driver.load(Ordering::Relaxed),
+            is_idle: core.driver(slot).sleeper.is_away() && core.driver(slot).task.get().is_none(),
+            queued: slot.waiting(),
+            shared: slot.shared(),
+            next_timer: (due != u64::MAX).then(|| Duration::from_nanos(due.saturating_sub(now))),
+        }
+    }
+}
+
+impl Threads {
+    fn read(core: &'static Core, now: u64) -> Threads {
+        let mut slots = HashMap::new();
+        for slot in &core.slots {
+            slots.insert(slot.driver.load(Ordering::Relaxed), slot.index);
+        }
+        let mut threads = Threads {
+            facts: Vec::new(),
+            by_address: HashMap::new(),
+            running: HashMap::new(),
+            owners: Vec::new(),
+        };
+        for thread in core.threads.iter() {
+            let os_id = thread.os_id.load(Ordering::Relaxed);
+            if os_id == 0 {
+                // Not there yet, or there no more.
+                continue;
+            }
+            let place = threads.facts.len();
+            let owner = thread.sleeps_with();
+            let facts = ThreadFacts::of(thread, os_id, slots.get(&thread.index).copied(), now);
+            if let Some(task) = facts.task {
+                // Asleep, but not with its task: it waits for a slot in which to go on.
+                let is_kept = thread.sleeper.is_away() && facts.section.is_none();
+                threads.running.insert(task, (place, is_kept));
+            }
+            threads
+                .by_address
+                .insert(std::ptr::from_ref(thread).addr(), place);
+            threads.owners.push(owner.map(|task| task.id.get()));
+            threads.facts.push(facts);
+        }
+        threads
+    }
+
+    /// A task that a thread ran, and that has ended before it was read itself, is not there.
+    fn forget_ended(&mut self, tasks: &[TaskFacts]) {
+        let mut there: Vec<u64> = Vec::new();
+        for task in tasks {
+            if self.running.contains_key(&task.id) {
+                there.push(task.id);
+            }
+        }
+        for facts in &mut self.facts {
+            facts.task = facts.task.filter(|id| there.contains(id));
+        }
+    }
+}
+
+impl ThreadFacts {
+    fn of(thread: &Thread, os_id: i32, slot: Option<usize>, now: u64) -> ThreadFacts {
+        let task = thread.task.get();
+        let section = sections::open(thread, now).filter(|_| task.is_some());
+        let section = section.map(|(target, age)| SectionFacts { target, age });
+        let state = if thread.sleeps_with().is_some() {
+            ThreadState::WithTask
+        } else if section.is_some() {
+            ThreadState::Native
+        } else if thread.sleeper.is_away() {
+            if slot.is_some() && task.is_none() {
+                ThreadState::Idle
+            } else {
+                ThreadState::Waiting
+            }
+        } else if slot.is_some() {
+            ThreadState::Driving
+        } else {
+            ThreadState::Waiting
+        };
+        ThreadFacts {
+            index: thread.index,
+            os_id,
+            state,
+            slot,
+            task: task.map(|task| task.id.get()),
+            switches: thread.switches(),
+            settled_in_place: thread.settled_here.load(Ordering::Relaxed),
+            spawned: thread.spawned.load(Ordering::Relaxed),
+            ended: thread.ended.load(Ordering::Relaxed),
+            steals: thread.steals.load(Ordering::Relaxed),
+            sections: sections::opened(thread),
+            section,
+            stack: (
+                thread.stack_low.load(Ordering::Relaxed),
+                thread.stack_top.load(Ordering::Relaxed),
+            ),
+        }
+    }
+}
+
+/// What came of reading a record.
+enum Read {
+    Is(TaskFacts),
+    /// It holds no task of this scheduler.
+    IsNot,
+    /// It held one when the reading began.
+    Ended,
+}
+
+fn read(core: &'static Core, task: &'static Task, threads: &Threads, now: u64) -> Read {
+    // Step 1.
+    if task.life.is_done() {
+        return Read::IsNot;
+    }
+    // Step 2.
+    let kind = task.kind();
+    if !matches!(kind, Kind::Fresh | Kind::Started) || !std::ptr::eq(task.core.get(), core) {
+        return Read::IsNot;
+    }
+    let facts = facts(task, kind, threads, now);
+    // Step 3.
+    fence(Ordering::Acquire);
+    if task.id.get() != facts.id || task.life.is_done() {
+        return Read::Ended;
+    }
+    Read::Is(TaskFacts {
+        name: name(task, facts.id),
+        ..facts
+    })
+}
+
+fn facts(task: &'static Task, kind: Kind, threads: &Threads, now: u64) -> TaskFacts {
+    let id = task.id.get();
+    let running = threads.running.get(&id);
+    let home = task.bound_to.load(Ordering::Acquire);
+    let thread = running.map(|&(place, _)| place);
+    let thread = thread.or_else(|| threads.by_address.get(&home).copied());
+    let is_armed = task.wait.is_armed();
+    let last_wait = task.last_reason();
+    let since = coarse::age(now, task.since.load(Ordering::Relaxed));
+    let state = match running {
+        _ if kind == Kind::Fresh => TaskState::Pending,
+        _ if is_armed => TaskState::Suspended,
+        Some((_, false)) => TaskState::Running,
+        Some((_, true)) | None => TaskState::Runnable,
+    };
+    let flags = task.flags.load(Ordering::Relaxed);
+    TaskFacts {
+        id,
+        name: None,
+        state,
+        priority: task.priority(),
+        backing: if task.is_on_thread() {
+            Backing::Thread
+        } else {
+            Backing::Fiber
+        },
+        is_mobile: task.is_mobile(),
+        is_cancelled: flags & (flag::CANCEL | flag::ABORT) != 0,
+        thread: thread.map(|place| threads.facts[place].index),
+        age: coarse::age(now, task.spawned.load(Ordering::Relaxed)),
+        wait: (state == TaskState::Suspended).then_some((last_wait, since)),
+        last_wait,
+        blocked_by: blocker(task, kind, thread.and_then(|place| threads.owners[place])),
+        section: running.and_then(|&(place, _)| threads.facts[place].section),
+    }
+}
+
+/// Whom it waits for: the one whose end it waits for, or the one who sleeps with its thread.
+fn blocker(task: &'static Task, kind: Kind, owner: Option<u64>) -> Option<(u64, Blocker)> {
+    if let Some(joined) = joined(task) {
+        return Some((joined, Blocker::Join));
+    }
+    let owner = owner.filter(|&owner| kind == Kind::Started && owner != task.id.get())?;
+    Some((owner, Blocker::Thread))
+}
+
+fn joined(task: &'static Task) -> Option<u64> {
+    let epoch = task.wait.armed_epoch()?;
+    if task.reason() != WaitReason::Join {
+        return None;
+    }
+    let joined = task.joins()?.id.get();
+    // It is what that wait waits for if the wait is still on.
+    (task.wait.armed_epoch() == Some(epoch)).then_some(joined)
+}
+
+/// The name of the task with this number, if it has not ended.
+fn name(task: &'static Task, id: u64) -> Option<Arc<str>> {
+    if !task.has_extra() || !task.life.try_keep() {
+        return None;
+    }
+    let name = (task.id.get() == id).then(|| task.name()).flatten();
+    // The last reference takes what is left of the task with it.
+    contain(|| release(task));
+    name
+}
+
+fn waits(core: &Core, tasks: &[TaskFacts]) -> Vec<WaitFacts> {
+    let mut waiting = HashMap::<WaitReason, usize>::new();
+    for (reason, _) in tasks.iter().filter_map(|task| task.wait) {
+        *waiting.entry(reason).or_default() += 1;
+    }
+    let rate = core.origin.rate();
+    let facts = WaitReason::all().map(|reason| {
+        let mut timed = Histogram::new(rate);
+        let (mut count, mut runnable) = (0, 0);
+        for thread in core.threads.iter() {
+            count += thread.waits.get(reason);
+            runnable += thread.times.add_waits(reason, &mut timed);
+        }
+        WaitFacts {
+            reason,
+            count,
+            waiting: waiting.get(&reason).copied().unwrap_or(0),
+            timed: timed.count(),
+            time: timed.total(),
+            max: timed.max(),
+            runnable: Duration::from_nanos(rate.ns(runnable)),
+        }
+    });
+    facts.filter(|facts| facts.count > 0).collect()
+}

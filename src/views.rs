@@ -1,0 +1,544 @@
+//! The operator's view: tables of what a scheduler and the hosts on it are at, with SQL Server's names where they mean the
+//! same.
+//!
+//! [`Views::take`] looks once, without stopping anything; every table is made of that one look, so they agree with each
+//! other. A table is a list of plain rows with documented columns ([`Row::COLUMNS`]), and comes as JSON lines
+//! ([`Views::json`]) and as Prometheus text ([`Views::prometheus`]) as well.
+//!
+//! ```
+//! use fiberhost::scheduler::{Scheduler, park};
+//! use fiberhost::views::Views;
+//!
+//! let scheduler = Scheduler::builder().workers(1).build()?;
+//! let task = scheduler.task().name("checkpoint").spawn(park)?;
+//! # while task.task().wait_reason() != fiberhost::scheduler::WaitReason::Park { std::thread::yield_now(); }
+//! let views = Views::take(&scheduler, &[]);
+//! assert_eq!(views.tasks()[0].task_state, "SUSPENDED");
+//! assert!(views.json("waiting_tasks")?.contains("\"wait_type\":\"Park\""));
+//! # task.task().unpark();
+//! # task.join()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | table | a row for each | SQL Server |
+//! |---|---|---|
+//! | `schedulers` | slot | `sys.dm_os_schedulers` |
+//! | `workers` | thread of the scheduler | `sys.dm_os_workers` |
+//! | `tasks` | task that has not ended | `sys.dm_os_tasks` |
+//! | `waiting_tasks` | task that waits, with who blocks it | `sys.dm_os_waiting_tasks` |
+//! | `wait_stats` | reason for which tasks have waited | `sys.dm_os_wait_stats` |
+//! | `native_sections` | native section that is open | |
+//! | `native_targets` | what native sections call that have lost their slot | |
+//! | `histograms` | distribution of times | |
+//! | `threads` | thread of the process | `sys.dm_os_threads` |
+//! | `sys_info` | scheduler | `sys.dm_os_sys_info` |
+//! | `stack_classes` | size of stacks | |
+//! | `hosts` | host | `sys.dm_os_hosts` |
+#![forbid(unsafe_code)]
+
+mod os_threads;
+mod rows;
+mod table;
+
+use std::collections::HashMap;
+use std::fmt;
+
+use fiberhost_scheduler::native::Target;
+use fiberhost_scheduler::stats::TargetFacts;
+use fiberhost_scheduler::stats::{
+    Histogram, Histograms, Snapshot, TaskFacts, TaskState, ThreadFacts, ThreadState,
+};
+use fiberhost_scheduler::{
+    Accounting, Backing, Blocker, Priority, Scheduler, StackClass, WaitReason,
+};
+
+use crate::host::Host;
+use os_threads::OsThread;
+pub use rows::{
+    HistogramRow, HostRow, NativeSectionRow, NativeTargetRow, SchedulerRow, StackClassRow,
+    SystemRow, TaskRow, ThreadRow, WaitStatsRow, WaitingTaskRow, WorkerRow,
+};
+use table::ms;
+pub use table::{Cell, Column, ColumnKind, Row, json_lines, prometheus};
+
+/// One look at a scheduler and at hosts. See the [module](self).
+#[derive(Debug)]
+pub struct Views {
+    snapshot: Snapshot,
+    stacks: Vec<StackClass>,
+    histograms: Histograms,
+    hosts: Vec<HostRow>,
+    /// Where a task stands in the snapshot, by its number.
+    tasks: HashMap<u64, usize>,
+    /// From the number of a scheduler's thread to that of the slot that it has.
+    slots: HashMap<usize, usize>,
+}
+
+/// There is no table of this name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownTable(String);
+
+impl fmt::Display for UnknownTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = TABLES.iter().map(|table| table.name).collect();
+        write!(f, "no table {:?}; there are {}", self.0, names.join(", "))
+    }
+}
+
+impl std::error::Error for UnknownTable {}
+
+/// A table: its name, what it shows, and its columns.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Table {
+    /// Its name.
+    pub name: &'static str,
+    /// What a row stands for.
+    pub meaning: &'static str,
+    /// Its columns.
+    pub columns: &'static [Column],
+}
+
+/// Calls a macro with the function of each table.
+macro_rules! each_table {
+    ($do:ident) => {
+        $do! {
+            schedulers: SchedulerRow,
+            workers: WorkerRow,
+            tasks: TaskRow,
+            waiting_tasks: WaitingTaskRow,
+            wait_stats: WaitStatsRow,
+            native_sections: NativeSectionRow,
+            native_targets: NativeTargetRow,
+            histograms: HistogramRow,
+            threads: ThreadRow,
+            sys_info: SystemRow,
+            stack_classes: StackClassRow,
+            hosts: HostRow,
+        }
+    };
+}
+
+macro_rules! tables {
+    ($($function:ident: $row:ty,)+) => {
+        /// All tables.
+        pub const TABLES: &[Table] = &[$(Table {
+            name: <$row as Row>::TABLE,
+            meaning: <$row as Row>::MEANING,
+            columns: <$row as Row>::COLUMNS,
+        },)+];
+
+        impl Views {
+            /// A table by its name, as JSON lines: an object for each row.
+            ///
+            /// # Errors
+            /// There is no table of this name.
+            pub fn json(&self, table: &str) -> Result<String, UnknownTable> {
+                match table {
+                    $(<$row as Row>::TABLE => Ok(json_lines(&self.$function())),)+
+                    _ => Err(UnknownTable(table.to_owned())),
+                }
+            }
+
+            /// A table by its name, in Prometheus's text format. The scheduler's name is a label of each metric.
+            ///
+            /// # Errors
+            /// There is no table of this name.
+            pub fn prometheus(&self, table: &str) -> Result<String, UnknownTable> {
+                let labels = [("scheduler", self.snapshot.system.name.as_str())];
+                match table {
+                    $(<$row as Row>::TABLE => Ok(prometheus(&self.$function(), &labels)),)+
+                    _ => Err(UnknownTable(table.to_owned())),
+                }
+            }
+        }
+    };
+}
+
+each_table!(tables);
+
+impl Views {
+    /// Looks at a scheduler, and at these hosts.
+    pub fn take(scheduler: &Scheduler, hosts: &[&Host]) -> Views {
+        let snapshot = scheduler.snapshot();
+        let places = snapshot.tasks.iter().enumerate();
+        let slots = snapshot.slots.iter().map(|slot| (slot.driver, slot.index));
+        Views {
+            tasks: places.map(|(place, task)| (task.id, place)).collect(),
+            slots: slots.collect(),
+            stacks: scheduler.stack_classes(),
+            histograms: scheduler.histograms(),
+            hosts: hosts.iter().map(|host| host_row(host)).collect(),
+            snapshot,
+        }
+    }
+
+    /// The facts of which the tables are made.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// The table `schedulers`.
+    pub fn schedulers(&self) -> Vec<SchedulerRow> {
+        let mut current = HashMap::<usize, [usize; 2]>::new();
+        for task in &self.snapshot.tasks {
+            if let Some(slot) = self.slot_of(task.thread) {
+                let [all, runnable] = current.entry(slot).or_default();
+                *all += 1;
+                *runnable += usize::from(task.state == TaskState::Runnable);
+            }
+        }
+        let quantum = self.snapshot.system.quantum;
+        let row = |slot: &fiberhost_scheduler::stats::SlotFacts| {
+            let [all, runnable] = current.get(&slot.index).copied().unwrap_or_default();
+            let has = |thread: &&ThreadFacts| {
+                thread.slot == Some(slot.index) && thread.state != ThreadState::Waiting
+            };
+            let workers = || self.snapshot.threads.iter().filter(has);
+            let active = |thread: &&ThreadFacts| {
+                thread.task.is_some() && thread.state == ThreadState::Driving
+            };
+            SchedulerRow {
+                scheduler_id: slot.index,
+                status: "VISIBLE ONLINE",
+                is_idle: slot.is_idle,
+                active_worker_id: slot.driver,
+                current_tasks_count: all,
+                runnable_tasks_count: runnable,
+                work_queue_count: slot.queued + slot.shared,
+                current_workers_count: workers().count(),
+                active_workers_count: workers().filter(active).count(),
+                next_timer_ms: slot.next_timer.map(ms),
+                quantum_length_us: ms(quantum) * 1e3,
+            }
+        };
+        self.snapshot.slots.iter().map(row).collect()
+    }
+
+    /// The table `workers`.
+    pub fn workers(&self) -> Vec<WorkerRow> {
+        let mut bound = HashMap::<usize, usize>::new();
+        for task in self.snapshot.tasks.iter().filter(|task| !task.is_mobile) {
+            if let Some(thread) = task.thread {
+                *bound.entry(thread).or_default() += 1;
+            }
+        }
+        let row = |thread: &ThreadFacts| WorkerRow {
+            worker_id: thread.index,
+            state: match thread.state {
+                ThreadState::Driving => "RUNNING",
+                ThreadState::Idle => "IDLE",
+                ThreadState::Native => "PREEMPTIVE",
+                ThreadState::WithTask => "SUSPENDED",
+                _ => "WAITING",
+            },
+            is_preemptive: thread.state == ThreadState::Native,
+            scheduler_id: thread.slot,
+            task_id: thread.task,
+            os_thread_id: u64::from(thread.os_id.unsigned_abs()),
+            context_switch_count: thread.switches,
+            settled_in_place_count: thread.settled_in_place,
+            preemptive_switches_count: thread.sections,
+            tasks_spawned_count: thread.spawned,
+            tasks_processed_count: thread.ended,
+            steals_count: thread.steals,
+            bound_tasks_count: bound.get(&thread.index).copied().unwrap_or(0),
+        };
+        self.snapshot.threads.iter().map(row).collect()
+    }
+
+    /// The table `tasks`.
+    pub fn tasks(&self) -> Vec<TaskRow> {
+        self.snapshot
+            .tasks
+            .iter()
+            .map(|task| self.task(task))
+            .collect()
+    }
+
+    fn task(&self, task: &TaskFacts) -> TaskRow {
+        TaskRow {
+            task_id: task.id,
+            task_name: task.name.clone(),
+            task_state: match task.state {
+                TaskState::Pending => "PENDING",
+                TaskState::Runnable => "RUNNABLE",
+                TaskState::Running => "RUNNING",
+                _ => "SUSPENDED",
+            },
+            scheduler_id: self.slot_of(task.thread),
+            worker_id: task.thread,
+            priority: match task.priority {
+                Priority::Low => "LOW",
+                Priority::Normal => "NORMAL",
+                Priority::High => "HIGH",
+            },
+            is_fiber: task.backing == Backing::Fiber,
+            is_mobile: task.is_mobile,
+            is_cancelled: task.is_cancelled,
+            age_ms: ms(task.age),
+            wait_type: task.wait.map(|(reason, _)| reason.to_string()),
+            wait_duration_ms: task.wait.map(|(_, since)| ms(since)),
+            last_wait_type: (task.last_wait != WaitReason::None)
+                .then(|| task.last_wait.to_string()),
+            blocking_task_id: task.blocked_by.map(|(blocker, _)| blocker),
+            native_target: task.section.map(|section| section.target.name()),
+            native_age_ms: task.section.map(|section| ms(section.age)),
+        }
+    }
+
+    /// The table `waiting_tasks`, those that have waited longest first.
+    pub fn waiting_tasks(&self) -> Vec<WaitingTaskRow> {
+        let waits = |task: &&TaskFacts| task.wait.is_some() || task.blocked_by.is_some();
+        let mut tasks: Vec<_> = self.snapshot.tasks.iter().filter(waits).collect();
+        tasks.sort_by_key(|task| std::cmp::Reverse(task.wait.map(|(_, since)| since)));
+        tasks
+            .into_iter()
+            .map(|task| self.waiting_task(task))
+            .collect()
+    }
+
+    fn waiting_task(&self, task: &TaskFacts) -> WaitingTaskRow {
+        let chain = self.chain(task);
+        let texts: Vec<String> = chain.tasks.iter().map(u64::to_string).collect();
+        WaitingTaskRow {
+            waiting_task_id: task.id,
+            task_name: task.name.clone(),
+            wait_duration_ms: task.wait.map(|(_, since)| ms(since)),
+            wait_type: task.wait.map(|(reason, _)| reason.to_string()),
+            blocking_task_id: task.blocked_by.map(|(blocker, _)| blocker),
+            blocking_reason: task.blocked_by.map(|(_, why)| match why {
+                Blocker::Join => "it waits for its end",
+                Blocker::Thread => "it needs its thread",
+                _ => "it waits for it",
+            }),
+            blocking_chain: (!texts.is_empty()).then(|| texts.join(" > ")),
+            blocking_chain_length: texts.len(),
+            head_blocker_task_id: chain.tasks.last().copied().filter(|_| !chain.is_circle),
+            is_deadlocked: chain.is_circle,
+        }
+    }
+
+    /// Who blocks a task, who blocks that one, and so on.
+    fn chain(&self, task: &TaskFacts) -> Chain {
+        let mut chain = Chain::default();
+        let mut at = task;
+        while let Some((blocker, _)) = at.blocked_by {
+            chain.is_circle = blocker == task.id || chain.tasks.contains(&blocker);
+            if chain.is_circle || chain.tasks.len() == CHAIN_MAX {
+                break;
+            }
+            chain.tasks.push(blocker);
+            let Some(&place) = self.tasks.get(&blocker) else {
+                break;
+            };
+            at = &self.snapshot.tasks[place];
+        }
+        chain
+    }
+
+    /// The table `wait_stats`.
+    pub fn wait_stats(&self) -> Vec<WaitStatsRow> {
+        let row = |wait: &fiberhost_scheduler::stats::WaitFacts| WaitStatsRow {
+            wait_type: wait.reason.to_string(),
+            waiting_tasks_count: wait.count,
+            current_waiting_tasks_count: wait.waiting,
+            timed_tasks_count: wait.timed,
+            is_sampled: self.snapshot.accounting != Accounting::Exact,
+            wait_time_ms: ms(wait.time),
+            max_wait_time_ms: ms(wait.max),
+            signal_wait_time_ms: ms(wait.runnable),
+            estimated_wait_time_ms: (wait.timed > 0)
+                .then(|| ms(wait.time) / wait.timed as f64 * wait.count as f64),
+        };
+        self.snapshot.waits.iter().map(row).collect()
+    }
+
+    /// The table `native_sections`.
+    pub fn native_sections(&self) -> Vec<NativeSectionRow> {
+        let row = |thread: &ThreadFacts| {
+            thread.section.map(|section| NativeSectionRow {
+                worker_id: thread.index,
+                os_thread_id: u64::from(thread.os_id.unsigned_abs()),
+                task_id: thread.task,
+                target: section.target.name(),
+                age_ms: ms(section.age),
+                is_handed_over: thread.slot.is_none(),
+            })
+        };
+        self.snapshot.threads.iter().filter_map(row).collect()
+    }
+
+    /// The table `native_targets`.
+    pub fn native_targets(&self) -> Vec<NativeTargetRow> {
+        let open = |target: &Target| {
+            let threads = self.snapshot.threads.iter();
+            let sections = threads.filter_map(|thread| thread.section);
+            let same = sections.filter(|section| std::ptr::eq(section.target, target));
+            same.count()
+        };
+        let row = |facts: &TargetFacts| NativeTargetRow {
+            target: facts.target.name(),
+            handovers_count: facts.handovers,
+            ended_count: facts.ended,
+            time_ms: ms(facts.time),
+            max_time_ms: ms(facts.max),
+            open_count: open(facts.target),
+        };
+        self.snapshot.targets.iter().map(row).collect()
+    }
+
+    /// The table `histograms`.
+    pub fn histograms(&self) -> Vec<HistogramRow> {
+        let all = &self.histograms;
+        let is_sampled = all.accounting != Accounting::Exact;
+        let mut rows = vec![
+            histogram_row("dispatch_delay", "", is_sampled, &all.dispatch_delay),
+            histogram_row("turn", "", is_sampled, &all.turns),
+        ];
+        for (reason, histogram) in &all.waits {
+            rows.push(histogram_row("wait", reason, is_sampled, histogram));
+        }
+        for (target, histogram) in &all.sections {
+            rows.push(histogram_row(
+                "native_section",
+                target.name(),
+                false,
+                histogram,
+            ));
+        }
+        rows
+    }
+
+    /// The table `threads`. It asks the kernel when it is called.
+    pub fn threads(&self) -> Vec<ThreadRow> {
+        let ours = |os: &OsThread| {
+            let mut threads = self.snapshot.threads.iter();
+            threads.find(|thread| u64::from(thread.os_id.unsigned_abs()) == os.id)
+        };
+        let row = |os: OsThread| {
+            let thread = ours(&os);
+            let stack = thread
+                .map(|thread| thread.stack)
+                .filter(|&(low, _)| low != 0);
+            ThreadRow {
+                os_thread_id: os.id,
+                started_by_scheduler: thread.is_some(),
+                worker_id: thread.map(|thread| thread.index),
+                scheduler_id: thread.and_then(|thread| thread.slot),
+                thread_name: os.name,
+                status: os.state.to_string(),
+                usermode_time_ms: os.user_ms,
+                kernel_time_ms: os.kernel_ms,
+                runnable_delay_ms: os.delayed_ms,
+                stack_base_address: stack.map(|(_, top)| top),
+                stack_end_address: stack.map(|(low, _)| low),
+            }
+        };
+        os_threads::all().into_iter().map(row).collect()
+    }
+
+    /// The table `sys_info`, which has one row.
+    pub fn sys_info(&self) -> Vec<SystemRow> {
+        let Snapshot {
+            system, figures, ..
+        } = &self.snapshot;
+        let in_state = |state| {
+            let tasks = self.snapshot.tasks.iter();
+            tasks.filter(|task| task.state == state).count()
+        };
+        vec![SystemRow {
+            name: system.name.clone(),
+            process_id: std::process::id(),
+            cpu_count: std::thread::available_parallelism().map_or(1, usize::from),
+            scheduler_count: system.workers,
+            max_workers_count: system.max_threads,
+            max_tasks_count: system.max_tasks,
+            stack_size_in_bytes: system.stack_size,
+            os_quantum_us: ms(system.quantum) * 1e3,
+            uptime_ms: ms(self.snapshot.at),
+            snapshot_time_ms: ms(self.snapshot.took),
+            tasks_count: self.snapshot.tasks.len(),
+            pending_tasks_count: in_state(TaskState::Pending),
+            runnable_tasks_count: in_state(TaskState::Runnable),
+            running_tasks_count: in_state(TaskState::Running),
+            suspended_tasks_count: in_state(TaskState::Suspended),
+            common_queue_count: self.snapshot.injected,
+            tasks_spawned_count: figures.spawned,
+            tasks_ended_count: figures.ended,
+            context_switches_count: figures.switches,
+            steals_count: figures.steals,
+            handovers_count: figures.handovers,
+            idle_workers_count: figures.idle_workers,
+            threads_count: figures.threads,
+            stacks_count: figures.stacks,
+            stack_bytes_mapped: figures.stack_bytes_mapped,
+            switch: figures.switch,
+            barrier: figures.barrier,
+        }]
+    }
+
+    /// The table `stack_classes`.
+    pub fn stack_classes(&self) -> Vec<StackClassRow> {
+        let row = |class: &StackClass| StackClassRow {
+            stack_size_in_bytes: class.size,
+            stacks_count: class.stacks,
+            stack_bytes_used_max: class.used_max,
+        };
+        self.stacks.iter().map(row).collect()
+    }
+
+    /// The table `hosts`.
+    pub fn hosts(&self) -> Vec<HostRow> {
+        self.hosts.clone()
+    }
+
+    fn slot_of(&self, thread: Option<usize>) -> Option<usize> {
+        self.slots.get(&thread?).copied()
+    }
+}
+
+/// As long as a chain of blockers is shown.
+const CHAIN_MAX: usize = 64;
+
+/// Tasks each of which is blocked by the next.
+#[derive(Default)]
+struct Chain {
+    tasks: Vec<u64>,
+    is_circle: bool,
+}
+
+fn histogram_row(
+    histogram: &'static str,
+    of: impl ToString,
+    is_sampled: bool,
+    times: &Histogram,
+) -> HistogramRow {
+    HistogramRow {
+        histogram,
+        of: of.to_string(),
+        is_sampled,
+        timed_count: times.count(),
+        time_ms: ms(times.total()),
+        p50_ms: ms(times.quantile(0.5)),
+        p90_ms: ms(times.quantile(0.9)),
+        p99_ms: ms(times.quantile(0.99)),
+        p999_ms: ms(times.quantile(0.999)),
+        max_ms: ms(times.max()),
+    }
+}
+
+fn host_row(host: &Host) -> HostRow {
+    let figures = host.figures();
+    HostRow {
+        host_id: host.id(),
+        host_type: "CLR",
+        name: host.scheduler().name().to_owned(),
+        objects_count: figures.objects,
+        task_switches_count: figures.switches,
+        failed_switches_count: figures.failed_switches,
+        stray_hooks_count: figures.stray_hooks,
+        frames_left_count: figures.frames_left,
+        failed_exits_count: figures.failed_exits,
+    }
+}
