@@ -1,11 +1,12 @@
 //! A scheduler: what it is made of, and how it starts.
 //!
 //! Its parts: spawning (`spawn.rs`) with the limit on live tasks (`admission.rs`), its OS threads (`roster.rs`), its end
-//! (`shutdown.rs`).
+//! (`shutdown.rs`), and threads that are kept for bound tasks (`reservation.rs`).
 //!
 //! Room for unsafe code: the workers' records point back to the scheduler that owns them.
 
 mod admission;
+mod reservation;
 mod roster;
 mod shutdown;
 mod spawn;
@@ -26,15 +27,14 @@ use crate::join::{self, JoinHandle};
 use crate::monitor::Monitor;
 use crate::primitive::sleeper::Sleeper;
 use crate::primitive::{
-    AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Instant, Mutex, Ordering, SpinLock, barrier,
-    fence, thread,
+    AtomicBool, AtomicU8, AtomicU64, Instant, Mutex, Ordering, barrier, fence, thread,
 };
 use crate::queue::{Fifo, Injector};
 use crate::slot::Slot;
 use crate::stats::{StackClass, Stats};
-use crate::sync::wait_list::WaitList;
-use crate::task::Task;
+use crate::task::{Backing, Task};
 use crate::threads::Table;
+use admission::Gate;
 use roster::Roster;
 pub use shutdown::ShutdownError;
 pub(crate) use spawn::Plan;
@@ -68,13 +68,13 @@ pub(crate) struct Core {
     /// Spawned by threads that are no workers of ours, and ended by the shutdown itself.
     spawned_outside: AtomicU64,
     ended_outside: AtomicU64,
-    /// Live tasks, where there is a limit.
-    live: AtomicUsize,
-    admission: SpinLock<WaitList>,
+    gate: Arc<Gate>,
+    /// What the shortest way of a spawn takes for granted does not hold here.
+    unusual: bool,
     /// Tasks that had not started when the shutdown began: their closures are dropped by its caller.
     cancelled: Mutex<Fifo>,
     /// Where the caller of the shutdown waits.
-    shutdown: Sleeper,
+    shutdown: Arc<Sleeper>,
     roster: Mutex<Roster>,
     /// Slots taken from threads that were out.
     pub(crate) handovers: AtomicU64,
@@ -85,6 +85,11 @@ pub(crate) struct Core {
     handle: OnceLock<Weak<Handle>>,
     /// A scheduler of one worker, for when all of ours are stuck.
     emergency: OnceLock<Scheduler>,
+    /// The threads that are kept for bound tasks.
+    reservation: OnceLock<Arc<Core>>,
+    /// Whose reservation this is.
+    principal: Weak<Core>,
+    owner_sleeps: AtomicU64,
 }
 
 // SAFETY: all fields are shared structures, and `this` points back here; the lists of tasks inside are under their locks.
@@ -216,29 +221,24 @@ impl Scheduler {
             environment::warn_of_handlers();
         }
         barrier::prepare();
-        let count = settings.workers;
-        let core = Arc::new_cyclic(|weak| Core::new(settings, weak.as_ptr()));
+        let core = Core::create(settings, None);
         let scheduler = Scheduler {
             handle: Arc::new(Handle {
                 core: Arc::clone(&core),
             }),
         };
         let _ = core.handle.set(Arc::downgrade(&scheduler.handle));
-        for index in 0..count {
-            // An error drops the handle, which stops the workers that run already.
-            core.add_thread(None, crate::worker::run, |thread| {
-                thread.slot.set(Some(&thread.core().slots[index]));
-            })?;
+        // An error drops the handle, which stops the workers that run already.
+        core.start_threads()?;
+        if core.settings.bound_workers > 0 {
+            core.start_reservation()?;
         }
-        if core.settings.max_threads > count {
-            core.add_thread(None, crate::worker::run, |_| {})?;
-        }
-        Monitor::start(&core)?;
         if core.settings.emergency_lane {
             let lane = Scheduler::start(core.settings.of_lane())?;
             let _ = core.emergency.set(lane);
         }
-        tracing::debug!(workers = count, "scheduler started");
+        let workers = core.slots.len();
+        tracing::debug!(workers, "scheduler started");
         Ok(scheduler)
     }
 
@@ -285,14 +285,21 @@ impl Scheduler {
         self.core().emergency.get().cloned()
     }
 
-    /// How many tasks may run at once.
+    /// How many tasks may run at once, beside those on threads that are [reserved](Builder::bound_workers).
     pub fn workers(&self) -> usize {
         self.core().slots.len()
     }
 
+    /// How many [reserved](Builder::bound_workers) tasks may run at once.
+    pub fn bound_workers(&self) -> usize {
+        self.core().settings.bound_workers
+    }
+
     /// Changes the time after which [`check_quantum`](crate::check_quantum) yields. It counts from the next tick.
     pub fn set_quantum(&self, quantum: Duration) {
-        self.core().monitor.set_quantum(quantum);
+        for part in self.core().parts() {
+            part.monitor.set_quantum(quantum);
+        }
     }
 
     /// Figures, taken without stopping anything.
@@ -302,7 +309,7 @@ impl Scheduler {
 
     /// The stacks by size, those of the default size first.
     pub fn stack_classes(&self) -> Vec<StackClass> {
-        self.core().stacks.classes()
+        self.core().stack_classes()
     }
 
     /// Ends the scheduler: aborts every task, waits for them, and joins the workers. Called again, it waits again.
@@ -329,8 +336,36 @@ impl Scheduler {
 }
 
 impl Core {
-    fn new(settings: Settings, this: *const Core) -> Core {
+    fn create(settings: Settings, principal: Option<&Arc<Core>>) -> Arc<Core> {
+        Arc::new_cyclic(|weak| Core::new(settings, weak.as_ptr(), principal))
+    }
+
+    /// Starts the workers, one that stands by, and the monitor.
+    fn start_threads(self: &Arc<Core>) -> io::Result<()> {
+        for index in 0..self.slots.len() {
+            self.add_thread(None, crate::worker::run, |thread| {
+                thread.slot.set(Some(&thread.core().slots[index]));
+            })?;
+        }
+        if self.settings.max_threads > self.slots.len() {
+            self.add_thread(None, crate::worker::run, |_| {})?;
+        }
+        Monitor::start(self)
+    }
+
+    fn new(settings: Settings, this: *const Core, principal: Option<&Arc<Core>>) -> Core {
+        // What both have together.
+        let (gate, shutdown) = match principal {
+            Some(core) if cfg!(feature = "bug_reserve_call") => {
+                (Arc::clone(&core.gate), Arc::new(Sleeper::new()))
+            }
+            Some(core) => (Arc::clone(&core.gate), Arc::clone(&core.shutdown)),
+            None => (Arc::new(Gate::new(&settings)), Arc::new(Sleeper::new())),
+        };
         let count = settings.workers;
+        let unusual = settings.max_tasks != usize::MAX
+            || settings.default_backing != Backing::Fiber
+            || principal.is_some();
         Core {
             threads: Table::new(count + 1),
             slots: (0..count).map(Slot::new).collect(),
@@ -352,10 +387,10 @@ impl Core {
             settings,
             spawned_outside: AtomicU64::new(0),
             ended_outside: AtomicU64::new(0),
-            live: AtomicUsize::new(0),
-            admission: SpinLock::new(WaitList::new()),
+            gate,
+            unusual,
             cancelled: Mutex::new(Fifo::new()),
-            shutdown: Sleeper::new(),
+            shutdown,
             roster: Mutex::new(Roster::default()),
             handovers: AtomicU64::new(0),
             limit_noted: AtomicBool::new(false),
@@ -363,6 +398,9 @@ impl Core {
             shutting: Mutex::new(()),
             handle: OnceLock::new(),
             emergency: OnceLock::new(),
+            reservation: OnceLock::new(),
+            principal: principal.map_or_else(Weak::new, Arc::downgrade),
+            owner_sleeps: AtomicU64::new(0),
         }
     }
 }

@@ -8,6 +8,9 @@
 //! 3. The caller waits until no task is left, or until the time limit.
 //! 4. *stopping*: when no task is left the workers end; the caller joins their threads.
 //!
+//! A scheduler with a reservation (`reservation.rs`) does each step for both parts before the next one begins: tasks of the one
+//! may keep what those of the other need to end.
+//!
 //! Survivors of step 3 keep the workers, their stacks and the scheduler's memory; nothing of theirs is freed under them.
 //! The workers stay because a survivor may still need any of them: a mobile one to go on, a bound one for what it waits for.
 #![forbid(unsafe_code)]
@@ -81,10 +84,11 @@ impl Core {
         }
     }
 
+    /// Whether the caller is one of this scheduler's threads, or a task of it.
     pub(super) fn is_here(&self) -> bool {
         let here = current::within().map(|(thread, _)| thread);
         here.or_else(current::thread)
-            .is_some_and(|thread| thread.belongs_to(self))
+            .is_some_and(|thread| self.parts().any(|part| thread.belongs_to(part)))
     }
 
     pub(super) fn shut_down(&self, limit: Duration) -> Result<(), ShutdownError> {
@@ -112,35 +116,37 @@ impl Core {
         };
         tracing::debug!("the scheduler shuts down");
         // Step 1.
-        self.phase.fetch_max(Phase::Closing as u8, Ordering::SeqCst);
+        let parts = self.parts();
+        let closed = if cfg!(feature = "bug_reserve_close") {
+            1
+        } else {
+            2
+        };
+        for part in parts.clone().take(closed) {
+            part.phase.fetch_max(Phase::Closing as u8, Ordering::SeqCst);
+        }
         barrier::heavy();
         // Step 2.
-        self.abort_all();
-        self.call_all();
+        for part in parts.clone() {
+            part.abort_all();
+            part.call_all();
+        }
         // Step 3.
-        let survivors = loop {
-            self.drop_cancelled();
-            // What ended here is counted, then the others' counts are read; they do the same in `note_end`.
-            fence(Ordering::SeqCst);
-            if self.live() == 0 {
-                // A spawn that is being refused at this moment has a record, but no survivor will come of it.
-                break Vec::new();
-            }
-            if until.is_some_and(|until| Instant::now() >= until) {
-                break self.survivors();
-            }
-            self.shutdown.sleep(until);
-        };
+        let survivors = self.wait_for_tasks(until);
         // Step 4.
-        self.phase.store(Phase::Stopping as u8, Ordering::SeqCst);
+        for part in parts.clone() {
+            part.phase.store(Phase::Stopping as u8, Ordering::SeqCst);
+        }
         // The phase, then the counts, which the workers read when they are called; an end counts, then looks at the phase.
         fence(Ordering::SeqCst);
-        // One that came after step 3: either it is seen here, or its worker sees the phase.
-        self.drop_cancelled();
-        self.call_all();
-        self.monitor.stop();
+        for part in parts.clone() {
+            // One that came after step 3: either it is seen here, or its worker sees the phase.
+            part.drop_cancelled();
+            part.call_all();
+            part.monitor.stop();
+        }
         if survivors.is_empty() {
-            self.join_threads();
+            parts.for_each(Core::join_threads);
             tracing::debug!("the scheduler has ended");
             return Ok(());
         }
@@ -152,6 +158,23 @@ impl Core {
             inside: false,
             survivors,
         })
+    }
+
+    /// Step 3: who is left.
+    fn wait_for_tasks(&self, until: Option<Instant>) -> Vec<TaskRef> {
+        loop {
+            self.parts().for_each(Core::drop_cancelled);
+            // What ended here is counted, then the others' counts are read; they do the same in `note_end`.
+            fence(Ordering::SeqCst);
+            if self.parts().all(|part| part.live() == 0) {
+                // A spawn that is being refused at this moment has a record, but no survivor will come of it.
+                return Vec::new();
+            }
+            if until.is_some_and(|until| Instant::now() >= until) {
+                return self.survivors();
+            }
+            self.shutdown.sleep(until);
+        }
     }
 
     /// One caller at a time; `None` if the other one took too long.
@@ -235,7 +258,9 @@ impl Core {
 
     fn survivors(&self) -> Vec<TaskRef> {
         let mut survivors = Vec::new();
-        self.mine(|task| survivors.push(TaskRef::keep(task)));
+        for part in self.parts() {
+            part.mine(|task| survivors.push(TaskRef::keep(task)));
+        }
         survivors
     }
 }

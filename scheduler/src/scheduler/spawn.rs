@@ -25,6 +25,7 @@ pub(super) enum Refusal {
     Limit(usize),
     Cancelled,
     Memory,
+    NoReservation,
     Stack(io::Error),
 }
 
@@ -44,6 +45,11 @@ impl SpawnError {
         matches!(self.0, Refusal::Memory)
     }
 
+    /// The scheduler keeps no threads for bound tasks: see [`Builder::bound_workers`](crate::Builder::bound_workers).
+    pub fn is_no_reservation(&self) -> bool {
+        matches!(self.0, Refusal::NoReservation)
+    }
+
     /// The stack size asked for is impossible.
     pub fn is_invalid_stack_size(&self) -> bool {
         matches!(self.0, Refusal::Stack(_))
@@ -58,6 +64,7 @@ impl fmt::Display for SpawnError {
                 f.write_str("cancelled while waiting for room below the limit on live tasks")
             }
             Refusal::Memory => f.write_str("no memory for a task"),
+            Refusal::NoReservation => f.write_str("the scheduler keeps no threads for bound tasks"),
             Refusal::Stack(error) => write!(f, "{error}"),
         }
     }
@@ -71,8 +78,10 @@ pub(crate) struct Plan {
     pub(crate) name: Option<Arc<str>>,
     pub(crate) priority: Priority,
     pub(crate) stack_size: Option<usize>,
-    pub(crate) backing: Backing,
+    /// `None`: the scheduler's default.
+    pub(crate) backing: Option<Backing>,
     pub(crate) mobile: bool,
+    pub(crate) reserved: bool,
     pub(crate) span: Option<tracing::Span>,
 }
 
@@ -82,8 +91,9 @@ impl Plan {
             name: None,
             priority: Priority::Normal,
             stack_size: None,
-            backing: Backing::Fiber,
+            backing: None,
             mobile: false,
+            reserved: false,
             span: None,
         }
     }
@@ -97,7 +107,7 @@ impl Core {
     where
         F: FnOnce() -> T,
     {
-        let here = current::thread().filter(|thread| thread.belongs_to(self) && !self.has_limit());
+        let here = current::thread().filter(|thread| thread.belongs_to(self) && !self.unusual);
         let Some((thread, task)) = here.and_then(|thread| Some((thread, thread.magazine.get()?)))
         else {
             return self.spawn_unusual(closure);
@@ -113,11 +123,28 @@ impl Core {
     where
         F: FnOnce() -> T,
     {
-        self.spawn(&Plan::new(), closure)
+        // Only a task whose builder says so is reserved. Without its principal this is being shut down, and will say so.
+        match self.principal() {
+            Some(principal) => principal.spawn(&Plan::new(), closure),
+            None => self.spawn_here(&Plan::new(), closure),
+        }
     }
 
-    /// Spawns. The caller vouches for what the closure borrows and, if `plan.mobile`, for what lies on its stack.
+    /// Spawns, where the task is to go. The caller vouches for what the closure borrows and, if `plan.mobile`, for what lies on its stack.
     pub(crate) fn spawn<F, T>(&self, plan: &Plan, closure: F) -> Result<&'static Task, SpawnError>
+    where
+        F: FnOnce() -> T,
+    {
+        if !plan.reserved {
+            return self.spawn_here(plan, closure);
+        }
+        match self.reservation() {
+            Some(reservation) => reservation.spawn_here(plan, closure),
+            None => Err(SpawnError(Refusal::NoReservation)),
+        }
+    }
+
+    fn spawn_here<F, T>(&self, plan: &Plan, closure: F) -> Result<&'static Task, SpawnError>
     where
         F: FnOnce() -> T,
     {
@@ -136,7 +163,9 @@ impl Core {
             }
             return Err(SpawnError(Refusal::Memory));
         };
-        task.set_up(plan.priority, plan.mobile, plan.backing);
+        let backing = plan.backing.unwrap_or(self.settings.default_backing);
+        // No reserved task leaves the thread on which it has started.
+        task.set_up(plan.priority, plan.mobile && !plan.reserved, backing);
         if let Some(name) = &plan.name {
             task.extra_mut().name = Some(Arc::clone(name));
         }
