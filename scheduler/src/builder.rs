@@ -54,7 +54,9 @@ pub enum Admission {
 pub(crate) struct Settings {
     pub(crate) name: String,
     pub(crate) workers: usize,
+    pub(crate) bound_workers: usize,
     pub(crate) max_threads: usize,
+    pub(crate) default_backing: Backing,
     pub(crate) stack_size: usize,
     pub(crate) guards: Guards,
     pub(crate) warm_stacks: usize,
@@ -80,7 +82,19 @@ impl Settings {
         Settings {
             name: format!("{}-emergency", self.name),
             workers: 1,
+            bound_workers: 0,
             max_tasks: usize::MAX,
+            emergency_lane: false,
+            ..self.clone()
+        }
+    }
+
+    /// Those of the threads that a scheduler with these keeps for bound tasks.
+    pub(crate) fn of_reservation(&self) -> Settings {
+        Settings {
+            name: format!("{}-bound", self.name),
+            workers: self.bound_workers,
+            bound_workers: 0,
             emergency_lane: false,
             ..self.clone()
         }
@@ -114,7 +128,9 @@ impl Builder {
             settings: Settings {
                 name: "fiberhost".into(),
                 workers: default_workers(),
+                bound_workers: 0,
                 max_threads: MAX_THREADS,
+                default_backing: Backing::Fiber,
                 stack_size: STACK_SIZE,
                 guards: Guards::Best,
                 warm_stacks: WARM_STACKS,
@@ -151,6 +167,18 @@ impl Builder {
         self
     }
 
+    /// So many threads beyond the [`workers`](Builder::workers), each with a slot, for tasks that are to run on no others:
+    /// see [`TaskBuilder::reserved`]. No other task starts there, so none of them is ever kept waiting behind a task that
+    /// sleeps with its thread, as long as they do not do that to each other. Default: none.
+    ///
+    /// Their number comes on top of the workers', not out of it: the others keep what they were promised, and a scheduler
+    /// of one worker can have some. They have a monitor of their own, which is one more thread while they are busy, and as
+    /// many threads that take over as [`max_threads`](Builder::max_threads) allows, counted on their own.
+    pub fn bound_workers(mut self, workers: usize) -> Self {
+        self.settings.bound_workers = workers;
+        self
+    }
+
     /// The most OS threads: workers, those that take over while others are in native code, and those of tasks with a thread of
     /// their own. Beyond it a native section keeps its slot, and a task that wants a thread is refused. At least one more
     /// than [`workers`](Builder::workers) for any slot to be taken over. Default: 10,000, as in Go.
@@ -162,6 +190,12 @@ impl Builder {
     /// The workers' threads are called by this name and a number. Default: `fiberhost`.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.settings.name = name.into();
+        self
+    }
+
+    /// What tasks run on that do not say it themselves, with [`TaskBuilder::backing`]. Default: [`Backing::Fiber`].
+    pub fn default_backing(mut self, backing: Backing) -> Self {
+        self.settings.default_backing = backing;
         self
     }
 
@@ -323,7 +357,7 @@ impl Builder {
     /// Starts the workers.
     ///
     /// # Errors
-    /// `InvalidInput` if there are no workers or more than 1024, if the stack size is 0 or above 1 GiB, or if the quantum,
+    /// `InvalidInput` if there are no workers, or more than 1024 of them or of bound workers, if the stack size is 0 or above 1 GiB, or if the quantum,
     /// the limit on tasks or that for stalls is 0, or the signal for stalls is no real-time signal; `Unsupported` under a user shadow stack; otherwise what the system said when it refused a thread. Nothing is left running then.
     pub fn build(self) -> io::Result<Scheduler> {
         let settings = self.settings;
@@ -333,6 +367,9 @@ impl Builder {
                 "{} workers: must be between 1 and {WORKERS_MAX}",
                 settings.workers
             ))
+        } else if settings.bound_workers > WORKERS_MAX {
+            let workers = settings.bound_workers;
+            Some(format!("{workers} bound workers: at most {WORKERS_MAX}"))
         } else if settings.quantum.is_zero() {
             Some("a quantum of 0".to_owned())
         } else if settings.stalls.after.is_zero() {
@@ -410,9 +447,30 @@ impl TaskBuilder {
         self
     }
 
-    /// What it runs on.
+    /// What it runs on. Default: [what the scheduler says](Builder::default_backing).
     pub fn backing(mut self, backing: Backing) -> Self {
-        self.plan.backing = backing;
+        self.plan.backing = Some(backing);
+        self
+    }
+
+    /// It runs on the threads that are kept for such tasks: see [`Builder::bound_workers`]. It is bound, also if it is
+    /// spawned as a mobile one.
+    ///
+    /// What it spawns itself is not reserved, unless it says so too. It may own its thread or be called back from native
+    /// code; if it waits then, those wait that have started on the same thread, and [`Stats::reserved_owner_sleeps`] counts
+    /// it.
+    ///
+    /// ```
+    /// use fiberhost_scheduler::Scheduler;
+    /// let scheduler = Scheduler::builder().workers(2).bound_workers(1).build()?;
+    /// let writer = scheduler.task().reserved().spawn(|| "never behind another's callback")?;
+    /// writer.join()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// [`Stats::reserved_owner_sleeps`]: crate::Stats::reserved_owner_sleeps
+    pub fn reserved(mut self) -> Self {
+        self.plan.reserved = true;
         self
     }
 
@@ -446,7 +504,8 @@ impl TaskBuilder {
     /// After the shutdown began the closure is dropped at once and [`JoinHandle::join`] says cancelled.
     ///
     /// # Errors
-    /// The limit on live tasks is reached, memory was refused, or the stack size is 0 or above 1 GiB.
+    /// The limit on live tasks is reached, memory was refused, the stack size is 0 or above 1 GiB, or a reserved task finds
+    /// no [reservation](Builder::bound_workers).
     /// The closure is dropped. (A stack refused by the system later is an error of the join.)
     pub fn spawn<F, T>(self, closure: F) -> Result<JoinHandle<T>, SpawnError>
     where

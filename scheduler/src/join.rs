@@ -426,7 +426,8 @@ pub fn try_current() -> Option<TaskRef> {
     within().map(|(_, task)| TaskRef::keep(task))
 }
 
-/// The number of the worker that runs the calling task, from 0; a mobile task may get another answer after every wait.
+/// The number of the worker that runs the calling task, from 0; those that are
+/// [reserved](crate::Builder::bound_workers) have numbers of their own, from 0 too. A mobile task may get another answer after every wait.
 /// `None` on a thread that is no worker.
 #[inline]
 pub fn current_worker() -> Option<usize> {

@@ -39,6 +39,7 @@ impl Thread {
     #[cold]
     pub(crate) fn sleep_with(&'static self, task: &'static Task) {
         self.set_sleeps_with(Some(task));
+        self.core().note_sleep_with(task);
         loop {
             if self.take_woken(task) || self.fire_timers_for(task) {
                 break;

@@ -21,7 +21,8 @@ pub use snapshot::{
 use crate::primitive::{AtomicU64, Ordering, barrier};
 use crate::scheduler::Core;
 
-/// What [`Scheduler::stats`](crate::Scheduler::stats) answers. Each figure is exact for some moment during the call.
+/// What [`Scheduler::stats`](crate::Scheduler::stats) answers, with the threads that are
+/// [reserved](crate::Builder::bound_workers). Each figure is exact for some moment during the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -39,6 +40,11 @@ pub struct Stats {
     pub threads: usize,
     /// Slots that were taken from threads which were in native sections for too long.
     pub handovers: u64,
+    /// How often a task slept with a thread that others may have started on: it owned the thread, or was called back from
+    /// native code. They wait meanwhile.
+    pub owner_sleeps: u64,
+    /// How many of them were on threads that are [reserved](crate::Builder::bound_workers).
+    pub reserved_owner_sleeps: u64,
     /// Stacks made so far; they are reused and not unmapped before the scheduler goes.
     pub stacks: usize,
     /// Bytes of address space mapped for stacks.
@@ -66,27 +72,37 @@ pub struct StackClass {
 
 impl Stats {
     pub(crate) fn of(core: &Core) -> Stats {
+        let threads = || core.parts().flat_map(|part| part.threads.iter());
         let sum = |of: fn(&crate::current::Thread) -> &AtomicU64| -> u64 {
-            core.threads
-                .iter()
+            threads()
                 .map(|thread| of(thread).load(Ordering::Relaxed))
                 .sum()
         };
-        let (stacks, stack_bytes_mapped) = core.stacks.totals();
-        let (spawned_outside, ended_outside) = core.outside();
+        let (owner_sleeps, reserved_owner_sleeps) = core.owner_sleeps();
+        let (mut stacks, mut stack_bytes_mapped) = (0, 0);
+        let (mut spawned_outside, mut ended_outside) = (0, 0);
+        for part in core.parts() {
+            let (made, bytes) = part.stacks.totals();
+            stacks += made;
+            stack_bytes_mapped += bytes;
+            let (spawned, ended) = part.outside();
+            spawned_outside += spawned;
+            ended_outside += ended;
+        }
         let ended = sum(|thread| &thread.ended) + ended_outside;
         Stats {
-            switches: core
-                .threads
-                .iter()
-                .map(crate::current::Thread::switches)
-                .sum(),
+            switches: threads().map(crate::current::Thread::switches).sum(),
             spawned: sum(|thread| &thread.spawned) + spawned_outside,
             ended,
             steals: sum(|thread| &thread.steals),
-            idle_workers: core.idle.sleeping(),
-            threads: core.thread_count(),
-            handovers: core.handovers.load(Ordering::Relaxed),
+            idle_workers: core.parts().map(|part| part.idle.sleeping()).sum(),
+            threads: core.parts().map(Core::thread_count).sum(),
+            handovers: core
+                .parts()
+                .map(|part| part.handovers.load(Ordering::Relaxed))
+                .sum(),
+            owner_sleeps,
+            reserved_owner_sleeps,
             stacks,
             stack_bytes_mapped,
             idle_spin: core.idle_spin,

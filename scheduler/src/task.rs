@@ -317,10 +317,10 @@ impl Task {
     }
 
     /// Who sleeps with the thread on which this task has started and must go on, if somebody does and the
-    /// thread is one of this scheduler's.
+    /// thread is one of this scheduler's, or of the other part of it.
     pub(crate) fn waits_for_thread(&self, core: &Core) -> Option<&'static Task> {
         let home = self.bound_to.load(Ordering::Acquire);
-        let owner = core.thread_at(home)?.sleeps_with()?;
+        let owner = core.sleeps_at(home)?;
         (!std::ptr::eq(owner, self)).then_some(owner)
     }
 

@@ -51,18 +51,19 @@ pub enum Accounting {
 
 /// What a scheduler watches.
 pub(crate) struct Watching {
-    /// Whether spawns and ends take the other way: there is a limit on tasks, or tasks are watched.
+    /// Whether spawns and ends take the other way: the scheduler itself is unlike most, or tasks are watched.
     special: AtomicBool,
-    limited: bool,
+    /// There is a limit on tasks, they have threads by default, or this is the part for reserved ones.
+    unusual: bool,
     accounting: Accounting,
     recording: AtomicU8,
 }
 
 impl Watching {
-    pub(crate) fn new(limited: bool, accounting: Accounting, recording: Recording) -> Watching {
+    pub(crate) fn new(unusual: bool, accounting: Accounting, recording: Recording) -> Watching {
         let watching = Watching {
             special: AtomicBool::new(false),
-            limited,
+            unusual,
             accounting,
             recording: AtomicU8::new(recording as u8),
         };
@@ -75,7 +76,7 @@ impl Watching {
     pub(crate) fn is_special(&self) -> bool {
         if cfg!(any(loom, shuttle)) {
             // A model watches nobody, and the load would be one more step to try.
-            return self.limited;
+            return self.unusual;
         }
         self.special.load(Ordering::Relaxed)
     }
@@ -97,7 +98,7 @@ impl Watching {
     pub(crate) fn set_recording(&self, recording: Recording) {
         self.recording.store(recording as u8, Ordering::Relaxed);
         self.special
-            .store(self.limited || self.all(), Ordering::Relaxed);
+            .store(self.unusual || self.all(), Ordering::Relaxed);
     }
 }
 

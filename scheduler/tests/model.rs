@@ -29,6 +29,7 @@ mod model {
     mod park;
     mod poller;
     mod queue;
+    mod reservation;
     mod rwlock;
     mod select;
     mod shutdown;

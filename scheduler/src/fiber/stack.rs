@@ -529,7 +529,7 @@ fn refused(slots: usize, stride: usize) -> io::Error {
 impl Drop for Mapping {
     fn drop(&mut self) {
         sanitizer::unmap(self.base.as_ptr(), self.bytes);
-        // SAFETY: our own mapping; the pool goes only after every task and every worker (see `scheduler.rs`).
+        // SAFETY: our own mapping; the pool goes only after every task and every worker (see `scheduler/shutdown.rs`).
         unsafe { libc::munmap(self.base.as_ptr().cast(), self.bytes) };
     }
 }

@@ -1,0 +1,328 @@
+//! From a closure to a task that stands in a queue.
+//!
+//! 1. admission, if there is a limit on live tasks;
+//! 2. a record from the worker's magazine, or from the depot for a plain thread;
+//! 3. the closure goes into the record, the record into the slot's fresh queue, or the injector;
+//! 4. if somebody is idle, the task is offered.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use super::{Core, Phase};
+use crate::current::{self, Thread};
+use crate::join;
+use crate::primitive::{Ordering, barrier, fence};
+use crate::stats::coarse;
+use crate::task::{Backing, Kind, Priority, Task, pool, release};
+use crate::wait::WaitReason;
+use crate::watch;
+
+/// Why a task could not be spawned.
+#[derive(Debug)]
+pub struct SpawnError(pub(super) Refusal);
+
+#[derive(Debug)]
+pub(super) enum Refusal {
+    Limit(usize),
+    Cancelled,
+    Memory,
+    NoReservation,
+    Stack(io::Error),
+}
+
+impl SpawnError {
+    /// The limit on live tasks is reached.
+    pub fn is_limit(&self) -> bool {
+        matches!(self.0, Refusal::Limit(_))
+    }
+
+    /// The spawning task was cancelled while it waited for room.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self.0, Refusal::Cancelled)
+    }
+
+    /// Memory was refused.
+    pub fn is_out_of_memory(&self) -> bool {
+        matches!(self.0, Refusal::Memory)
+    }
+
+    /// The scheduler keeps no threads for bound tasks: see [`Builder::bound_workers`](crate::Builder::bound_workers).
+    pub fn is_no_reservation(&self) -> bool {
+        matches!(self.0, Refusal::NoReservation)
+    }
+
+    /// The stack size asked for is impossible.
+    pub fn is_invalid_stack_size(&self) -> bool {
+        matches!(self.0, Refusal::Stack(_))
+    }
+}
+
+impl fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Refusal::Limit(max) => write!(f, "the limit of {max} live tasks is reached"),
+            Refusal::Cancelled => {
+                f.write_str("cancelled while waiting for room below the limit on live tasks")
+            }
+            Refusal::Memory => f.write_str("no memory for a task"),
+            Refusal::NoReservation => f.write_str("the scheduler keeps no threads for bound tasks"),
+            Refusal::Stack(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for SpawnError {}
+
+/// What a task is to be, apart from its closure.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) priority: Priority,
+    pub(crate) stack_size: Option<usize>,
+    /// `None`: the scheduler's default.
+    pub(crate) backing: Option<Backing>,
+    pub(crate) mobile: bool,
+    pub(crate) reserved: bool,
+    pub(crate) span: Option<tracing::Span>,
+}
+
+impl Plan {
+    pub(crate) const fn new() -> Self {
+        Plan {
+            name: None,
+            priority: Priority::Normal,
+            stack_size: None,
+            backing: None,
+            mobile: false,
+            reserved: false,
+            span: None,
+        }
+    }
+}
+
+impl Core {
+    /// Spawns a task like most: bound, of normal priority, on a stack of the default size.
+    /// The caller vouches for what the closure borrows.
+    #[inline(always)]
+    pub(crate) fn spawn_usual<F, T>(&self, closure: F) -> Result<&'static Task, SpawnError>
+    where
+        F: FnOnce() -> T,
+    {
+        let here = current::thread()
+            .filter(|thread| thread.belongs_to(self) && !self.watching.is_special());
+        let Some((thread, task)) = here.and_then(|thread| Some((thread, thread.magazine.get()?)))
+        else {
+            return self.spawn_unusual(closure);
+        };
+        task.set_up(Priority::Normal, false, Backing::Fiber);
+        self.fill(task, 0, thread.next_id(), thread.coarse.now(), closure);
+        self.queue_here(thread, task);
+        Ok(task)
+    }
+
+    #[cold]
+    fn spawn_unusual<F, T>(&self, closure: F) -> Result<&'static Task, SpawnError>
+    where
+        F: FnOnce() -> T,
+    {
+        // Only a task whose builder says so is reserved. Without its principal this is being shut down, and will say so.
+        match self.principal() {
+            Some(principal) => principal.spawn(&Plan::new(), closure),
+            None => self.spawn_here(&Plan::new(), closure),
+        }
+    }
+
+    /// Spawns, where the task is to go. The caller vouches for what the closure borrows and, if `plan.mobile`, for what lies on its stack.
+    pub(crate) fn spawn<F, T>(&self, plan: &Plan, closure: F) -> Result<&'static Task, SpawnError>
+    where
+        F: FnOnce() -> T,
+    {
+        if !plan.reserved {
+            return self.spawn_here(plan, closure);
+        }
+        match self.reservation() {
+            Some(reservation) => reservation.spawn_here(plan, closure),
+            None => Err(SpawnError(Refusal::NoReservation)),
+        }
+    }
+
+    fn spawn_here<F, T>(&self, plan: &Plan, closure: F) -> Result<&'static Task, SpawnError>
+    where
+        F: FnOnce() -> T,
+    {
+        let class = self.class(plan)?;
+        if self.has_limit() {
+            self.admit()?;
+        }
+        let here = current::thread().filter(|thread| thread.belongs_to(self));
+        let record = match here {
+            Some(thread) => thread.magazine.get(),
+            None => pool::get(),
+        };
+        let Some(task) = record else {
+            if self.has_limit() {
+                self.leave_admission();
+            }
+            return Err(SpawnError(Refusal::Memory));
+        };
+        let backing = plan.backing.unwrap_or(self.settings.default_backing);
+        // No reserved task leaves the thread on which it has started.
+        task.set_up(plan.priority, plan.mobile && !plan.reserved, backing);
+        if let Some(name) = &plan.name {
+            task.extra_mut().name = Some(Arc::clone(name));
+        }
+        if let Some(span) = &plan.span {
+            task.set_span(span.clone());
+        }
+        let (id, now) = match here {
+            Some(thread) => (thread.next_id(), thread.coarse.now()),
+            None => (pool::next_id_block(1), coarse::ticks(self.now())),
+        };
+        self.fill(task, class, id, now, closure);
+        if self.watching.is_special() {
+            watch::spawned(self, here, task);
+        }
+        if let Some(span) = &plan.span {
+            tracing::trace!(parent: span, "task spawned");
+        }
+        match here {
+            Some(thread) => self.queue_here(thread, task),
+            None => self.queue_outside(task),
+        }
+        Ok(task)
+    }
+
+    /// Makes a task of a record that is the caller's alone.
+    #[inline(always)]
+    fn fill<F, T>(&self, task: &'static Task, stack_class: u32, id: u64, now: u32, closure: F)
+    where
+        F: FnOnce() -> T,
+    {
+        task.sp.set(0);
+        task.flags.store(0, Ordering::Relaxed);
+        task.permit.store(0, Ordering::Relaxed);
+        task.release_holds();
+        task.bound_to.store(0, Ordering::Relaxed);
+        task.core.set(self);
+        task.id.set(id);
+        coarse::stamp(&task.spawned, now);
+        task.set_reason(WaitReason::None);
+        task.stack_class.set(stack_class);
+        task.payload.fill(closure);
+        task.life.begin(2);
+        task.set_kind(Kind::Fresh);
+    }
+
+    #[cold]
+    fn class(&self, plan: &Plan) -> Result<u32, SpawnError> {
+        match plan.stack_size {
+            None => Ok(0),
+            Some(size) => self
+                .stacks
+                .class_for(size)
+                .map_err(|error| SpawnError(Refusal::Stack(error))),
+        }
+    }
+
+    #[inline(always)]
+    fn queue_here(&self, thread: &Thread, task: &'static Task) {
+        Thread::count(&thread.spawned);
+        // Step 1 of the shutdown: the count, then the look.
+        barrier::light();
+        if self.phase() != Phase::Running {
+            return self.refuse(task);
+        }
+        thread.slot().push_fresh(task);
+        thread.look_soon();
+        if self.idle.wants_work() {
+            thread.offer();
+        }
+    }
+
+    #[cold]
+    fn queue_outside(&self, task: &'static Task) {
+        if !cfg!(feature = "bug_spawn_count") {
+            self.spawned_outside.fetch_add(1, Ordering::SeqCst);
+        }
+        fence(Ordering::SeqCst);
+        if self.phase() != Phase::Running {
+            return self.refuse(task);
+        }
+        if cfg!(feature = "bug_spawn_count") {
+            self.spawned_outside.fetch_add(1, Ordering::SeqCst);
+        }
+        self.inject(task);
+    }
+
+    /// A task for a thread that exists already. It counts as started.
+    pub(crate) fn admit_thread(&self) -> io::Result<&'static Task> {
+        let refused = |kind, why: &str| io::Error::new(kind, why.to_owned());
+        if self.has_limit() {
+            self.admit()
+                .map_err(|error| io::Error::new(io::ErrorKind::QuotaExceeded, error))?;
+        }
+        let Some(task) = pool::get() else {
+            if self.has_limit() {
+                self.leave_admission();
+            }
+            return Err(refused(io::ErrorKind::OutOfMemory, "no memory for a task"));
+        };
+        task.set_up(Priority::Normal, false, Backing::Thread);
+        let id = pool::next_id_block(1);
+        self.fill(task, 0, id, coarse::ticks(self.now()), || ());
+        if self.watching.is_special() {
+            watch::spawned(self, None, task);
+        }
+        task.set_kind(Kind::Started);
+        // As in `queue_outside`.
+        self.spawned_outside.fetch_add(1, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        if self.phase() != Phase::Running {
+            self.refuse_thread(task);
+            return Err(refused(
+                io::ErrorKind::Other,
+                "the scheduler is being shut down",
+            ));
+        }
+        Ok(task)
+    }
+
+    /// Takes that back.
+    pub(crate) fn refuse_thread(&self, task: &'static Task) {
+        self.refuse(task);
+        release(task);
+    }
+
+    /// The shutdown has begun: the closure is dropped here, on the caller, and join says cancelled.
+    #[cold]
+    fn refuse(&self, task: &'static Task) {
+        task.payload.fail(join::JoinError::cancelled());
+        self.end_outside(task);
+        self.note_end();
+    }
+
+    /// The end of a task where something is special: there is a limit, or tasks are watched.
+    #[cold]
+    pub(crate) fn end_special(&self, here: &'static Thread, task: &'static Task) {
+        if task.is_watched() {
+            watch::ended(self, Some(here), task);
+        }
+        if self.has_limit() {
+            self.leave_admission();
+        }
+    }
+
+    /// Counted, and its place free, before a joiner knows.
+    pub(super) fn end_outside(&self, task: &'static Task) {
+        self.ended_outside.fetch_add(1, Ordering::AcqRel);
+        if task.is_watched() {
+            watch::ended(self, None, task);
+        }
+        if self.has_limit() {
+            self.leave_admission();
+        }
+        join::complete(task);
+    }
+}
