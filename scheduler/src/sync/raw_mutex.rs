@@ -37,7 +37,7 @@ use crate::join::TaskRef;
 use crate::park::{self, Limit};
 use crate::primitive::{AtomicU64, Ordering, SpinLock};
 use crate::suspend::Arm;
-use crate::sync::lock_waits::LockWait;
+use crate::sync::lock_waits;
 use crate::sync::until::Until;
 use crate::sync::wait_list::WaitList;
 use crate::task::Task;
@@ -249,13 +249,14 @@ impl RawMutex {
         if self.look_for_a_while(me) {
             return Ok(Wake::Signalled);
         }
-        let (wait, deadlock) = LockWait::begin(self, me, Limit::Never);
-        if let Some(deadlock) = deadlock {
-            drop(wait);
+        lock_waits::standing(self, me, Limit::Never, |deadlock| match deadlock {
+            Some(deadlock) => Err(deadlock),
+            None => Ok(self.stand(me, Limit::Never, allow)),
+        })
+        .inspect_err(|deadlock| {
+            // A subscriber may lock: not while the entry stands.
             tracing::error!(%deadlock, "a wait for a mutex that could never end is refused");
-            return Err(deadlock);
-        }
-        Ok(self.stand(me, Limit::Never, allow))
+        })
     }
 
     /// Takes the word if it names nobody; *waiters* stays as it is.
@@ -281,21 +282,19 @@ impl RawMutex {
         if self.look_for_a_while(me) {
             return Wake::Signalled;
         }
-        let _wait = self.begin_wait(me, limit);
-        self.stand(me, limit, allow)
-    }
-
-    /// Enters a wait that cannot be refused. If it closes a circle, that is told once; an abort is a way out.
-    fn begin_wait(&self, me: u64, limit: Limit) -> Option<LockWait<'_>> {
+        // A wait that cannot be refused. If it closes a circle, that is told once; an abort is a way out.
         let mut told = Vec::new();
         loop {
-            let (wait, deadlock) = LockWait::begin(self, me, limit);
-            let Some(deadlock) = deadlock.filter(|deadlock| deadlock.numbers() != told) else {
-                return wait;
+            let waited = lock_waits::standing(self, me, limit, |deadlock| match deadlock {
+                Some(deadlock) if deadlock.numbers() != told => Err(deadlock),
+                _ => Ok(self.stand(me, limit, allow)),
+            });
+            let deadlock = match waited {
+                Ok(wake) => return wake,
+                Err(deadlock) => deadlock,
             };
             told = deadlock.numbers();
             // A subscriber may lock, and unlock, mutexes: whoever does that does not stand in the table.
-            drop(wait);
             tracing::error!(%deadlock, "tasks wait for each other's mutexes and cannot go on");
         }
     }
