@@ -10,6 +10,9 @@
 //! and the whole way is looked at once more, so that all its edges existed at one moment. So there is no false alarm.
 //! Two joins that close a cycle at the same moment may both miss it.
 //!
+//! Tasks that wait for each other's mutexes are found by those (`sync/lock_waits.rs`). A circle in which some wait for a mutex
+//! and others for an end or a thread is not found.
+//!
 //! What an event, a semaphore or a channel waits for is nobody in particular, so it has no edge.
 #![forbid(unsafe_code)]
 
@@ -30,6 +33,8 @@ pub enum Blocker {
     Join,
     /// The next one sleeps with the thread on which it has started.
     Thread,
+    /// It waits for a mutex that the next one has.
+    Lock,
 }
 
 /// Tasks that wait for each other in a circle.
@@ -38,7 +43,16 @@ pub struct Deadlock {
 }
 
 impl Deadlock {
-    /// The tasks of the circle, beginning with the one whose wait would have closed it, each with why it waits for the next.
+    pub(crate) fn new(tasks: Vec<(TaskRef, Blocker)>) -> Deadlock {
+        Deadlock { tasks }
+    }
+
+    /// The numbers of its tasks, in order.
+    pub(crate) fn numbers(&self) -> Vec<u64> {
+        self.tasks.iter().map(|(task, _)| task.id()).collect()
+    }
+
+    /// The tasks of the circle, beginning with the one whose wait closes it, each with why it waits for the next.
     pub fn tasks(&self) -> &[(TaskRef, Blocker)] {
         &self.tasks
     }
@@ -51,12 +65,15 @@ impl fmt::Display for Deadlock {
             let why = match blocker {
                 Blocker::Join => "joins",
                 Blocker::Thread => "needs the thread of",
+                Blocker::Lock => "waits for a mutex of",
             };
             write!(f, "task {} ({name}) {why} ", task.id())?;
         }
         f.write_str("the first")
     }
 }
+
+impl std::error::Error for Deadlock {}
 
 impl fmt::Debug for Deadlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

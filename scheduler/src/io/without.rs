@@ -30,6 +30,10 @@ impl Io {
         false
     }
 
+    pub(crate) fn is_unwatched(&self) -> bool {
+        false
+    }
+
     pub(crate) fn sleep(
         &self,
         sleeper: &Sleeper,

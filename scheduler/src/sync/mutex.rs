@@ -8,6 +8,7 @@ use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
+use crate::deadlock::Deadlock;
 use crate::park::Limit;
 use crate::sync::raw_mutex::{RawMutex, caller};
 use crate::wait::{Interrupt, Wake};
@@ -106,6 +107,22 @@ impl<T: ?Sized> Mutex<T> {
         // What else ends a wait of this kind unwinds the task.
         while self.raw.acquire(Limit::Never, Interrupt::Unwind) != Wake::Signalled {}
         self.guard()
+    }
+
+    /// As [`lock`](Mutex::lock), but a wait that would close a circle of tasks that wait for each other's mutexes is refused
+    /// when it begins. Without it the others go on as soon as the caller unlocks what they wait for.
+    ///
+    /// A circle that [`lock`](Mutex::lock) closes is an event of `tracing`, and its tasks wait on.
+    ///
+    /// # Errors
+    /// The circle. A task that has the lock already is a circle of one.
+    ///
+    /// # Panics
+    /// If the caller is a plain thread that has the lock already; it keeps it.
+    #[inline]
+    pub fn lock_or_deadlock(&self) -> Result<MutexGuard<'_, T>, Deadlock> {
+        while self.raw.acquire_or_deadlock(Interrupt::Unwind)? != Wake::Signalled {}
+        Ok(self.guard())
     }
 
     /// Locks if it is free. A mutex that the caller has itself is not.

@@ -32,9 +32,12 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::current;
+use crate::deadlock::{Blocker, Deadlock};
+use crate::join::TaskRef;
 use crate::park::{self, Limit};
 use crate::primitive::{AtomicU64, Ordering, SpinLock};
 use crate::suspend::Arm;
+use crate::sync::lock_waits;
 use crate::sync::until::Until;
 use crate::sync::wait_list::WaitList;
 use crate::task::Task;
@@ -138,6 +141,19 @@ impl RawMutex {
         debug_assert!(wake == Wake::Signalled, "nothing else ends it");
     }
 
+    /// As [`lock`](RawMutex::lock), but a wait that would close a circle of tasks that wait for each other's mutexes is
+    /// refused when it begins. Without it the others go on as soon as the caller unlocks what they wait for.
+    ///
+    /// # Errors
+    /// The circle; the caller does not have the lock. A task that has it already is a circle of one.
+    ///
+    /// # Panics
+    /// If the caller is a plain thread that has it already; it keeps it.
+    #[inline]
+    pub fn lock_or_deadlock(&self) -> Result<Wake, Deadlock> {
+        self.acquire_or_deadlock(Interrupt::Alert)
+    }
+
     /// Locks if it is free.
     #[inline]
     pub fn try_lock(&self) -> bool {
@@ -211,6 +227,38 @@ impl RawMutex {
         self.acquire_slow(me, limit, allow)
     }
 
+    /// The same without a limit, unless the wait would close a circle.
+    #[inline]
+    pub(crate) fn acquire_or_deadlock(&self, allow: Interrupt) -> Result<Wake, Deadlock> {
+        let me = caller();
+        if self.try_acquire(me) {
+            return Ok(Wake::Signalled);
+        }
+        self.acquire_slow_or_deadlock(me, allow)
+    }
+
+    #[cold]
+    fn acquire_slow_or_deadlock(&self, me: u64, allow: Interrupt) -> Result<Wake, Deadlock> {
+        if self.owner() == Some(me)
+            && let Some((_, task)) = current::running()
+            && task.id.get() == me
+        {
+            return Err(Deadlock::new(vec![(TaskRef::keep(task), Blocker::Lock)]));
+        }
+        assert_not_mine(self, me);
+        if self.look_for_a_while(me) {
+            return Ok(Wake::Signalled);
+        }
+        lock_waits::standing(self, me, Limit::Never, |deadlock| match deadlock {
+            Some(deadlock) => Err(deadlock),
+            None => Ok(self.stand(me, Limit::Never, allow)),
+        })
+        .inspect_err(|deadlock| {
+            // A subscriber may lock: not while the entry stands.
+            tracing::error!(%deadlock, "a wait for a mutex that could never end is refused");
+        })
+    }
+
     /// Takes the word if it names nobody; *waiters* stays as it is.
     #[inline]
     pub(crate) fn try_acquire(&self, me: u64) -> bool {
@@ -230,13 +278,29 @@ impl RawMutex {
 
     #[cold]
     fn acquire_slow(&self, me: u64, limit: Limit, allow: Interrupt) -> Wake {
-        assert!(
-            self.owner() != Some(me),
-            "a mutex was locked again by the one who has it"
-        );
+        assert_not_mine(self, me);
         if self.look_for_a_while(me) {
             return Wake::Signalled;
         }
+        // A wait that cannot be refused. If it closes a circle, that is told once; an abort is a way out.
+        let mut told = Vec::new();
+        loop {
+            let waited = lock_waits::standing(self, me, limit, |deadlock| match deadlock {
+                Some(deadlock) if deadlock.numbers() != told => Err(deadlock),
+                _ => Ok(self.stand(me, limit, allow)),
+            });
+            let deadlock = match waited {
+                Ok(wake) => return wake,
+                Err(deadlock) => deadlock,
+            };
+            told = deadlock.numbers();
+            // A subscriber may lock, and unlock, mutexes: whoever does that does not stand in the table.
+            tracing::error!(%deadlock, "tasks wait for each other's mutexes and cannot go on");
+        }
+    }
+
+    /// Waits in the queue, in as many waits as it takes.
+    fn stand(&self, me: u64, limit: Limit, allow: Interrupt) -> Wake {
         let mut until = Until::new(limit);
         let mut passed_over = 0;
         loop {
@@ -382,6 +446,13 @@ impl RawMutex {
         drop(queue);
         next.map(|(task, _)| task)
     }
+}
+
+fn assert_not_mine(mutex: &RawMutex, me: u64) {
+    assert!(
+        mutex.owner() != Some(me),
+        "a mutex was locked again by the one who has it"
+    );
 }
 
 /// Whether a lock's holder can be running while the caller looks.
