@@ -61,7 +61,8 @@ struct Run<'a> {
 /// If anything is otherwise than the script says, or something is left at the end.
 pub fn run(script: &Script, way: Way) -> Made {
     let runtime = Runtime::new();
-    let host = host(script, way);
+    let deny = script.steps.iter().any(|(_, step)| *step == Step::Deny);
+    let host = host(deny, way);
     let pointer = NonNull::new(runtime.object().get()).expect("an object");
     com!(runtime.object(), IUnknownVtbl, AddRef);
     // SAFETY: the object is of this interface and lives as long as the process; the reference is for the handle.
@@ -90,12 +91,15 @@ pub fn run(script: &Script, way: Way) -> Made {
     run.finish(runtime)
 }
 
-fn host(script: &Script, way: Way) -> Host {
+/// A host that is tried out in this way.
+///
+/// # Panics
+/// If the system has no memory for it.
+pub fn host(deny: bool, way: Way) -> Host {
     let settings = Scheduler::builder()
         .workers(way.slots)
         .check_invariants(true)
         .force_migration(true);
-    let deny = script.steps.iter().any(|(_, step)| *step == Step::Deny);
     let builder = Host::builder()
         .scheduler_settings(settings)
         .strangers(if deny {

@@ -10,6 +10,7 @@ use fiberhost::com::table::{
 };
 use fiberhost::com::{Guid, Hresult};
 
+use crate::managed::Managed;
 use crate::object::{Object, com, given};
 
 /// The beginning of each object: they have that in common.
@@ -70,6 +71,8 @@ pub struct Task {
     ins: AtomicU32,
     outs: AtomicU32,
     exits: AtomicU32,
+    /// What it is in the runtime, if it runs managed code of a [`Heap`](crate::managed::Heap).
+    managed: Option<Managed>,
 }
 
 static RUNTIME: ICLRRuntimeHostVtbl = ICLRRuntimeHostVtbl {
@@ -107,11 +110,11 @@ static TASK: ICLRTaskVtbl = ICLRTaskVtbl {
     GetMemStats: no_figures,
     Reset: reset,
     ExitTask: exit_task,
-    Abort: simply,
-    RudeAbort: simply,
-    NeedsPriorityScheduling: no,
-    YieldTask: simply,
-    LocksHeld: no_locks,
+    Abort: abort,
+    RudeAbort: rude_abort,
+    NeedsPriorityScheduling: needs_priority,
+    YieldTask: yield_task,
+    LocksHeld: locks_held,
     SetTaskIdentifier: identifier,
 };
 
@@ -146,6 +149,11 @@ impl Runtime {
         }
     }
 
+    /// One more reference, for a handle of the host's.
+    pub fn add_reference(&'static self) {
+        com!(self.object(), IUnknownVtbl, AddRef);
+    }
+
     /// References to it and to its manager of tasks that others have.
     pub fn references_of_others(&self) -> u32 {
         let count = |head: &Head| head.references.load(Ordering::SeqCst) - 1;
@@ -167,7 +175,8 @@ impl Runtime {
 }
 
 impl Managers {
-    fn all(&self) -> [Object; 5] {
+    /// Each of them.
+    pub fn all(&self) -> [Object; 5] {
         [self.tasks, self.pool, self.sync, self.gc, self.policy]
     }
 }
@@ -225,7 +234,30 @@ impl Task {
             ins: count(),
             outs: count(),
             exits: count(),
+            managed: None,
         }))
+    }
+
+    /// One that runs managed code.
+    pub fn managed(can_switch: bool, managed: Managed) -> &'static Task {
+        let mut task = Box::new(Task {
+            head: Head::new(&TASK),
+            can_switch,
+            ins: AtomicU32::new(0),
+            outs: AtomicU32::new(0),
+            exits: AtomicU32::new(0),
+            managed: None,
+        });
+        task.managed = Some(managed);
+        Box::leak(task)
+    }
+
+    /// What it is in the runtime.
+    ///
+    /// # Panics
+    /// If it runs no managed code.
+    pub fn thread(&self) -> &Managed {
+        self.managed.as_ref().expect("it runs managed code")
     }
 
     /// Its `ICLRTask`.
@@ -366,19 +398,44 @@ unsafe extern "system" fn reset(_: *mut c_void, _: i32) -> Hresult {
 }
 
 unsafe extern "system" fn exit_task(this: *mut c_void) -> Hresult {
-    task(this).exits.fetch_add(1, Ordering::SeqCst);
+    let task = task(this);
+    task.exits.fetch_add(1, Ordering::SeqCst);
+    if let Some(managed) = &task.managed {
+        managed.ended();
+    }
     Hresult::S_OK
 }
 
-unsafe extern "system" fn no(_: *mut c_void, out: *mut i32) -> Hresult {
-    // SAFETY: as the interface says.
-    unsafe { out.write(0) };
+unsafe extern "system" fn abort(this: *mut c_void) -> Hresult {
+    if let Some(managed) = &task(this).managed {
+        managed.abort(false);
+    }
     Hresult::S_OK
 }
 
-unsafe extern "system" fn no_locks(_: *mut c_void, out: *mut usize) -> Hresult {
+unsafe extern "system" fn rude_abort(this: *mut c_void) -> Hresult {
+    if let Some(managed) = &task(this).managed {
+        managed.abort(true);
+    }
+    Hresult::S_OK
+}
+
+unsafe extern "system" fn needs_priority(this: *mut c_void, out: *mut i32) -> Hresult {
+    let needs = task(this).managed.as_ref().is_some_and(Managed::is_urgent);
     // SAFETY: as the interface says.
-    unsafe { out.write(0) };
+    unsafe { out.write(needs.into()) };
+    Hresult::S_OK
+}
+
+unsafe extern "system" fn yield_task(this: *mut c_void) -> Hresult {
+    let managed = task(this).managed.as_ref();
+    managed.map_or(Hresult::S_OK, Managed::ask_to_yield)
+}
+
+unsafe extern "system" fn locks_held(this: *mut c_void, out: *mut usize) -> Hresult {
+    let locks = task(this).managed.as_ref().map_or(0, Managed::locks);
+    // SAFETY: as the interface says.
+    unsafe { out.write(locks) };
     Hresult::S_OK
 }
 
