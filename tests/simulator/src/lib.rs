@@ -10,10 +10,13 @@
 pub mod actor;
 pub mod call;
 pub mod coverage;
+pub mod host_call;
 pub mod managed;
+pub mod managers;
 pub mod object;
 pub mod rules;
 pub mod run;
 pub mod runtime;
 pub mod script;
+pub mod slots;
 pub mod workload;
