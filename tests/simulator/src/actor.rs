@@ -72,6 +72,12 @@ impl Part {
             let me = me.expect("a task of the runtime's");
             let mine = clr_task.object().get();
             assert_eq!(com!(me, IHostTaskVtbl, SetCLRTask, mine), Hresult::S_OK);
+            let own = self.world.host.current_task().expect("the host knows it");
+            self.world
+                .tasks
+                .lock()
+                .unwrap()
+                .insert(me.get().addr(), own);
             me.release();
         }
         let mut memory = Memory::default();

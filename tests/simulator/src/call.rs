@@ -5,8 +5,12 @@ use std::ffi::c_void;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use fiberhost::com::clr::{ClrInterface, ICLRTask};
+use fiberhost::com::table;
 use fiberhost::com::{Hresult, INFINITE};
-use fiberhost::{Host, State, TaskMode};
+use fiberhost::{Abort, Host, HostTask, Recycled, State, TaskMode};
+
+use crate::managers;
 
 use crate::object::{Object, com, given};
 use crate::runtime::{Managers, discover};
@@ -38,6 +42,25 @@ pub struct World {
     pub objects: Mutex<BTreeMap<String, (Kind, Object)>>,
     /// The tasks made by `CreateTask` whose function was called.
     pub ran: Arc<Mutex<BTreeSet<String>>>,
+    /// The host's own view of the tasks, by the address of their `IHostTask`.
+    pub tasks: Mutex<BTreeMap<usize, HostTask>>,
+}
+
+impl World {
+    /// The host's own view of a task of the script's.
+    pub fn host_task(&self, name: &str) -> HostTask {
+        let (_, object) = self.objects.lock().unwrap()[name];
+        self.tasks.lock().unwrap()[&object.get().addr()].clone()
+    }
+
+    /// The runtime's side of a task of the script's, as the host has it.
+    ///
+    /// # Errors
+    /// `HOST_E_INVALIDOPERATION` if it has none any more.
+    pub fn clr_task(&self, name: &str) -> Result<ICLRTask, Hresult> {
+        let task = self.host_task(name).clr_task();
+        task.ok_or(Hresult::HOST_E_INVALIDOPERATION)
+    }
 }
 
 /// What an actor keeps.
@@ -45,6 +68,7 @@ pub struct World {
 pub struct Memory {
     thread: Option<libc::pid_t>,
     task: Option<Object>,
+    recycled: Option<Recycled>,
 }
 
 /// What a call has answered.
@@ -87,7 +111,7 @@ fn os_thread() -> libc::pid_t {
 }
 
 /// A time or another number; `forever` is the endless time.
-fn number<T: TryFrom<i64>>(word: Option<&str>) -> T {
+pub(crate) fn number<T: TryFrom<i64>>(word: Option<&str>) -> T {
     let word = word.expect("a number is missing");
     let number = match word.strip_prefix("0x") {
         Some(digits) => i64::from_str_radix(digits, 16).expect("a number"),
@@ -291,8 +315,127 @@ fn on_smaller_manager(world: &World, call: &str, arguments: &[&str]) -> Option<A
         "GetMaxThreads" => {
             valued(|count: *mut u32| com!(pool, IHostThreadpoolManagerVtbl, GetMaxThreads, count))
         }
+        "GetAvailableThreads" => valued(|count: *mut u32| {
+            com!(pool, IHostThreadpoolManagerVtbl, GetAvailableThreads, count)
+        }),
         "GetMinThreads" => {
             valued(|count: *mut u32| com!(pool, IHostThreadpoolManagerVtbl, GetMinThreads, count))
+        }
+        _ => return on_policy_or_control(world, call, arguments),
+    })
+}
+
+fn on_policy_or_control(world: &World, call: &str, arguments: &[&str]) -> Option<Answer> {
+    let policy = world.managers.policy;
+    let at = |at: usize| number::<u32>(arguments.get(at).copied());
+    Some(match call {
+        "OnDefaultAction" => com!(
+            policy,
+            IHostPolicyManagerVtbl,
+            OnDefaultAction,
+            at(0),
+            at(1)
+        )
+        .into(),
+        "OnTimeout" => com!(policy, IHostPolicyManagerVtbl, OnTimeout, at(0), at(1)).into(),
+        "OnFailure" => com!(policy, IHostPolicyManagerVtbl, OnFailure, at(0), at(1)).into(),
+        "SetAppDomainManager" => {
+            // Any object of the runtime's does.
+            let control = Object::new(world.host.control().as_ptr());
+            let manager = world
+                .host
+                .clr_task_manager()
+                .expect("the runtime has given it");
+            com!(
+                control,
+                IHostControlVtbl,
+                SetAppDomainManager,
+                at(0),
+                manager.as_ptr()
+            )
+            .into()
+        }
+        _ => return None,
+    })
+}
+
+/// What every object has: one identity, its own interface, no foreign one, and a count.
+fn identity(kind: Kind, object: Object) -> Answer {
+    let own = match kind {
+        Kind::Auto => table::IID_IHostAutoEvent,
+        Kind::Manual => table::IID_IHostManualEvent,
+        Kind::Semaphore => table::IID_IHostSemaphore,
+        Kind::Crst => table::IID_IHostCrst,
+        Kind::Task => table::IID_IHostTask,
+    };
+    let ask = |iid| given(|out| com!(object, IUnknownVtbl, QueryInterface, &raw const iid, out));
+    for iid in [own, table::IID_IUnknown] {
+        assert_eq!(ask(iid), Ok(object));
+    }
+    assert_eq!(ask(table::IID_IHostControl), Err(Hresult::E_NOINTERFACE));
+    let before = com!(object, IUnknownVtbl, AddRef);
+    assert_eq!(
+        [object.release(), object.release(), object.release()],
+        [before - 1, before - 2, before - 3]
+    );
+    Hresult::S_OK.into()
+}
+
+/// What the host knows, and what it does with the caller's task.
+fn host_side(world: &World, memory: &mut Memory, call: &str, arguments: &[&str]) -> Option<Answer> {
+    let first = arguments.first().copied();
+    let value = |value: u64| Answer {
+        result: Hresult::S_OK,
+        value: i64::try_from(value).ok(),
+    };
+    let host = &world.host;
+    let current = || host.current_task().expect("a task");
+    Some(match call {
+        "Reset" => match host.recycle(number::<u32>(first) != 0) {
+            Ok(recycled) => {
+                memory.recycled = Some(recycled);
+                Hresult::S_OK.into()
+            }
+            Err(error) => error.into(),
+        },
+        "Resume" => {
+            let recycled = memory.recycled.take().expect("it was reset");
+            match host.resume(recycled) {
+                Ok(()) => Hresult::S_OK.into(),
+                Err((recycled, error)) => {
+                    memory.recycled = Some(recycled);
+                    error.into()
+                }
+            }
+        }
+        "HasCLRTask" => value(current().clr_task().is_some().into()),
+        "Locale" => value(current().locales().0.into()),
+        "UILocale" => value(current().locales().1.into()),
+        "PolicyEvents" => value(host.policy_events().0.len() as u64),
+        "Suspensions" => value(host.gc_figures().suspensions),
+        "Collections" => value(host.gc_figures().collections),
+        "Blocked" => value(host.gc_figures().blocked),
+        "DomainManager" => value(host.app_domain_manager(number(first)).is_some().into()),
+        "AbortTask" | "AbortTaskRudely" => {
+            let task = world.host_task(first.expect("a task"));
+            let how = if call == "AbortTask" {
+                Abort::Orderly
+            } else {
+                Abort::Rude
+            };
+            task.abort(how).err().unwrap_or(Hresult::S_OK).into()
+        }
+        "Own" | "Disown" => {
+            let tasks = world.managers.tasks;
+            let me = given(|out| com!(tasks, IHostTaskManagerVtbl, GetCurrentTask, out));
+            let me = me.expect("a task");
+            if call == "Own" {
+                managers::own(number(first), me);
+            } else {
+                managers::disown(number(first));
+            }
+            me.release();
+            Hresult::S_OK.into()
         }
         _ => return None,
     })
@@ -338,12 +481,12 @@ fn own(world: &World, memory: &mut Memory, call: &str, arguments: &[&str]) -> Op
         }
         "AskAgain" => {
             let control = Object::new(world.host.control().as_ptr());
-            yes(discover(control, |_| ()) == world.managers)
+            yes(discover(control, |_| (), |_| ()) == world.managers)
         }
         "Alternate" => alternate(world, number(arguments.first().copied())).into(),
         "Unwind" => unwind(world, number(arguments.first().copied())).into(),
         "CallNothing" => Hresult::S_OK.into(),
-        _ => return None,
+        _ => return host_side(world, memory, call, arguments),
     })
 }
 
@@ -479,6 +622,46 @@ fn create(world: &World, call: &str, arguments: &[&str]) -> Answer {
             let made = given(|out| com!(sync, IHostSyncManagerVtbl, CreateCrst, out));
             (Kind::Crst, made)
         }
+        "CreateCrstWithSpinCount" => {
+            let spins = number(at(1));
+            let made = given(|out| {
+                com!(
+                    sync,
+                    IHostSyncManagerVtbl,
+                    CreateCrstWithSpinCount,
+                    spins,
+                    out
+                )
+            });
+            (Kind::Crst, made)
+        }
+        "CreateRWLockWriterEvent" => {
+            let cookie = number(at(1));
+            let made = given(|out| {
+                com!(
+                    sync,
+                    IHostSyncManagerVtbl,
+                    CreateRWLockWriterEvent,
+                    cookie,
+                    out
+                )
+            });
+            (Kind::Auto, made)
+        }
+        "CreateRWLockReaderEvent" => {
+            let (set, cookie) = (number(at(1)), number(at(2)));
+            let made = given(|out| {
+                com!(
+                    sync,
+                    IHostSyncManagerVtbl,
+                    CreateRWLockReaderEvent,
+                    set,
+                    cookie,
+                    out
+                )
+            });
+            (Kind::Manual, made)
+        }
         other => panic!("no such call: {other}"),
     };
     match made {
@@ -521,6 +704,10 @@ fn on_object(world: &World, name: &str, method: &str, arguments: &[&str]) -> Ans
         (Kind::Crst, "TryEnter") => {
             valued(|done: *mut i32| com!(object, IHostCrstVtbl, TryEnter, option(arguments), done))
         }
+        (Kind::Crst, "SetSpinCount") => {
+            com!(object, IHostCrstVtbl, SetSpinCount, number(first)).into()
+        }
+        (_, "Identity") => identity(kind, object),
         (Kind::Task, "Start") => com!(object, IHostTaskVtbl, Start).into(),
         (Kind::Task, "Alert") => com!(object, IHostTaskVtbl, Alert).into(),
         (Kind::Task, "Join") => {

@@ -8,6 +8,7 @@ use fiberhost::com::Hresult;
 macro_rules! com {
     ($object:expr, $table:ident, $slot:ident $(, $argument:expr)* $(,)?) => {{
         let object: $crate::object::Object = $object;
+        $crate::slots::note(stringify!($table), stringify!($slot));
         // SAFETY: the object is there and has this table; the caller vouches for what it gives.
         unsafe {
             let table = *object.get().cast::<*const fiberhost::com::table::$table>();

@@ -119,7 +119,7 @@ pub const RULES: &[(&str, &str)] = &[
     ("8.3/B/return", "done"),
     ("8.3/N/return", "frames go, diagnosed"),
     ("8.3/M/return", "frames go, diagnosed"),
-    ("8.3/M/ExitTask", "the host refuses its own call"),
+    ("8.3/M/Reset", "the host refuses its own call"),
     ("8.3/U/LeaveRuntime", "refused, diagnosed"),
     ("8.3/U/EnterRuntime", "refused, diagnosed"),
     ("8.3/U/ReverseEnterRuntime", "refused, diagnosed"),

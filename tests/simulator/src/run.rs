@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ptr::NonNull;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use fiberhost::com::clr::{ClrInterface, ICLRRuntimeHost};
@@ -12,9 +12,11 @@ use fiberhost::{Host, Strangers, TaskMode};
 
 use crate::actor::{Actor, Report};
 use crate::call::World;
+use crate::host_call;
 use crate::object::com;
 use crate::runtime::Runtime;
 use crate::script::{Expected, Script, Step};
+use crate::slots;
 
 /// How a script is run.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +55,8 @@ struct Run<'a> {
     made: Made,
     /// How many tasks are to have ended with frames left.
     left: u64,
+    /// The host's handle of the runtime.
+    handle: Option<ICLRRuntimeHost>,
 }
 
 /// Runs it.
@@ -60,20 +64,25 @@ struct Run<'a> {
 /// # Panics
 /// If anything is otherwise than the script says, or something is left at the end.
 pub fn run(script: &Script, way: Way) -> Made {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    // What is noted of slots is the process's. A script that has failed has nothing to say to the next one.
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    slots::begin();
     let runtime = Runtime::new();
-    let host = host(script, way);
+    let deny = script.steps.iter().any(|(_, step)| *step == Step::Deny);
+    let host = host(deny, way);
     let pointer = NonNull::new(runtime.object().get()).expect("an object");
     com!(runtime.object(), IUnknownVtbl, AddRef);
     // SAFETY: the object is of this interface and lives as long as the process; the reference is for the handle.
     let handle = unsafe { ICLRRuntimeHost::from_owned(pointer) };
     host.attach(&handle).expect("the runtime takes the host");
-    drop(handle);
     let world = Arc::new(World {
         managers: runtime.managers(),
         host,
         mode: way.mode,
         objects: Mutex::default(),
         ran: Arc::default(),
+        tasks: Mutex::default(),
     });
     let mut run = Run {
         script,
@@ -83,6 +92,7 @@ pub fn run(script: &Script, way: Way) -> Made {
         begun: BTreeMap::new(),
         made: Made::new(),
         left: 0,
+        handle: Some(handle),
     };
     for (line, step) in &script.steps {
         run.step(*line, step);
@@ -90,12 +100,15 @@ pub fn run(script: &Script, way: Way) -> Made {
     run.finish(runtime)
 }
 
-fn host(script: &Script, way: Way) -> Host {
+/// A host that is tried out in this way.
+///
+/// # Panics
+/// If the system has no memory for it.
+pub fn host(deny: bool, way: Way) -> Host {
     let settings = Scheduler::builder()
         .workers(way.slots)
         .check_invariants(true)
         .force_migration(true);
-    let deny = script.steps.iter().any(|(_, step)| *step == Step::Deny);
     let builder = Host::builder()
         .scheduler_settings(settings)
         .strangers(if deny {
@@ -110,7 +123,20 @@ fn host(script: &Script, way: Way) -> Host {
 impl Run<'_> {
     fn step(&mut self, line: usize, step: &Step) {
         match step {
-            Step::Covers(..) | Step::Deny => {}
+            Step::Covers(..) | Step::Observes(_) | Step::Deny => {}
+            Step::Host(words, expected) => {
+                let runtime = self.handle.as_ref().expect("it is there until the end");
+                let answer = host_call::execute(&self.world, runtime, words);
+                let right = expected.allows(answer.result)
+                    && expected
+                        .value
+                        .is_none_or(|value| answer.value == Some(value));
+                self.check(line, right, format_args!("the host got {answer:?}"));
+            }
+            Step::Told(words) => {
+                let told = slots::was_told(words);
+                self.check(line, told, format_args!("the runtime was not told {words}"));
+            }
             Step::Task(name) => {
                 let actor = Actor::task(&self.world);
                 let task = actor.host_task().expect("it is one");
@@ -234,6 +260,8 @@ impl Run<'_> {
             assert!(gone, "{}: {left} references to {name}", self.script.name);
         }
         drop(self.actors);
+        drop(self.handle.take());
+        self.world.tasks.lock().unwrap().clear();
         let world = Arc::into_inner(self.world).expect("all actors have ended");
         let limit = Duration::from_secs(60);
         world
@@ -259,6 +287,7 @@ impl Run<'_> {
             "{}: of the runtime's",
             self.script.name
         );
+        self.made.extend(slots::end());
         self.made
     }
 }

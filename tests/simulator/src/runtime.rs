@@ -5,16 +5,22 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use fiberhost::com::table::{
-    self, COR_GC_THREAD_STATS, ExecuteInAppDomainCallback, ICLRRuntimeHostVtbl,
-    ICLRTaskManagerVtbl, ICLRTaskVtbl,
+    self, COR_GC_THREAD_STATS, ExecuteInAppDomainCallback, ICLRRuntimeHostVtbl, ICLRTask2Vtbl,
+    ICLRTaskManagerVtbl,
 };
 use fiberhost::com::{Guid, Hresult};
 
+use crate::managed::Managed;
+use crate::managers::Others;
 use crate::object::{Object, com, given};
+use crate::slots::{note, told};
+
+/// What every task is to the host: an ordinary one.
+const TT_USER: u32 = 0x100;
 
 /// The beginning of each object: they have that in common.
 #[repr(C)]
-struct Head {
+pub struct Head {
     table: *const c_void,
     references: AtomicU32,
 }
@@ -25,7 +31,8 @@ unsafe impl Send for Head {}
 unsafe impl Sync for Head {}
 
 impl Head {
-    fn new<T>(table: &'static T) -> Head {
+    /// Of an object with this table, and its owner's reference.
+    pub fn new<T>(table: &'static T) -> Head {
         Head {
             table: (&raw const *table).cast(),
             references: AtomicU32::new(1),
@@ -53,6 +60,7 @@ pub struct Managers {
 pub struct Runtime {
     head: Head,
     task_manager: &'static TaskManager,
+    others: Others,
     managers: Mutex<Option<Managers>>,
 }
 
@@ -70,49 +78,53 @@ pub struct Task {
     ins: AtomicU32,
     outs: AtomicU32,
     exits: AtomicU32,
+    /// What it is in the runtime, if it runs managed code of a [`Heap`](crate::managed::Heap).
+    managed: Option<Managed>,
 }
 
 static RUNTIME: ICLRRuntimeHostVtbl = ICLRRuntimeHostVtbl {
     QueryInterface: query,
     AddRef: add_ref,
     Release: release,
-    Start: simply,
-    Stop: simply,
+    Start: start,
+    Stop: stop,
     SetHostControl: set_host_control,
-    GetCLRControl: no_object,
-    UnloadAppDomain: no_unload,
-    ExecuteInAppDomain: no_callback,
+    GetCLRControl: control,
+    UnloadAppDomain: unload,
+    ExecuteInAppDomain: callback,
     GetCurrentAppDomainId: first_domain,
-    ExecuteApplication: no_application,
-    ExecuteInDefaultAppDomain: no_method,
+    ExecuteApplication: application,
+    ExecuteInDefaultAppDomain: method,
 };
 
 static TASK_MANAGER: ICLRTaskManagerVtbl = ICLRTaskManagerVtbl {
     QueryInterface: query,
     AddRef: add_ref,
     Release: release,
-    CreateTask: no_object,
-    GetCurrentTask: no_object,
-    SetUILocale: locale,
+    CreateTask: create_task,
+    GetCurrentTask: no_current_task,
+    SetUILocale: ui_locale,
     SetLocale: locale,
-    GetCurrentTaskType: no_type,
+    GetCurrentTaskType: task_type,
 };
 
-static TASK: ICLRTaskVtbl = ICLRTaskVtbl {
-    QueryInterface: query,
+static TASK: ICLRTask2Vtbl = ICLRTask2Vtbl {
+    QueryInterface: query_task,
     AddRef: add_ref,
     Release: release,
     SwitchIn: switch_in,
     SwitchOut: switch_out,
-    GetMemStats: no_figures,
+    GetMemStats: figures,
     Reset: reset,
     ExitTask: exit_task,
-    Abort: simply,
-    RudeAbort: simply,
-    NeedsPriorityScheduling: no,
-    YieldTask: simply,
-    LocksHeld: no_locks,
+    Abort: abort,
+    RudeAbort: rude_abort,
+    NeedsPriorityScheduling: needs_priority,
+    YieldTask: yield_task,
+    LocksHeld: locks_held,
     SetTaskIdentifier: identifier,
+    BeginPreventAsyncAbort: begin_prevent,
+    EndPreventAsyncAbort: end_prevent,
 };
 
 impl Runtime {
@@ -123,6 +135,7 @@ impl Runtime {
             task_manager: Box::leak(Box::new(TaskManager {
                 head: Head::new(&TASK_MANAGER),
             })),
+            others: Others::of_a_runtime(),
             managers: Mutex::new(None),
         }))
     }
@@ -146,18 +159,32 @@ impl Runtime {
         }
     }
 
+    /// One more reference, for a handle of the host's.
+    pub fn add_reference(&'static self) {
+        com!(self.object(), IUnknownVtbl, AddRef);
+    }
+
     /// References to it and to its manager of tasks that others have.
     pub fn references_of_others(&self) -> u32 {
         let count = |head: &Head| head.references.load(Ordering::SeqCst) - 1;
-        count(&self.head) + count(&self.task_manager.head)
+        let others = count(self.others.control) + count(self.others.sync);
+        count(&self.head) + count(&self.task_manager.head) + others
     }
 
     fn take_host(&self, control: Object) -> Hresult {
         let mine = (&raw const *self.task_manager).cast_mut().cast();
-        let managers = discover(control, |tasks| {
-            let told = com!(tasks, IHostTaskManagerVtbl, SetCLRTaskManager, mine);
-            assert_eq!(told, Hresult::S_OK);
-        });
+        let sync = (&raw const *self.others.sync).cast_mut().cast();
+        let managers = discover(
+            control,
+            |tasks| {
+                let told = com!(tasks, IHostTaskManagerVtbl, SetCLRTaskManager, mine);
+                assert_eq!(told, Hresult::S_OK);
+            },
+            |manager| {
+                let told = com!(manager, IHostSyncManagerVtbl, SetCLRSyncManager, sync);
+                assert_eq!(told, Hresult::S_OK);
+            },
+        );
         for manager in managers.all() {
             com!(manager, IUnknownVtbl, AddRef);
         }
@@ -167,17 +194,22 @@ impl Runtime {
 }
 
 impl Managers {
-    fn all(&self) -> [Object; 5] {
+    /// Each of them.
+    pub fn all(&self) -> [Object; 5] {
         [self.tasks, self.pool, self.sync, self.gc, self.policy]
     }
 }
 
 /// The discovery: every manager is asked for once, in the order of a real runtime. The answers count nothing.
-/// `tell` is called with the manager of tasks before the next one is asked for.
+/// `tell` is called with the manager of tasks before the next one is asked for, and `tell_of_owners` with that of locks.
 ///
 /// # Panics
 /// If the host offers others than it should.
-pub fn discover(control: Object, tell: impl FnOnce(Object)) -> Managers {
+pub fn discover(
+    control: Object,
+    tell: impl FnOnce(Object),
+    tell_of_owners: impl FnOnce(Object),
+) -> Managers {
     let ask = |iid: Guid| {
         given(|out| {
             com!(
@@ -202,6 +234,7 @@ pub fn discover(control: Object, tell: impl FnOnce(Object)) -> Managers {
     let pool = there(table::IID_IHostThreadpoolManager);
     absent(table::IID_IHostIoCompletionManager);
     let sync = there(table::IID_IHostSyncManager);
+    tell_of_owners(sync);
     absent(table::IID_IHostAssemblyManager);
     let gc = there(table::IID_IHostGCManager);
     absent(table::IID_IHostSecurityManager);
@@ -225,7 +258,30 @@ impl Task {
             ins: count(),
             outs: count(),
             exits: count(),
+            managed: None,
         }))
+    }
+
+    /// One that runs managed code.
+    pub fn managed(can_switch: bool, managed: Managed) -> &'static Task {
+        let mut task = Box::new(Task {
+            head: Head::new(&TASK),
+            can_switch,
+            ins: AtomicU32::new(0),
+            outs: AtomicU32::new(0),
+            exits: AtomicU32::new(0),
+            managed: None,
+        });
+        task.managed = Some(managed);
+        Box::leak(task)
+    }
+
+    /// What it is in the runtime.
+    ///
+    /// # Panics
+    /// If it runs no managed code.
+    pub fn thread(&self) -> &Managed {
+        self.managed.as_ref().expect("it runs managed code")
     }
 
     /// Its `ICLRTask`.
@@ -261,95 +317,145 @@ fn task<'a>(this: *mut c_void) -> &'a Task {
 }
 
 /// Nobody asks these objects for another interface.
-unsafe extern "system" fn query(_: *mut c_void, _: *const Guid, out: *mut *mut c_void) -> Hresult {
+pub(crate) unsafe extern "system" fn query(
+    _: *mut c_void,
+    _: *const Guid,
+    out: *mut *mut c_void,
+) -> Hresult {
     // SAFETY: as the interface says.
     unsafe { out.write(std::ptr::null_mut()) };
     Hresult::E_NOINTERFACE
 }
 
-unsafe extern "system" fn add_ref(this: *mut c_void) -> u32 {
+pub(crate) unsafe extern "system" fn add_ref(this: *mut c_void) -> u32 {
     head(this).references.fetch_add(1, Ordering::SeqCst) + 1
 }
 
-unsafe extern "system" fn release(this: *mut c_void) -> u32 {
+pub(crate) unsafe extern "system" fn release(this: *mut c_void) -> u32 {
     let before = head(this).references.fetch_sub(1, Ordering::SeqCst);
     assert!(before > 1, "the runtime's own reference was released");
     before - 1
 }
 
-unsafe extern "system" fn simply(_: *mut c_void) -> Hresult {
-    Hresult::S_OK
+unsafe extern "system" fn start(_: *mut c_void) -> Hresult {
+    told("ICLRRuntimeHost", "Start", &[])
+}
+
+unsafe extern "system" fn stop(_: *mut c_void) -> Hresult {
+    told("ICLRRuntimeHost", "Stop", &[])
 }
 
 unsafe extern "system" fn set_host_control(this: *mut c_void, control: *mut c_void) -> Hresult {
+    note("ICLRRuntimeHost", "SetHostControl");
     // SAFETY: this function stands in no other table.
     let runtime = unsafe { &*this.cast::<Runtime>() };
     runtime.take_host(Object::new(control))
 }
 
-unsafe extern "system" fn no_object(_: *mut c_void, out: *mut *mut c_void) -> Hresult {
+unsafe extern "system" fn control(this: *mut c_void, out: *mut *mut c_void) -> Hresult {
+    note("ICLRRuntimeHost", "GetCLRControl");
+    // SAFETY: this function stands in no other table.
+    let runtime = unsafe { &*this.cast::<Runtime>() };
+    // SAFETY: as the interface says.
+    unsafe { out.write((&raw const *runtime.others.control).cast_mut().cast()) };
+    Hresult::S_OK
+}
+
+/// Its tasks come about by the host's.
+unsafe extern "system" fn create_task(_: *mut c_void, out: *mut *mut c_void) -> Hresult {
     // SAFETY: as the interface says.
     unsafe { out.write(std::ptr::null_mut()) };
+    told("ICLRTaskManager", "CreateTask", &[]);
     Hresult::E_NOTIMPL
 }
 
-unsafe extern "system" fn no_unload(_: *mut c_void, _: u32, _: i32) -> Hresult {
-    Hresult::E_NOTIMPL
+/// It is asked by a thread that has none.
+unsafe extern "system" fn no_current_task(_: *mut c_void, out: *mut *mut c_void) -> Hresult {
+    // SAFETY: as the interface says.
+    unsafe { out.write(std::ptr::null_mut()) };
+    told("ICLRTaskManager", "GetCurrentTask", &[])
 }
 
-unsafe extern "system" fn no_callback(
+unsafe extern "system" fn unload(_: *mut c_void, domain: u32, wait: i32) -> Hresult {
+    let arguments = [domain.into(), wait.into()];
+    told("ICLRRuntimeHost", "UnloadAppDomain", &arguments)
+}
+
+/// Domain 1 is the only one.
+unsafe extern "system" fn callback(
     _: *mut c_void,
-    _: u32,
-    _: Option<ExecuteInAppDomainCallback>,
-    _: *mut c_void,
+    domain: u32,
+    callback: Option<ExecuteInAppDomainCallback>,
+    cookie: *mut c_void,
 ) -> Hresult {
-    Hresult::E_NOTIMPL
+    told("ICLRRuntimeHost", "ExecuteInAppDomain", &[domain.into()]);
+    if domain != 1 {
+        return Hresult::COR_E_APPDOMAINUNLOADED;
+    }
+    let callback = callback.expect("a function");
+    // SAFETY: the host says that they fit.
+    unsafe { callback(cookie) }
 }
 
 unsafe extern "system" fn first_domain(_: *mut c_void, out: *mut u32) -> Hresult {
+    note("ICLRRuntimeHost", "GetCurrentAppDomainId");
     // SAFETY: as the interface says.
     unsafe { out.write(1) };
     Hresult::S_OK
 }
 
-unsafe extern "system" fn no_application(
+unsafe extern "system" fn application(
     _: *mut c_void,
     _: *const u16,
-    _: u32,
+    paths: u32,
     _: *mut *const u16,
-    _: u32,
+    data: u32,
     _: *mut *const u16,
-    _: *mut i32,
+    out: *mut i32,
 ) -> Hresult {
-    Hresult::E_NOTIMPL
+    // SAFETY: as the interface says.
+    unsafe { out.write(17) };
+    let arguments = [paths.into(), data.into()];
+    told("ICLRRuntimeHost", "ExecuteApplication", &arguments)
 }
 
-unsafe extern "system" fn no_method(
+unsafe extern "system" fn method(
     _: *mut c_void,
     _: *const u16,
     _: *const u16,
     _: *const u16,
     _: *const u16,
-    _: *mut u32,
+    out: *mut u32,
 ) -> Hresult {
-    Hresult::E_NOTIMPL
+    // SAFETY: as the interface says.
+    unsafe { out.write(19) };
+    told("ICLRRuntimeHost", "ExecuteInDefaultAppDomain", &[])
 }
 
-unsafe extern "system" fn locale(_: *mut c_void, _: u32) -> Hresult {
+unsafe extern "system" fn locale(_: *mut c_void, locale: u32) -> Hresult {
+    told("ICLRTaskManager", "SetLocale", &[locale.into()])
+}
+
+unsafe extern "system" fn ui_locale(_: *mut c_void, locale: u32) -> Hresult {
+    told("ICLRTaskManager", "SetUILocale", &[locale.into()])
+}
+
+unsafe extern "system" fn task_type(_: *mut c_void, out: *mut u32) -> Hresult {
+    note("ICLRTaskManager", "GetCurrentTaskType");
+    // SAFETY: as the interface says.
+    unsafe { out.write(TT_USER) };
     Hresult::S_OK
 }
 
-unsafe extern "system" fn no_type(_: *mut c_void, _: *mut u32) -> Hresult {
-    Hresult::E_NOTIMPL
-}
-
 unsafe extern "system" fn switch_in(this: *mut c_void, thread: *mut c_void) -> Hresult {
+    note("ICLRTask", "SwitchIn");
     assert!(!thread.is_null(), "switched in on no thread");
     task(this).ins.fetch_add(1, Ordering::SeqCst);
     Hresult::S_OK
 }
 
 unsafe extern "system" fn switch_out(this: *mut c_void) -> Hresult {
+    note("ICLRTask", "SwitchOut");
     if !task(this).can_switch {
         return Hresult::E_NOTIMPL;
     }
@@ -357,31 +463,93 @@ unsafe extern "system" fn switch_out(this: *mut c_void) -> Hresult {
     Hresult::S_OK
 }
 
-unsafe extern "system" fn no_figures(_: *mut c_void, _: *mut COR_GC_THREAD_STATS) -> Hresult {
-    Hresult::E_NOTIMPL
+unsafe extern "system" fn figures(_: *mut c_void, out: *mut COR_GC_THREAD_STATS) -> Hresult {
+    note("ICLRTask", "GetMemStats");
+    // SAFETY: as the interface says.
+    unsafe { (*out).PerThreadAllocation = 23 };
+    Hresult::S_OK
 }
 
-unsafe extern "system" fn reset(_: *mut c_void, _: i32) -> Hresult {
-    Hresult::S_OK
+/// It is used again: until it is switched in it is nobody's.
+unsafe extern "system" fn reset(this: *mut c_void, full: i32) -> Hresult {
+    task(this).outs.fetch_add(1, Ordering::SeqCst);
+    told("ICLRTask", "Reset", &[full.into()])
 }
 
 unsafe extern "system" fn exit_task(this: *mut c_void) -> Hresult {
-    task(this).exits.fetch_add(1, Ordering::SeqCst);
+    note("ICLRTask", "ExitTask");
+    let task = task(this);
+    task.exits.fetch_add(1, Ordering::SeqCst);
+    if let Some(managed) = &task.managed {
+        managed.ended();
+    }
     Hresult::S_OK
 }
 
-unsafe extern "system" fn no(_: *mut c_void, out: *mut i32) -> Hresult {
+unsafe extern "system" fn abort(this: *mut c_void) -> Hresult {
+    if let Some(managed) = &task(this).managed {
+        managed.abort(false);
+    }
+    told("ICLRTask", "Abort", &[])
+}
+
+unsafe extern "system" fn rude_abort(this: *mut c_void) -> Hresult {
+    if let Some(managed) = &task(this).managed {
+        managed.abort(true);
+    }
+    told("ICLRTask", "RudeAbort", &[])
+}
+
+unsafe extern "system" fn needs_priority(this: *mut c_void, out: *mut i32) -> Hresult {
+    note("ICLRTask", "NeedsPriorityScheduling");
+    let needs = task(this).managed.as_ref().is_some_and(Managed::is_urgent);
     // SAFETY: as the interface says.
-    unsafe { out.write(0) };
+    unsafe { out.write(needs.into()) };
     Hresult::S_OK
 }
 
-unsafe extern "system" fn no_locks(_: *mut c_void, out: *mut usize) -> Hresult {
+unsafe extern "system" fn yield_task(this: *mut c_void) -> Hresult {
+    told("ICLRTask", "YieldTask", &[]);
+    let managed = task(this).managed.as_ref();
+    managed.map_or(Hresult::S_OK, Managed::ask_to_yield)
+}
+
+unsafe extern "system" fn locks_held(this: *mut c_void, out: *mut usize) -> Hresult {
+    note("ICLRTask", "LocksHeld");
+    let locks = task(this).managed.as_ref().map_or(0, Managed::locks);
     // SAFETY: as the interface says.
-    unsafe { out.write(0) };
+    unsafe { out.write(locks) };
     Hresult::S_OK
 }
 
-unsafe extern "system" fn identifier(_: *mut c_void, _: u64) -> Hresult {
+unsafe extern "system" fn identifier(_: *mut c_void, asked: u64) -> Hresult {
+    let asked = i64::try_from(asked).expect("it fits");
+    told("ICLRTask", "SetTaskIdentifier", &[asked])
+}
+
+/// A task is both `ICLRTask` and `ICLRTask2`.
+unsafe extern "system" fn query_task(
+    this: *mut c_void,
+    iid: *const Guid,
+    out: *mut *mut c_void,
+) -> Hresult {
+    note("ICLRTask", "QueryInterface");
+    // SAFETY: as the interface says.
+    let iid = unsafe { *iid };
+    if iid != table::IID_ICLRTask && iid != table::IID_ICLRTask2 {
+        // SAFETY: as above.
+        return unsafe { query(this, &raw const iid, out) };
+    }
+    head(this).references.fetch_add(1, Ordering::SeqCst);
+    // SAFETY: as above.
+    unsafe { out.write(this) };
     Hresult::S_OK
+}
+
+unsafe extern "system" fn begin_prevent(_: *mut c_void) -> Hresult {
+    told("ICLRTask2", "BeginPreventAsyncAbort", &[])
+}
+
+unsafe extern "system" fn end_prevent(_: *mut c_void) -> Hresult {
+    told("ICLRTask2", "EndPreventAsyncAbort", &[])
 }

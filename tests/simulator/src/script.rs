@@ -18,6 +18,12 @@ pub struct Expected {
 pub enum Step {
     /// These rules are what the script is about; `true`: all that they say.
     Covers(Vec<String>, bool),
+    /// These slots are called, and the script looks at what they do.
+    Observes(Vec<String>),
+    /// The host calls the runtime.
+    Host(Vec<String>, Expected),
+    /// The runtime was told this by the host.
+    Told(String),
     /// Threads that are none of the host's stay strangers.
     Deny,
     /// A task is created and started.
@@ -85,6 +91,16 @@ impl Script {
     }
 }
 
+impl Script {
+    /// The slots it calls and looks at.
+    pub fn observes(&self) -> impl Iterator<Item = &str> {
+        self.steps.iter().flat_map(|(_, step)| match step {
+            Step::Observes(slots) => slots.iter().map(String::as_str).collect(),
+            _ => Vec::new(),
+        })
+    }
+}
+
 fn words(text: &str) -> Vec<String> {
     text.split_whitespace().map(str::to_owned).collect()
 }
@@ -102,6 +118,10 @@ fn step(line: &str) -> Result<Step, String> {
         ["partly", rules @ ..] => {
             Step::Covers(rules.iter().map(|&rule| rule.to_owned()).collect(), false)
         }
+        ["observes", slots @ ..] => {
+            Step::Observes(slots.iter().map(|&slot| slot.to_owned()).collect())
+        }
+        ["told", told @ ..] => Step::Told(told.join(" ")),
         ["strangers", "deny"] => Step::Deny,
         ["task", name] => Step::Task((*name).to_owned()),
         ["thread", name] => Step::Thread((*name).to_owned()),
@@ -115,7 +135,9 @@ fn somebody(who: String, what: &str) -> Result<Step, String> {
     if let Some((call, expected)) = what.split_once("->") {
         let expected = expect(expected)?;
         let call = words(call);
-        return Ok(if call == ["ends"] {
+        return Ok(if who == "host" {
+            Step::Host(call, expected)
+        } else if call == ["ends"] {
             Step::Ends(who, expected)
         } else {
             Step::Call(who, call, expected)
