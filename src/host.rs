@@ -13,13 +13,14 @@ use parking_lot::Mutex;
 
 use crate::com::clr::{ICLRRuntimeHost, ICLRSyncManager, ICLRTask, ICLRTaskManager, IUnknown};
 use crate::com::host::{
-    IHostControl, IHostGCManager, IHostPolicyManager, IHostSyncManager, IHostTaskManager,
-    IHostThreadpoolManager,
+    IHostControl, IHostGCManager, IHostMemoryManager, IHostPolicyManager, IHostSyncManager,
+    IHostTaskManager, IHostThreadpoolManager,
 };
 use crate::com::{ComRef, Gate, Guid, HostInterface, Hresult, Manager, Origin};
 use crate::current;
 use crate::gc::{Gc, GcFigures};
 use crate::hooks::{Hooks, Learned};
+use crate::memory::{Memory, MemoryFigures, MemoryLimits, MemoryManager};
 use crate::policy::{PolicyEvent, PolicyLog};
 use crate::switching::{Switching, TaskMode};
 use crate::sync_manager::SyncManager;
@@ -213,6 +214,8 @@ pub struct Builder {
     pool_manager: Option<Arc<dyn IHostThreadpoolManager>>,
     gc_manager: Option<Arc<dyn IHostGCManager>>,
     policy_manager: Option<Arc<dyn IHostPolicyManager>>,
+    memory: Option<MemoryLimits>,
+    memory_manager: Option<Arc<dyn IHostMemoryManager>>,
 }
 
 impl fmt::Debug for Builder {
@@ -299,6 +302,18 @@ impl Builder {
         self
     }
 
+    /// The runtime's memory comes from the host, within these limits. Default: the runtime has memory of its own.
+    pub fn memory(mut self, limits: MemoryLimits) -> Self {
+        self.memory = Some(limits);
+        self
+    }
+
+    /// A manager of memory of the embedder's.
+    pub fn memory_manager(mut self, manager: Arc<dyn IHostMemoryManager>) -> Self {
+        self.memory_manager = Some(manager);
+        self
+    }
+
     /// Makes the host.
     ///
     /// # Errors
@@ -374,6 +389,16 @@ impl Builder {
                 control.offer(ComRef::new(gate, Origin::Host, ours));
             }
         }
+        let memory = self.memory.map(|limits| Memory::new(gate, limits));
+        match (self.memory_manager, &memory) {
+            (Some(manager), _) => control.offer(ComRef::new(gate, Origin::User, manager)),
+            (None, Some(memory)) => {
+                let ours = MemoryManager(Arc::clone(memory));
+                let ours: Arc<dyn IHostMemoryManager> = Arc::new(ours);
+                control.offer(ComRef::new(gate, Origin::Host, ours));
+            }
+            (None, None) => {}
+        }
         let control: Arc<dyn IHostControl> = Arc::new(control);
         Ok(Host {
             control: ComRef::new(gate, Origin::Host, control),
@@ -381,6 +406,7 @@ impl Builder {
             pool,
             gc,
             policy_log,
+            memory,
             owns_scheduler,
         })
     }
@@ -403,6 +429,7 @@ pub struct Host {
     pool: Arc<Pool>,
     gc: Arc<Gc>,
     policy_log: Arc<PolicyLog>,
+    memory: Option<Arc<Memory>>,
     owns_scheduler: bool,
 }
 
@@ -493,6 +520,19 @@ impl Host {
         self.policy_log.events()
     }
 
+    /// What the runtime has of the host's memory, if it is to have any.
+    pub fn memory_figures(&self) -> Option<MemoryFigures> {
+        self.memory.as_ref().map(|memory| memory.figures())
+    }
+
+    /// New limits for the runtime's memory. What is in use beyond them stays; requests are refused until it is less. Nothing
+    /// happens if the runtime has memory of its own.
+    pub fn set_memory_limits(&self, limits: MemoryLimits) {
+        if let Some(memory) = &self.memory {
+            memory.set_limits(limits);
+        }
+    }
+
     /// Figures, taken without stopping anything.
     pub fn figures(&self) -> Figures {
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
@@ -523,6 +563,9 @@ impl Host {
         } else {
             Ok(())
         };
+        if let Some(memory) = &self.memory {
+            memory.close();
+        }
         self.shared.let_go();
         result
     }
