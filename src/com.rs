@@ -38,10 +38,12 @@ mod constants;
 pub mod describe;
 mod gate;
 mod guid;
+pub(crate) mod heap;
 pub mod host;
 mod hresult;
 mod interface;
 mod object;
+pub(crate) mod pages;
 #[allow(missing_docs, missing_debug_implementations, reason = "the names are those of the headers, and made from data")]
 #[allow(non_camel_case_types, non_upper_case_globals, non_snake_case, reason = "as above")]
 #[rustfmt::skip]
@@ -50,13 +52,15 @@ pub(crate) mod sections;
 pub(crate) mod vouch;
 
 pub(crate) use argument::Promise;
-pub use argument::{Manager, Optional, QueueFlags, ThreadHandle, Work};
+pub use argument::{FileName, Manager, Optional, QueueFlags, ThreadHandle, Work};
 pub use constants::*;
 pub use gate::Gate;
 pub use guid::Guid;
+pub use heap::Block;
 pub use hresult::Hresult;
 pub(crate) use object::WeakRef;
 pub use object::{ComRef, HostInterface, Origin};
+pub use pages::{Address, RegionInfo, RegionPlace};
 
 /// A 32-bit enumeration or set of flags, open as in C: later versions of a runtime may have more of them.
 macro_rules! enumeration {

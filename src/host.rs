@@ -14,14 +14,15 @@ use parking_lot::Mutex;
 use crate::blocked::Blocked;
 use crate::com::clr::{ICLRRuntimeHost, ICLRSyncManager, ICLRTask, ICLRTaskManager, IUnknown};
 use crate::com::host::{
-    IHostControl, IHostGCManager, IHostPolicyManager, IHostSyncManager, IHostTaskManager,
-    IHostThreadpoolManager,
+    IHostControl, IHostGCManager, IHostMemoryManager, IHostPolicyManager, IHostSyncManager,
+    IHostTaskManager, IHostThreadpoolManager,
 };
 use crate::com::{ComRef, EPolicyAction, Gate, Guid, HostInterface, Hresult, Manager, Origin};
 use crate::current;
 use crate::escalation::{self, Instead, Overseer};
 use crate::gc::{Gc, GcFigures};
 use crate::hooks::{Hooks, Learned};
+use crate::memory::{Memory, MemoryFigures, MemoryLimits, MemoryManager};
 use crate::policy::{Policy, PolicyEvent, PolicyLog};
 use crate::quantum::Quanta;
 use crate::switching::{Switching, TaskMode};
@@ -231,6 +232,8 @@ pub struct Builder {
     policy_manager: Option<Arc<dyn IHostPolicyManager>>,
     policy: Policy,
     instead: Option<Instead>,
+    memory: Option<MemoryLimits>,
+    memory_manager: Option<Arc<dyn IHostMemoryManager>>,
 }
 
 impl fmt::Debug for Builder {
@@ -336,6 +339,18 @@ impl Builder {
         self
     }
 
+    /// The runtime's memory comes from the host, within these limits. Default: the runtime has memory of its own.
+    pub fn memory(mut self, limits: MemoryLimits) -> Self {
+        self.memory = Some(limits);
+        self
+    }
+
+    /// A manager of memory of the embedder's.
+    pub fn memory_manager(mut self, manager: Arc<dyn IHostMemoryManager>) -> Self {
+        self.memory_manager = Some(manager);
+        self
+    }
+
     /// Makes the host.
     ///
     /// # Errors
@@ -415,6 +430,16 @@ impl Builder {
                 control.offer(ComRef::new(gate, Origin::Host, ours));
             }
         }
+        let memory = self.memory.map(|limits| Memory::new(gate, limits));
+        match (self.memory_manager, &memory) {
+            (Some(manager), _) => control.offer(ComRef::new(gate, Origin::User, manager)),
+            (None, Some(memory)) => {
+                let ours = MemoryManager(Arc::clone(memory));
+                let ours: Arc<dyn IHostMemoryManager> = Arc::new(ours);
+                control.offer(ComRef::new(gate, Origin::Host, ours));
+            }
+            (None, None) => {}
+        }
         let control: Arc<dyn IHostControl> = Arc::new(control);
         Ok(Host {
             control: ComRef::new(gate, Origin::Host, control),
@@ -422,6 +447,7 @@ impl Builder {
             pool,
             gc,
             policy_log,
+            memory,
             owns_scheduler,
         })
     }
@@ -444,6 +470,7 @@ pub struct Host {
     pool: Arc<Pool>,
     gc: Arc<Gc>,
     policy_log: Arc<PolicyLog>,
+    memory: Option<Arc<Memory>>,
     owns_scheduler: bool,
 }
 
@@ -550,6 +577,19 @@ impl Host {
         self.shared.quanta.over(task);
     }
 
+    /// What the runtime has of the host's memory, if it is to have any.
+    pub fn memory_figures(&self) -> Option<MemoryFigures> {
+        self.memory.as_ref().map(|memory| memory.figures())
+    }
+
+    /// New limits for the runtime's memory. What is in use beyond them stays; requests are refused until it is less. Nothing
+    /// happens if the runtime has memory of its own.
+    pub fn set_memory_limits(&self, limits: MemoryLimits) {
+        if let Some(memory) = &self.memory {
+            memory.set_limits(limits);
+        }
+    }
+
     /// Figures, taken without stopping anything.
     pub fn figures(&self) -> Figures {
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
@@ -585,6 +625,9 @@ impl Host {
         } else {
             Ok(())
         };
+        if let Some(memory) = &self.memory {
+            memory.close();
+        }
         self.shared.let_go();
         result
     }

@@ -8,7 +8,8 @@ use std::ptr::NonNull;
 use super::Enumeration;
 use super::clr::{ClrInterface, Raw};
 use super::constants::{
-    CALL_OR_QUEUE, EClrFailure, EClrOperation, EPolicyAction, QUEUE_ONLY, WAIT_OPTION,
+    CALL_OR_QUEUE, EClrFailure, EClrOperation, EMemoryCriticalLevel, EPolicyAction, MALLOC_TYPE,
+    QUEUE_ONLY, WAIT_OPTION,
 };
 use super::guid::Guid;
 use super::hresult::Hresult;
@@ -91,6 +92,18 @@ impl Argument for WAIT_OPTION {
     }
 }
 
+impl Argument for MALLOC_TYPE {
+    type Words = (u32,);
+
+    unsafe fn check((number,): Self::Words) -> Result<Self, Hresult> {
+        if MALLOC_TYPE::has_all_bits_of(number) {
+            Ok(MALLOC_TYPE(number))
+        } else {
+            Err(Hresult::E_INVALIDARG)
+        }
+    }
+}
+
 macro_rules! one_of {
     ($($enumeration:ty)*) => {$(
         impl Argument for $enumeration {
@@ -106,7 +119,7 @@ macro_rules! one_of {
         }
     )*};
 }
-one_of!(EClrOperation EClrFailure EPolicyAction);
+one_of!(EClrOperation EClrFailure EMemoryCriticalLevel EPolicyAction);
 
 impl Argument for Guid {
     type Words = (*const Guid,);
@@ -201,6 +214,18 @@ impl Argument for Work {
         function
             .map(|function| unsafe { Work::new(function, context) })
             .ok_or(Hresult::E_POINTER)
+    }
+}
+
+/// Where the name of a file is, as a number: it is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileName(pub usize);
+
+impl Argument for FileName {
+    type Words = (*mut std::ffi::c_char,);
+
+    unsafe fn check((pointer,): Self::Words) -> Result<Self, Hresult> {
+        Ok(FileName(pointer.addr()))
     }
 }
 

@@ -17,7 +17,9 @@ use super::hresult::Hresult;
 use super::interface::clr_interface;
 use super::object::ComRef;
 use super::table::{COR_GC_STATS, COR_GC_THREAD_STATS, IUnknownVtbl};
-use super::{EClrFailure, EClrOperation, EClrUnhandledException, EPolicyAction, ETaskType};
+use super::{
+    EClrFailure, EClrOperation, EClrUnhandledException, EMemoryAvailable, EPolicyAction, ETaskType,
+};
 
 /// A counted reference to an object of a runtime, of whatever interface.
 pub struct Raw(NonNull<c_void>);
@@ -158,7 +160,7 @@ macro_rules! given_as_number {
         }
     )*};
 }
-given_as_number!(EClrFailure EClrOperation EClrUnhandledException EPolicyAction);
+given_as_number!(EClrFailure EClrOperation EClrUnhandledException EMemoryAvailable EPolicyAction);
 
 impl Given for bool {
     type Word = i32;
@@ -378,6 +380,14 @@ clr_interface! {
 
     /// They are not any more.
     fn end_prevent_async_abort = EndPreventAsyncAbort();
+}
+
+clr_interface! {
+    /// Whom a runtime wants to be told about memory.
+    ICLRMemoryNotificationCallback ICLRMemoryNotificationCallbackVtbl IID_ICLRMemoryNotificationCallback;
+
+    /// So much is there now. It does not wait.
+    fn on_memory_notification = OnMemoryNotification(available: EMemoryAvailable);
 }
 
 clr_interface! {

@@ -6,14 +6,20 @@
 //!
 //! Room for unsafe code: the thunks.
 
-use std::ffi::c_void;
+use std::ffi::{c_char, c_void};
 
-use super::argument::{Manager, Optional, QueueFlags, Work};
-use super::clr::{ICLRSyncManager, ICLRTask, ICLRTaskManager, IUnknown};
+use super::argument::{FileName, Manager, Optional, QueueFlags, Work};
+use super::clr::{
+    ICLRMemoryNotificationCallback, ICLRSyncManager, ICLRTask, ICLRTaskManager, IUnknown,
+};
+use super::heap::Block;
 use super::interface::host_interface;
 use super::object::{ComRef, HostInterface};
+use super::pages::{Address, RegionPlace};
 use super::table::ThreadStartRoutine;
-use super::{EClrFailure, EClrOperation, EPolicyAction, Guid, WAIT_OPTION};
+use super::{
+    EClrFailure, EClrOperation, EMemoryCriticalLevel, EPolicyAction, Guid, MALLOC_TYPE, WAIT_OPTION,
+};
 
 host_interface! {
     /// Where a runtime asks for everything else.
@@ -275,6 +281,76 @@ host_interface! {
     fn on_failure = OnFailure(failure: EClrFailure [what: u32], action: EPolicyAction [how: u32]) -> ();
 }
 
+host_interface! {
+    /// Memory for the runtime. Its calls come with locks of the runtime's held, and may wait for nothing of it.
+    IHostMemoryManager IHostMemoryManagerVtbl IID_IHostMemoryManager;
+
+    /// A heap. All of them may be used by several threads at once.
+    fn create_malloc = CreateMalloc(kind: MALLOC_TYPE [flags: u32]) -> (malloc: ComRef<dyn IHostMalloc>);
+
+    /// Reserves addresses, commits pages, or both, as the function of that name.
+    fn virtual_alloc = VirtualAlloc(
+        start: Address [pointer: *mut c_void], size: usize [bytes: usize], how: u32 [kind: u32],
+        protection: u32 [flags: u32], level: EMemoryCriticalLevel [critical: u32]
+    ) -> (memory: Address);
+
+    /// Gives them back.
+    @always
+    fn virtual_free = VirtualFree(
+        start: Address [pointer: *mut c_void], size: usize [bytes: usize], how: u32 [kind: u32]
+    ) -> ();
+
+    /// What is at an address. Gives how many bytes the answer has.
+    fn virtual_query = VirtualQuery(
+        start: Address [pointer: *mut c_void], place: RegionPlace [buffer: *mut c_void, length: usize]
+    ) -> (written: usize);
+
+    /// Another protection for committed pages. Gives that of the first before.
+    fn virtual_protect = VirtualProtect(
+        start: Address [pointer: *mut c_void], size: usize [bytes: usize], protection: u32 [flags: u32]
+    ) -> (before: u32);
+
+    /// How much of the memory is in use, in percent, and how many bytes the runtime may still have.
+    fn memory_load = GetMemoryLoad() -> (load: u32, available: usize);
+
+    /// Whom to tell when memory gets scarce, once.
+    fn register_memory_notification_callback = RegisterMemoryNotificationCallback(
+        callback: ICLRMemoryNotificationCallback [pointer: *mut c_void]
+    ) -> ();
+
+    /// The runtime is about to take so many addresses from the system.
+    fn needs_virtual_address_space = NeedsVirtualAddressSpace(
+        start: Address [pointer: *mut c_void], size: usize [bytes: usize]
+    ) -> ();
+
+    /// It has taken them.
+    fn acquired_virtual_address_space = AcquiredVirtualAddressSpace(
+        start: Address [pointer: *mut c_void], size: usize [bytes: usize]
+    ) -> ();
+
+    /// It has given them back.
+    @always
+    fn released_virtual_address_space = ReleasedVirtualAddressSpace(start: Address [pointer: *mut c_void]) -> ();
+}
+
+host_interface! {
+    /// A heap of a runtime's.
+    IHostMalloc IHostMallocVtbl IID_IHostMalloc;
+
+    /// A block of so many bytes.
+    fn alloc = Alloc(size: usize [bytes: usize], level: EMemoryCriticalLevel [critical: u32]) -> (memory: Block);
+
+    /// The same, with the place in the source that asks for it.
+    fn debug_alloc = DebugAlloc(
+        size: usize [bytes: usize], level: EMemoryCriticalLevel [critical: u32],
+        file: FileName [name: *mut c_char], line: i32 [number: i32]
+    ) -> (memory: Block);
+
+    /// Gives a block back. None is right too.
+    @always
+    fn free = Free(memory: Block [pointer: *mut c_void]) -> ();
+}
+
 /// Whether an object with this table is one of ours: then it is nothing that a runtime could give us.
 pub(super) fn is_table_of_ours(table: *const c_void) -> bool {
     [
@@ -289,6 +365,8 @@ pub(super) fn is_table_of_ours(table: *const c_void) -> bool {
         <dyn IHostThreadpoolManager>::table(),
         <dyn IHostGCManager>::table(),
         <dyn IHostPolicyManager>::table(),
+        <dyn IHostMemoryManager>::table(),
+        <dyn IHostMalloc>::table(),
     ]
     .contains(&table)
 }

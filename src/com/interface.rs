@@ -139,6 +139,14 @@ macro_rules! bind {
         #[allow(clippy::redundant_closure_call, reason = "a macro's")]
         ($write)($call, $pointer)
     };
+    ($call:expr, $first:ident $second:ident, $write:expr) => {
+        #[allow(clippy::redundant_closure_call, reason = "a macro's")]
+        {
+            let (first, second) = $call;
+            ($write)(first, $first);
+            ($write)(second, $second);
+        }
+    };
 }
 pub(crate) use bind;
 
