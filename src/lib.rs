@@ -49,6 +49,7 @@ mod current;
 mod gc;
 mod hooks;
 mod host;
+pub mod observe;
 pub mod policy;
 mod runtime;
 mod switching;

@@ -38,6 +38,7 @@ use crate::idle::Idle;
 use crate::io::Io;
 use crate::join::{self, JoinHandle, TaskRef};
 use crate::monitor::Monitor;
+use crate::observed::{Observed, Observers};
 use crate::park::{self, Limit};
 use crate::primitive::sleeper::Sleeper;
 use crate::primitive::ticks::Origin;
@@ -109,6 +110,7 @@ pub(crate) struct Core {
     handle: OnceLock<Weak<Handle>>,
     /// A scheduler of one worker, for when all of ours are stuck.
     emergency: OnceLock<Scheduler>,
+    observers: Observers,
 }
 
 // SAFETY: all fields are shared structures, and `this` points back here; the lists of tasks inside are under their locks.
@@ -637,6 +639,7 @@ impl Scheduler {
             let lane = Scheduler::start(core.settings.of_lane())?;
             let _ = core.emergency.set(lane);
         }
+        core.observers.start(&core, &core.settings.observers)?;
         tracing::debug!(workers = count, "scheduler started");
         Ok(scheduler)
     }
@@ -686,7 +689,7 @@ impl Scheduler {
 
     /// By which its threads are called.
     pub fn name(&self) -> &str {
-        &self.core().settings.name
+        self.core().name()
     }
 
     /// How many tasks may run at once.
@@ -732,6 +735,11 @@ impl Scheduler {
                 watch::unwatch(task);
             }
         });
+    }
+
+    /// What can be read of it, for somebody who looks on and does not keep it.
+    pub fn observed(&self) -> Observed {
+        Observed::new(self.arc())
     }
 
     /// The stacks by size, those of the default size first.
@@ -838,6 +846,7 @@ impl Core {
             shutting: Mutex::new(()),
             handle: OnceLock::new(),
             emergency: OnceLock::new(),
+            observers: Observers::new(),
         }
     }
 
@@ -850,10 +859,15 @@ impl Core {
     fn shut_down(&self, limit: Duration) -> Result<(), ShutdownError> {
         let began = Instant::now();
         self.shut_workers_down(limit)?;
-        match self.emergency.get() {
-            Some(lane) => lane.shutdown(limit.saturating_sub(began.elapsed())),
-            None => Ok(()),
+        if let Some(lane) = self.emergency.get() {
+            lane.shutdown(limit.saturating_sub(began.elapsed()))?;
         }
+        self.observers.end();
+        Ok(())
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.settings.name
     }
 
     fn shut_workers_down(&self, limit: Duration) -> Result<(), ShutdownError> {
