@@ -55,6 +55,7 @@ mod gc;
 mod hooks;
 mod host;
 mod memory;
+pub mod observe;
 pub mod policy;
 mod quantum;
 mod runtime;

@@ -49,7 +49,7 @@ use fiberhost_scheduler::stats::{
     Histogram, Histograms, Snapshot, TaskFacts, TaskState, ThreadFacts, ThreadState,
 };
 use fiberhost_scheduler::{
-    Accounting, Backing, Blocker, Priority, Scheduler, StackClass, WaitReason,
+    Accounting, Backing, Blocker, Observed, Priority, Scheduler, StackClass, WaitReason,
 };
 
 use crate::host::Host;
@@ -58,8 +58,9 @@ pub use rows::{
     HistogramRow, HostRow, NativeSectionRow, NativeTargetRow, SchedulerRow, StackClassRow,
     SystemRow, TaskRow, ThreadRow, WaitStatsRow, WaitingTaskRow, WorkerRow,
 };
-use table::ms;
+pub(crate) use table::json_text;
 pub use table::{Cell, Column, ColumnKind, Row, json_lines, prometheus};
+use table::{json_lines_picked, ms};
 
 /// One look at a scheduler and at hosts. See the [module](self).
 #[derive(Debug)]
@@ -77,6 +78,12 @@ pub struct Views {
 /// There is no table of this name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownTable(String);
+
+impl UnknownTable {
+    pub(crate) fn new(table: &str) -> UnknownTable {
+        UnknownTable(table.to_owned())
+    }
+}
 
 impl fmt::Display for UnknownTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -140,6 +147,18 @@ macro_rules! tables {
                 }
             }
 
+            /// The same with the columns that stand at these places.
+            pub(crate) fn json_picked(
+                &self,
+                table: &str,
+                picked: &[usize],
+            ) -> Result<String, UnknownTable> {
+                match table {
+                    $(<$row as Row>::TABLE => Ok(json_lines_picked(&self.$function(), picked)),)+
+                    _ => Err(UnknownTable::new(table)),
+                }
+            }
+
             /// A table by its name, in Prometheus's text format. The scheduler's name is a label of each metric.
             ///
             /// # Errors
@@ -160,6 +179,11 @@ each_table!(tables);
 impl Views {
     /// Looks at a scheduler, and at these hosts.
     pub fn take(scheduler: &Scheduler, hosts: &[&Host]) -> Views {
+        Views::of(&scheduler.observed(), hosts)
+    }
+
+    /// The same for somebody who has no hold of the scheduler.
+    pub fn of(scheduler: &Observed, hosts: &[&Host]) -> Views {
         let snapshot = scheduler.snapshot();
         let places = snapshot.tasks.iter().enumerate();
         let slots = snapshot.slots.iter().map(|slot| (slot.driver, slot.index));

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::fiber::stack::{self, Guards};
 use crate::join::{self, JoinHandle, TaskRef};
+use crate::observed::{Make, Observed};
 use crate::scheduler::{Plan, Scheduler, SpawnError};
 use crate::stall::{OnQuantum, OnStall, Orders, Stall, sample};
 use crate::task::{Backing, Priority};
@@ -70,6 +71,7 @@ pub(crate) struct Settings {
     pub(crate) idle_spin: Duration,
     pub(crate) shutdown_limit: Duration,
     pub(crate) emergency_lane: bool,
+    pub(crate) observers: Vec<Make>,
     pub(crate) accounting: Accounting,
     pub(crate) recording: Recording,
     pub(crate) check_invariants: bool,
@@ -85,6 +87,7 @@ impl Settings {
             bound_workers: 0,
             max_tasks: usize::MAX,
             emergency_lane: false,
+            observers: Vec::new(),
             ..self.clone()
         }
     }
@@ -153,6 +156,7 @@ impl Builder {
                 },
                 shutdown_limit: SHUTDOWN_LIMIT,
                 emergency_lane: false,
+                observers: Vec::new(),
                 accounting: Accounting::Sampled,
                 recording: Recording::Rare,
                 check_invariants: false,
@@ -320,6 +324,33 @@ impl Builder {
     /// all others are stuck. See [`Scheduler::emergency_lane`]. Default: no, and no thread for it.
     pub fn emergency_lane(mut self, wanted: bool) -> Self {
         self.settings.emergency_lane = wanted;
+        self
+    }
+
+    /// Makes something that looks on from outside, when all else has started, and drops it when all else has ended. It is
+    /// dropped by whoever shuts the scheduler down; if tasks are left then, it stays to show them. Called again, there is one
+    /// more. An error is that of [`build`](Builder::build). Default: nothing.
+    ///
+    /// ```
+    /// use fiberhost_scheduler::Scheduler;
+    /// use std::sync::mpsc;
+    ///
+    /// let (sender, receiver) = mpsc::channel();
+    /// let scheduler = Scheduler::builder()
+    ///     .observed_by(move |observed| {
+    ///         sender.send(observed).expect("somebody receives");
+    ///         Ok(Box::new(()))
+    ///     })
+    ///     .build()?;
+    /// scheduler.run(|| ());
+    /// assert_eq!(receiver.recv()?.stats().spawned, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn observed_by(
+        mut self,
+        make: impl Fn(Observed) -> io::Result<Box<dyn Send + Sync>> + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.observers.push(Make(Arc::new(make)));
         self
     }
 

@@ -134,7 +134,7 @@
 //!     could never end.
 //! 11. [`sync`]: what tasks and threads wait for together.
 //! 12. `io` and `net` (feature `net`): waiting for descriptors; `future` (feature `futures`): tasks and futures.
-//! 13. `monitor`, `stall`, `watch`, [`stats`], [`trace`] and `check`: who looks on from outside.
+//! 13. `monitor`, `stall`, `watch`, [`stats`], [`trace`], `observed` and `check`: who looks on from outside.
 //! 14. `environment`, `scheduler` and `builder`: what the process must be like; the whole, its start and end; every default.
 
 pub(crate) mod adopt;
@@ -167,6 +167,7 @@ pub(crate) mod monitor;
 pub mod native;
 #[cfg(all(feature = "net", not(any(loom, shuttle))))]
 pub mod net;
+pub(crate) mod observed;
 pub(crate) mod park;
 pub(crate) mod pinned;
 pub(crate) mod primitive;
@@ -200,6 +201,7 @@ pub use join::{JoinError, JoinHandle, TaskRef, current, current_worker, try_curr
 pub use join_set::JoinSet;
 pub use local::{AccessError, LocalKey};
 pub use native::blocking;
+pub use observed::Observed;
 pub use park::{
     Elapsed, ThreadAlerts, check_quantum, is_interruption, park, park_for, sleep, sleep_heeding,
     thread_alerts, timeout, yield_now, yield_to_others,

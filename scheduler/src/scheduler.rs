@@ -25,6 +25,7 @@ use crate::idle::Idle;
 use crate::io::Io;
 use crate::join::{self, JoinHandle};
 use crate::monitor::Monitor;
+use crate::observed::{Observed, Observers};
 use crate::primitive::sleeper::Sleeper;
 use crate::primitive::ticks::Origin;
 use crate::primitive::{
@@ -99,6 +100,7 @@ pub(crate) struct Core {
     /// Whose reservation this is.
     principal: Weak<Core>,
     owner_sleeps: AtomicU64,
+    observers: Observers,
 }
 
 // SAFETY: all fields are shared structures, and `this` points back here; the lists of tasks inside are under their locks.
@@ -137,6 +139,10 @@ impl Core {
     #[inline(always)]
     pub(crate) fn has_limit(&self) -> bool {
         self.settings.max_tasks != usize::MAX
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.settings.name
     }
 
     pub(crate) fn system_facts(&self) -> SystemFacts {
@@ -258,6 +264,7 @@ impl Scheduler {
             let lane = Scheduler::start(core.settings.of_lane())?;
             let _ = core.emergency.set(lane);
         }
+        core.observers.start(&core, &core.settings.observers)?;
         let workers = core.slots.len();
         tracing::debug!(workers, "scheduler started");
         Ok(scheduler)
@@ -308,7 +315,7 @@ impl Scheduler {
 
     /// By which its threads are called.
     pub fn name(&self) -> &str {
-        &self.core().settings.name
+        self.core().name()
     }
 
     /// How many tasks may run at once, beside those on threads that are [reserved](Builder::bound_workers).
@@ -361,6 +368,11 @@ impl Scheduler {
                 watch::unwatch(task);
             }
         });
+    }
+
+    /// What can be read of it, for somebody who looks on and does not keep it.
+    pub fn observed(&self) -> Observed {
+        Observed::new(self.arc())
     }
 
     /// The stacks by size, those of the default size first.
@@ -460,6 +472,7 @@ impl Core {
             reservation: OnceLock::new(),
             principal: principal.map_or_else(Weak::new, Arc::downgrade),
             owner_sleeps: AtomicU64::new(0),
+            observers: Observers::new(),
         }
     }
 }

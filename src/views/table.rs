@@ -197,16 +197,23 @@ pub(crate) fn ms(time: Duration) -> f64 {
 
 /// The rows as JSON lines: an object each, with the columns in their order, and `null` where there is no value.
 pub fn json_lines<R: Row>(rows: &[R]) -> String {
+    let all: Vec<usize> = (0..R::COLUMNS.len()).collect();
+    json_lines_picked(rows, &all)
+}
+
+/// The same with the columns that stand at these places.
+pub(crate) fn json_lines_picked<R: Row>(rows: &[R], picked: &[usize]) -> String {
     let mut text = String::new();
     for row in rows {
+        let cells = row.cells();
         text.push('{');
-        for (column, cell) in R::COLUMNS.iter().zip(row.cells()) {
+        for &place in picked {
             if !text.ends_with('{') {
                 text.push(',');
             }
-            json_text(column.name, &mut text);
+            json_text(R::COLUMNS[place].name, &mut text);
             text.push(':');
-            cell.json(&mut text);
+            cells[place].json(&mut text);
         }
         text.push_str("}\n");
     }
@@ -254,7 +261,7 @@ pub fn prometheus<R: Row>(rows: &[R], labels: &[(&str, &str)]) -> String {
 
 /// A string of JSON. The library for it would be seen by whoever depends on this crate: with its comparisons of numbers the
 /// compiler no longer finds types by itself where it did before.
-fn json_text(text: &str, out: &mut String) {
+pub(crate) fn json_text(text: &str, out: &mut String) {
     out.push('"');
     for character in text.chars() {
         match character {

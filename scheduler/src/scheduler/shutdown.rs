@@ -94,10 +94,11 @@ impl Core {
     pub(super) fn shut_down(&self, limit: Duration) -> Result<(), ShutdownError> {
         let began = Instant::now();
         self.shut_workers_down(limit)?;
-        match self.emergency.get() {
-            Some(lane) => lane.shutdown(limit.saturating_sub(began.elapsed())),
-            None => Ok(()),
+        if let Some(lane) = self.emergency.get() {
+            lane.shutdown(limit.saturating_sub(began.elapsed()))?;
         }
+        self.observers.end();
+        Ok(())
     }
 
     fn shut_workers_down(&self, limit: Duration) -> Result<(), ShutdownError> {
