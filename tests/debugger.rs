@@ -94,7 +94,7 @@ fn check(printed: &str, ids: &[String]) {
     assert!(printed.contains("3 tasks, 2 of them parked"), "{printed}");
     let head = |id: &str, state: &str, name: &str| format!("{id:>8}  {state:<30} {name}");
     line(&head(&ids[0], "waits: Event", "waits for its event"));
-    line(&head(&ids[1], "waits: Park", "").trim_end());
+    line(head(&ids[1], "waits: Park", "").trim_end());
     line(&head(
         &ids[2],
         "waits: Park (with its thread)",
