@@ -4,6 +4,8 @@
 //! may look at a record whose task is long over, and finds a wait word with another epoch.
 //! So every part of the scheduler passes `&'static Task` around, and who may *act* on it is decided by the words.
 
+#[cfg(not(any(loom, shuttle)))]
+mod debugger;
 pub(crate) mod payload;
 pub(crate) mod pool;
 pub(crate) mod state;

@@ -2,7 +2,8 @@
 
 use std::process::{Command, Output};
 
-const NAME: &str = "FIBERHOST_TEST_CHILD";
+/// The variable that makes a process a child.
+pub(crate) const NAME: &str = "FIBERHOST_TEST_CHILD";
 
 /// Which part a child is to play. `None`: this process is the parent.
 pub(crate) fn part() -> Option<String> {

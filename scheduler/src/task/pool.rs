@@ -170,6 +170,8 @@ impl Depot {
 
     fn add(&mut self, chunk: &'static [Task]) {
         self.chunks.push(chunk);
+        #[cfg(not(any(loom, shuttle)))]
+        super::debugger::note_chunks(&self.chunks);
         // Low addresses first.
         for task in chunk.iter().rev() {
             self.put(task);
