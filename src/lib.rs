@@ -8,8 +8,10 @@
 //! translation onto the scheduler that makes no scheduling decision of its own.
 //! [`Host`] is where to begin: it is given to a runtime before that starts. [`com`] is the binary interface.
 //!
-//! **Still to come**: unmanaged code that has left the runtime keeps its thread, as it must, but also its slot; deadlocks are
-//! not found; and the managers for I/O, memory, security and assemblies are missing.
+//! [`views`] has the operator's tables, [`observe`] answers them over a socket, and [`capi`] is the interface for C.
+//!
+//! **Still to come**: deadlocks of the runtime's locks are not found; and the managers for I/O, security and assemblies are
+//! missing.
 //!
 //! ```
 //! use fiberhost::scheduler::{Scheduler, Wake, park_for};
