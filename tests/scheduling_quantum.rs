@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{LONG, at, checked, eventually, hog_until, with, with_on_fibers};
+use common::{LONG, at, checked, eventually, hog_until, with};
 use fiberhost::scheduler::{JoinHandle, Scheduler, check_quantum, sleep, spawn, yield_now};
 
 /// Two tasks of one worker that compute, ask, and count their turns.
@@ -52,10 +52,9 @@ impl Pair {
     }
 }
 
-// On fibers only: a task on a thread of its own does not heed its quantum yet, it yields whenever it asks.
 #[test]
 fn two_that_compute_take_turns() {
-    with_on_fibers(checked(1).quantum(Duration::from_millis(2)), |scheduler| {
+    with(checked(1).quantum(Duration::from_millis(2)), |scheduler| {
         let pair = Pair::new(scheduler);
         eventually("both have had ten turns", || pair.turns() >= 10);
         let shortest = pair.end();
@@ -64,10 +63,9 @@ fn two_that_compute_take_turns() {
     });
 }
 
-// On fibers only: a task on a thread of its own does not heed its quantum yet, it yields whenever it asks.
 #[test]
 fn a_long_quantum_is_not_cut_short() {
-    with_on_fibers(checked(1).quantum(LONG), |scheduler| {
+    with(checked(1).quantum(LONG), |scheduler| {
         let pair = Pair::new(scheduler);
         std::thread::sleep(Duration::from_millis(60));
         assert_eq!(
@@ -81,10 +79,9 @@ fn a_long_quantum_is_not_cut_short() {
     });
 }
 
-// On fibers only: a task on a thread of its own does not heed its quantum yet, it yields whenever it asks.
 #[test]
 fn a_changed_quantum_counts_at_once() {
-    with_on_fibers(checked(1).quantum(LONG), |scheduler| {
+    with(checked(1).quantum(LONG), |scheduler| {
         let pair = Pair::new(scheduler);
         std::thread::sleep(Duration::from_millis(20));
         assert_eq!(pair.turns(), 0);
@@ -132,10 +129,9 @@ fn one_that_does_not_ask_is_not_stopped() {
     });
 }
 
-// On fibers only: a task on a thread of its own does not heed its quantum yet, it yields whenever it asks.
 #[test]
 fn a_fresh_turn_has_a_fresh_quantum() {
-    with_on_fibers(checked(1).quantum(Duration::from_millis(50)), |scheduler| {
+    with(checked(1).quantum(Duration::from_millis(50)), |scheduler| {
         let busy = Arc::new(AtomicBool::new(true));
         let on = Arc::clone(&busy);
         let other = scheduler.spawn(move || {

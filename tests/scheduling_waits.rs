@@ -9,7 +9,7 @@ use common::at_workers_on_fibers;
 use fiberhost::scheduler::sync::AutoResetEvent;
 use fiberhost::scheduler::{Wake, spawn, yield_now};
 
-// On fibers only: a task on a thread of its own whose waits end at once keeps its slot.
+// On fibers only: a task on a thread of its own whose waits end at once keeps its slot, which it should not.
 #[test]
 fn waits_that_end_at_once_let_others_run() {
     at_workers_on_fibers(|scheduler| {
