@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{at_workers, checked, until_waits, with};
+use common::{at_workers, checked, until_waits, with_on_fibers};
 use fiberhost::scheduler::native::{self, Target};
 use fiberhost::scheduler::sync::AutoResetEvent;
 use fiberhost::scheduler::{Blocker, WaitReason, current, park, spawn, yield_now};
@@ -13,9 +13,10 @@ use fiberhost::scheduler::{Blocker, WaitReason, current, park, spawn, yield_now}
 static BELOW: Target = Target::new("code that calls back");
 
 /// Two plain tasks on one thread: one waits inside a callback for the other, which cannot run there meanwhile.
+// On fibers only: tasks on threads of their own share none.
 #[test]
 fn a_callback_that_joins_a_task_of_its_own_thread() {
-    with(checked(1), |scheduler| {
+    with_on_fibers(checked(1), |scheduler| {
         scheduler.run(|| {
             let started = Arc::new(AutoResetEvent::new(false));
             let mine = Arc::clone(&started);

@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-use common::{LONG, Watchdog, checked, eventually, expect_panics, hog_until, os_thread, with};
+use common::{
+    LONG, Watchdog, checked, eventually, expect_panics, hog_until, os_thread, with_on_fibers,
+};
 use fiberhost::scheduler::native::{self, Target};
 use fiberhost::scheduler::{
     Backing, Builder, Scheduler, Stall, StallKind, current, park_for, sleep, yield_now,
@@ -148,7 +150,7 @@ fn scheduled() -> (u64, u64) {
 fn a_task_that_computes_for_too_long_is_reported() {
     for workers in [1, 2] {
         let reports = Reports::default();
-        with(
+        with_on_fibers(
             reports.on(checked(workers).stall_after(LIMIT)),
             |scheduler| {
                 let stop = Arc::new(AtomicBool::new(false));
@@ -192,7 +194,7 @@ fn a_task_that_computes_for_too_long_is_reported() {
 fn a_task_that_blocks_its_thread_is_reported_with_the_call() {
     for backing in [Backing::Fiber, Backing::Thread] {
         let reports = Reports::default();
-        with(reports.on(checked(1).stall_after(LIMIT)), |scheduler| {
+        with_on_fibers(reports.on(checked(1).stall_after(LIMIT)), |scheduler| {
             let (receive, send) = std::io::pipe().expect("a pipe");
             let task = scheduler.task().name("reads").backing(backing);
             let task = task.spawn(move || {
@@ -233,7 +235,7 @@ fn frames_go_on_to_the_workers() {
     // The chain, or what looks like calls, of a task some calls deep ends in the worker's loop: in code that a task of
     // another stack is resumed from too.
     let reports = Reports::default();
-    with(reports.on(checked(1).stall_after(LIMIT)), |scheduler| {
+    with_on_fibers(reports.on(checked(1).stall_after(LIMIT)), |scheduler| {
         if scheduler.stats().switch != "jump" {
             return;
         }
@@ -252,7 +254,7 @@ fn frames_go_on_to_the_workers() {
 #[test]
 fn each_stall_is_reported_once() {
     let reports = Reports::default();
-    with(reports.on(checked(1).stall_after(LIMIT)), |scheduler| {
+    with_on_fibers(reports.on(checked(1).stall_after(LIMIT)), |scheduler| {
         let in_task = reports.clone();
         scheduler.run(move || {
             for number in 1..=3 {
@@ -277,7 +279,7 @@ fn tasks_that_settle_are_not_reported() {
     let limit = Duration::from_secs(1);
     let until = Instant::now() + limit * 5 / 2;
     let reports = Reports::default();
-    with(reports.on(checked(2).stall_after(limit)), |scheduler| {
+    with_on_fibers(reports.on(checked(2).stall_after(limit)), |scheduler| {
         let goes_on = move || Instant::now() < until;
         let yields = move || {
             while goes_on() {
@@ -322,7 +324,7 @@ fn a_section_that_lasts_is_reported_with_its_target() {
     for max_threads in [100, 1] {
         let reports = Reports::default();
         let builder = checked(1).stall_after(LIMIT).max_threads(max_threads);
-        with(reports.on(builder), |scheduler| {
+        with_on_fibers(reports.on(builder), |scheduler| {
             let (sender, receiver) = mpsc::channel::<()>();
             let task = scheduler.task().name("calls").spawn(move || {
                 native::section(&SLOW, || receiver.recv().unwrap());
@@ -348,7 +350,7 @@ fn a_section_is_reported_though_all_workers_sleep() {
     // The monitor itself sleeps a second after the last worker.
     let reports = Reports::default();
     let builder = checked(1).stall_after(Duration::from_millis(2500));
-    with(reports.on(builder), |scheduler| {
+    with_on_fibers(reports.on(builder), |scheduler| {
         let in_task = reports.clone();
         scheduler.run(move || native::section(&SLOW, || drop(in_task.wait_for(1))));
     });
@@ -358,7 +360,7 @@ fn a_section_is_reported_though_all_workers_sleep() {
 #[test]
 fn sections_in_a_row_are_no_excuse_for_the_task() {
     let reports = Reports::default();
-    with(reports.on(checked(1).stall_after(LIMIT)), |scheduler| {
+    with_on_fibers(reports.on(checked(1).stall_after(LIMIT)), |scheduler| {
         let in_task = reports.clone();
         scheduler.run(move || {
             hog_until(|| {
@@ -383,7 +385,7 @@ fn a_callback_that_panics_is_caught() {
         seen.fetch_add(1, Ordering::SeqCst);
         panic!("expected");
     });
-    with(builder, |scheduler| {
+    with_on_fibers(builder, |scheduler| {
         for number in 1..=2 {
             let calls = Arc::clone(&calls);
             scheduler.run(move || hog_until(|| calls.load(Ordering::SeqCst) == number));
@@ -451,7 +453,7 @@ fn the_signal_is_shared_with_the_program() {
     let builder = checked(1)
         .stall_after(LIMIT)
         .stall_signal(Some(own_signal()));
-    with(reports.on(builder), |scheduler| {
+    with_on_fibers(reports.on(builder), |scheduler| {
         let in_task = reports.clone();
         scheduler.run(move || {
             in_task.wait_for(1);
@@ -479,7 +481,7 @@ fn the_signal_is_shared_with_the_program() {
 fn without_a_signal_there_are_no_frames() {
     let reports = Reports::default();
     let builder = checked(1).stall_after(LIMIT).stall_signal(None);
-    with(reports.on(builder), |scheduler| {
+    with_on_fibers(reports.on(builder), |scheduler| {
         let in_task = reports.clone();
         scheduler.run(move || drop(in_task.wait_for(1)));
     });
@@ -532,7 +534,7 @@ fn a_thread_that_gets_no_processor_starves() {
         .collect();
     let reports = Reports::default();
     let builder = checked(1).stall_after(Duration::from_millis(400));
-    with(reports.on(builder), |scheduler| {
+    with_on_fibers(reports.on(builder), |scheduler| {
         let seen = Arc::clone(&stop);
         // A thread of its own, which ends with it.
         let task = scheduler.task().backing(Backing::Thread).name("starves");

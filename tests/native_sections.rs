@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use common::{
     Drops, LONG, SHORT, at, at_workers, checked, eventually, expect_panics, os_thread, until_waits,
-    with,
+    with, with_on_fibers,
 };
 use fiberhost::scheduler::native::{self, Target};
 use fiberhost::scheduler::sync::{AutoResetEvent, ManualResetEvent, Mutex, channel};
@@ -377,9 +377,10 @@ fn a_shutdown_waits_for_sections_and_grants_their_return() {
     }
 }
 
+// On fibers only: a task on a thread of its own counts as one more thread.
 #[test]
 fn without_more_threads_a_section_keeps_its_slot() {
-    with(checked(1).max_threads(1), |scheduler| {
+    with_on_fibers(checked(1).max_threads(1), |scheduler| {
         let (sender, receiver) = mpsc::channel();
         let stuck = mobile(scheduler, move || blocked_until(&receiver));
         let other = mobile(scheduler, || ());

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::{LONG, at, checked, eventually, hog_until, os_thread, until_waits, with};
+use common::{
+    LONG, at, at_on_fibers, checked, eventually, hog_until, os_thread, until_waits, with,
+    with_on_fibers,
+};
 use fiberhost::scheduler::{
     JoinHandle, Priority, Scheduler, TaskBuilder, WaitReason, park, spawn, yield_now,
 };
@@ -158,9 +161,10 @@ fn what_is_injected_beside_a_hog_starts() {
     });
 }
 
+// On fibers only: it counts threads, of which the other tasks have one each.
 #[test]
 fn one_hog_for_each_worker_but_one_leaves_that_one_to_all() {
-    at(4, |scheduler| {
+    at_on_fibers(4, |scheduler| {
         let (go, running) = (
             Arc::new(AtomicBool::new(false)),
             Arc::new(AtomicUsize::new(0)),
@@ -193,9 +197,10 @@ fn one_hog_for_each_worker_but_one_leaves_that_one_to_all() {
     });
 }
 
+// On fibers only: it counts threads, of which the other tasks have one each.
 #[test]
 fn work_is_spread_over_all_workers() {
-    with(checked(4), |scheduler| {
+    with_on_fibers(checked(4), |scheduler| {
         let threads = scheduler.run(|| {
             // A burst from one worker: all of them come to take part before it is over.
             let stop = Arc::new(AtomicBool::new(false));

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use common::{LONG, checked, os_thread, with};
+use common::{LONG, checked, os_thread, with_on_fibers};
 use fiberhost::scheduler::sync::AutoResetEvent;
 use fiberhost::scheduler::{
     Scheduler, TaskBuilder, Wake, current, current_worker, park_for, sleep, spawn, task_local,
@@ -90,7 +90,7 @@ fn what_depends_on_the_thread_is_right_after_thousands_of_moves() {
     let seconds = std::env::var("FIBERHOST_STRESS_SECONDS").ok();
     let seconds = seconds.map_or(2, |text| text.parse().expect("a number"));
     for workers in [2, 4] {
-        with(checked(workers).force_migration(true), |scheduler| {
+        with_on_fibers(checked(workers).force_migration(true), |scheduler| {
             let (threads, moves) = (Arc::default(), Arc::new(AtomicUsize::new(0)));
             let event = Arc::new(AutoResetEvent::new(false));
             let until = Instant::now() + Duration::from_millis(500 * seconds);

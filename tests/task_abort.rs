@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use common::waits::{Ended, SAYING, SILENT, Waiting};
 use common::{
-    Drops, LONG, OnDrop, SHORT, at, at_workers, eventually, expect_panics, hog_until, until_waits,
+    Drops, LONG, OnDrop, SHORT, at, at_on_fibers, at_workers, eventually, expect_panics, hog_until,
+    until_waits,
 };
 use fiberhost::scheduler::sync::{AutoResetEvent, ManualResetEvent};
 use fiberhost::scheduler::{
@@ -259,10 +260,11 @@ fn nothing_of_a_task_sticks_to_a_plain_thread_that_gets_its_record() {
     });
 }
 
+// On fibers only: a task on a thread of its own blocks no other's.
 #[test]
 fn a_wait_in_a_destructor_while_panicking_blocks_the_thread() {
     expect_panics();
-    at(1, |scheduler| {
+    at_on_fibers(1, |scheduler| {
         let turns = Arc::new(AtomicUsize::new(0));
         let (stop, count) = (Arc::new(AtomicBool::new(false)), Arc::clone(&turns));
         let quit = Arc::clone(&stop);

@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use common::{Drops, at, at_workers, eventually};
+use common::{Drops, at_on_fibers, at_workers, eventually};
 use fiberhost::scheduler::{
     Builder, Priority, Scheduler, TaskBuilder, current, park, spawn, try_current, yield_now,
 };
@@ -76,9 +76,10 @@ fn a_plain_thread_is_no_task() {
 
 const PRIORITIES: [Priority; 3] = [Priority::Low, Priority::Normal, Priority::High];
 
+// On fibers only: threads that come with a task claim slots in turn, whatever its priority.
 #[test]
 fn the_most_urgent_starts_first() {
-    at(1, |scheduler| {
+    at_on_fibers(1, |scheduler| {
         let order = Arc::new(Mutex::new(Vec::new()));
         let filled = Arc::clone(&order);
         // All are queued before the only worker can start one.
@@ -102,11 +103,12 @@ fn the_most_urgent_starts_first() {
     });
 }
 
+// On fibers only: threads that come back with a task claim slots in turn, whatever its priority.
 #[test]
 fn the_most_urgent_of_those_woken_goes_on_first() {
     // Whichever is woken last.
     for wake_order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
-        at(1, |scheduler| {
+        at_on_fibers(1, |scheduler| {
             let order = scheduler.run(move || {
                 let order = Arc::new(Mutex::new(Vec::new()));
                 let tasks = PRIORITIES.map(|priority| {
@@ -135,9 +137,10 @@ fn the_most_urgent_of_those_woken_goes_on_first() {
     }
 }
 
+// On fibers only: threads that come back with a task claim slots in turn, whatever its priority.
 #[test]
 fn a_changed_priority_counts_from_the_next_queueing() {
-    at(1, |scheduler| {
+    at_on_fibers(1, |scheduler| {
         scheduler.run(|| {
             let order = Arc::new(Mutex::new(Vec::new()));
             let task = |name: &'static str| {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::{
     LONG, OnDrop, SHORT, at, at_workers, checked, eventually, expect_panics, os_thread,
-    until_waits, with,
+    until_waits, with_on_fibers,
 };
 use fiberhost::scheduler::sync::AutoResetEvent;
 use fiberhost::scheduler::{
@@ -277,9 +277,10 @@ fn a_plain_thread_has_its_own_too() {
     });
 }
 
+// On fibers only: a task on a thread of its own does not move.
 #[test]
 fn they_move_with_a_mobile_task() {
-    with(checked(4).force_migration(true), |scheduler| {
+    with_on_fibers(checked(4).force_migration(true), |scheduler| {
         scheduler.run(|| {
             let tasks: Vec<_> = (0..8)
                 .map(|number: u32| {

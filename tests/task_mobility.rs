@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
-use common::{at_workers, checked, os_thread, with};
+use common::{at_workers_on_fibers, checked, os_thread, with, with_on_fibers};
 use fiberhost::scheduler::sync::AutoResetEvent;
 use fiberhost::scheduler::{JoinHandle, TaskBuilder, current, park_for, sleep, spawn, yield_now};
 
@@ -24,9 +24,10 @@ fn suspend(step: usize, event: &AutoResetEvent) {
     }
 }
 
+// On fibers only: a task on a thread of its own has no other.
 #[test]
 fn a_bound_task_never_changes_its_thread() {
-    at_workers(|scheduler| {
+    at_workers_on_fibers(|scheduler| {
         let event = Arc::new(AutoResetEvent::new(false));
         let one = |event: Arc<AutoResetEvent>| {
             move || {
@@ -85,10 +86,11 @@ fn wanderer(steps: usize) -> JoinHandle<HashSet<libc::pid_t>> {
     unsafe { TaskBuilder::new().spawn_mobile(body) }.unwrap()
 }
 
+// On fibers only: a task on a thread of its own has no other.
 #[test]
 fn a_mobile_task_changes_threads_when_it_is_made_to() {
     for workers in [1, 2, 4] {
-        with(checked(workers).force_migration(true), |scheduler| {
+        with_on_fibers(checked(workers).force_migration(true), |scheduler| {
             let moved = scheduler.run(|| {
                 let tasks: Vec<_> = (0..16).map(|_| wanderer(200)).collect();
                 let seen = tasks.into_iter().map(|task| task.join().unwrap());

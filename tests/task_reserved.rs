@@ -1,4 +1,6 @@
 //! Threads that are kept for bound tasks: only those run there, and they wait behind nobody else's callback.
+//!
+//! The tasks are on fibers unless a test says otherwise: those on threads of their own share none with others.
 
 mod common;
 
@@ -9,7 +11,8 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use common::{
-    Drops, LONG, OnDrop, SHORT, checked, eventually, expect_panics, os_thread, until_waits, with,
+    Drops, LONG, OnDrop, SHORT, checked, eventually, expect_panics, os_thread, until_waits,
+    with_on_fibers,
 };
 use fiberhost::scheduler::native::{self, Target};
 use fiberhost::scheduler::sync::{AutoResetEvent, ManualResetEvent, Mutex};
@@ -24,7 +27,7 @@ static BELOW: Target = Target::new("code that calls back");
 #[track_caller]
 fn at_sizes(test: impl Fn(&Scheduler)) {
     for (workers, bound) in [(1, 1), (2, 1), (1, 3), (4, 2)] {
-        with(checked(workers).bound_workers(bound), |scheduler| {
+        with_on_fibers(checked(workers).bound_workers(bound), |scheduler| {
             assert_eq!(scheduler.workers(), workers);
             assert_eq!(scheduler.bound_workers(), bound);
             test(scheduler);
@@ -99,7 +102,7 @@ fn they_wait_behind_nobody_elses_callback() {
 /// The twin of that: a bound task that is not reserved does wait behind it.
 #[test]
 fn others_wait_behind_a_callback_on_their_thread() {
-    with(checked(1).bound_workers(1), |scheduler| {
+    with_on_fibers(checked(1).bound_workers(1), |scheduler| {
         let release = Arc::new(ManualResetEvent::new(false));
         let sleeps = Arc::clone(&release);
         let (waiter, owner) = scheduler.run(move || {
@@ -230,7 +233,7 @@ fn results_panics_and_threads_of_their_own() {
 #[test]
 fn one_limit_on_live_tasks_for_all() {
     let builder = checked(1).bound_workers(1).max_tasks(2);
-    with(builder, |scheduler| {
+    with_on_fibers(builder, |scheduler| {
         let tasks = [scheduler.spawn(park), reserved(scheduler, park)];
         assert_eq!(scheduler.stats().live(), 2);
         assert!(scheduler.task().spawn(|| ()).unwrap_err().is_limit());
@@ -242,7 +245,7 @@ fn one_limit_on_live_tasks_for_all() {
         }
     });
     let waits = checked(1).bound_workers(1).max_tasks(2);
-    with(waits.admission(Admission::Wait), |scheduler| {
+    with_on_fibers(waits.admission(Admission::Wait), |scheduler| {
         let parked = reserved(scheduler, park);
         let outer = scheduler.spawn(|| {
             let task = Scheduler::current().unwrap().task().reserved();
@@ -257,7 +260,7 @@ fn one_limit_on_live_tasks_for_all() {
 
 #[test]
 fn a_circle_through_both_kinds_of_threads_is_refused() {
-    with(checked(1).bound_workers(1), |scheduler| {
+    with_on_fibers(checked(1).bound_workers(1), |scheduler| {
         scheduler.run(|| {
             let bound = spawn(park);
             until_waits(bound.task(), WaitReason::Park);
@@ -406,7 +409,7 @@ fn bad_input() {
     let error = Scheduler::builder().bound_workers(1025).build();
     assert_eq!(error.unwrap_err().kind(), ErrorKind::InvalidInput);
     let none = checked(1).emergency_lane(true);
-    with(none, |scheduler| {
+    with_on_fibers(none, |scheduler| {
         assert_eq!(scheduler.bound_workers(), 0);
         let lane = scheduler.emergency_lane().unwrap();
         for scheduler in [scheduler, &lane] {
@@ -418,7 +421,7 @@ fn bad_input() {
         }
     });
     // The lane of a scheduler with such threads has none itself.
-    with(checked(1).bound_workers(2).emergency_lane(true), |it| {
+    with_on_fibers(checked(1).bound_workers(2).emergency_lane(true), |it| {
         assert_eq!(it.emergency_lane().unwrap().bound_workers(), 0);
     });
 }

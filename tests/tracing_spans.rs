@@ -7,7 +7,10 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, Once};
 use std::time::{Duration, Instant};
 
-use common::{LONG, at, at_workers, checked, eventually, expect_panics, os_thread, with};
+use common::{
+    LONG, at_on_fibers, at_workers_on_fibers, checked, eventually, expect_panics, os_thread,
+    with_on_fibers,
+};
 use fiberhost::scheduler::native;
 use fiberhost::scheduler::{Backing, JoinHandle, Scheduler, park, sleep, yield_now};
 use tracing::field::{Field, Visit};
@@ -186,7 +189,7 @@ fn spanned(
 /// Each name is of one size of the scheduler.
 fn at_each(test: impl Fn(&Scheduler, &dyn Fn(&str) -> String)) {
     subscribe();
-    at_workers(|scheduler| {
+    at_workers_on_fibers(|scheduler| {
         let workers = scheduler.workers();
         test(scheduler, &|name| format!("{name} at {workers}"));
     });
@@ -280,7 +283,7 @@ fn spans_that_are_entered_across_waits_go_with_the_task() {
 #[test]
 fn one_span_may_be_entered_twice() {
     subscribe();
-    at(1, |scheduler| {
+    at_on_fibers(1, |scheduler| {
         let task = spanned(scheduler, named("twice"), || {
             let span = Span::current();
             let first = span.clone().entered();
@@ -310,7 +313,7 @@ fn one_span_may_be_entered_twice() {
 fn spans_go_with_a_task_from_thread_to_thread() {
     subscribe();
     const ROUNDS_MIN: usize = 50;
-    with(checked(2).force_migration(true), |scheduler| {
+    with_on_fibers(checked(2).force_migration(true), |scheduler| {
         let tasks: Vec<_> = (0..3)
             .map(|number| {
                 let outer = format!("moves {number}");
@@ -422,7 +425,7 @@ fn scheduler_is_closing() -> bool {
 #[test]
 fn tasks_that_keep_their_thread_stay_in_their_spans() {
     subscribe();
-    at(2, |scheduler| {
+    at_on_fibers(2, |scheduler| {
         let work = |name: &'static str| {
             move || {
                 let _own = native::own();
@@ -455,7 +458,7 @@ fn tasks_that_keep_their_thread_stay_in_their_spans() {
 #[test]
 fn a_disabled_span_changes_nothing() {
     subscribe();
-    at(1, |scheduler| {
+    at_on_fibers(1, |scheduler| {
         let task = spanned(scheduler, Span::none(), || {
             yield_now();
             info!("in no span");
@@ -469,7 +472,7 @@ fn a_disabled_span_changes_nothing() {
 fn a_stall_is_an_event() {
     subscribe();
     let builder = checked(1).stall_after(Duration::from_millis(50));
-    with(builder, |scheduler| {
+    with_on_fibers(builder, |scheduler| {
         let task = scheduler.task().name("is slow");
         let (sender, receiver) = std::sync::mpsc::channel::<()>();
         let task = task.spawn(move || receiver.recv().unwrap());
@@ -490,7 +493,7 @@ static CALL: native::Target = native::Target::new("a call");
 #[test]
 fn a_hand_over_is_an_event() {
     subscribe();
-    at(1, |scheduler| {
+    at_on_fibers(1, |scheduler| {
         let lost = || events("native sections have lost their slots").len();
         let before = lost();
         scheduler.run(move || {

@@ -56,7 +56,8 @@ pub(crate) struct Thread {
     pub(crate) lone_yields: AtomicI32,
     /// How often in a row it has spun for work in vain. Owner: this thread.
     pub(crate) spins_in_vain: Plain<u32>,
-    /// Set by the monitor when a task's quantum is over: to the number of the resume that lasts so long.
+    /// Set by the monitor when a task's quantum is over: to the number of the resume that lasts so long;
+    /// `u64::MAX` is none. On the thread of a task that has its own, which nobody resumes, that number is 0.
     pub(crate) slice_over: AtomicU64,
     /// Where this thread sleeps and is called.
     pub(crate) sleeper: Sleeper,
@@ -140,7 +141,7 @@ impl Thread {
             fair_class: Plain::new(0),
             lone_yields: AtomicI32::new(0),
             spins_in_vain: Plain::new(0),
-            slice_over: AtomicU64::new(0),
+            slice_over: AtomicU64::new(u64::MAX),
             sleeper: Sleeper::new(),
             inbox: Inbox::new(),
             index,

@@ -542,7 +542,7 @@ impl Thread {
     /// worker looks for timers, calls and injected tasks, even if nobody else stands in its queues.
     fn end_slice(&self) {
         // Relaxed: the monitor may set it again for the same resume, which only means one more yield.
-        self.slice_over.store(0, Ordering::Relaxed);
+        self.slice_over.store(u64::MAX, Ordering::Relaxed);
         self.lone_yields.store(FAIR_EVERY, Ordering::Relaxed);
         // Beside others that use up their slices too, the fairness pick would be so many slices away. Timers do not wait for it.
         let fair_at = self.fair_at.get().saturating_sub(PICKS_A_SLICE);

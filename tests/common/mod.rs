@@ -12,14 +12,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use fiberhost::scheduler::{Builder, Scheduler, TaskRef, WaitReason, yield_now};
+use fiberhost::scheduler::{Backing, Builder, Scheduler, TaskRef, WaitReason, yield_now};
 
 /// Longer than anything here takes on a loaded machine; only a failure waits for so long.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
 /// Long enough to tell "it waits" from "it does not".
 pub(crate) const SHORT: Duration = Duration::from_millis(20);
 
-/// Runs a test at one, two and four workers, with the invariants checked at every switch; at the end nothing may be left.
+/// What tasks run on by default: each test runs in both ways.
+pub(crate) const BACKINGS: [Backing; 2] = [Backing::Fiber, Backing::Thread];
+
+/// Runs a test at one, two and four workers, with tasks on fibers and on threads of their own, and with the invariants
+/// checked at every switch; at the end nothing may be left.
 #[track_caller]
 pub(crate) fn at_workers(test: impl Fn(&Scheduler)) {
     for workers in [1, 2, 4] {
@@ -33,15 +37,45 @@ pub(crate) fn at(workers: usize, test: impl Fn(&Scheduler)) {
     with(checked(workers), test);
 }
 
+/// The same for what is about fibers: who shares a thread with whom, or what a thread or a stack of the scheduler's does.
+#[track_caller]
+pub(crate) fn at_on_fibers(workers: usize, test: impl Fn(&Scheduler)) {
+    with_on_fibers(checked(workers), test);
+}
+
+/// The same at one, two and four workers.
+#[track_caller]
+pub(crate) fn at_workers_on_fibers(test: impl Fn(&Scheduler)) {
+    for workers in [1, 2, 4] {
+        at_on_fibers(workers, &test);
+    }
+}
+
 /// A builder with so many workers that checks the invariants.
 pub(crate) fn checked(workers: usize) -> Builder {
     Scheduler::builder().workers(workers).check_invariants(true)
 }
 
-/// Runs a test on a scheduler of its own, which must be empty when the test returns, and shuts it down.
+/// Runs a test in both ways, each time on a scheduler of its own, which must be empty when the test returns, and shuts it down.
 #[track_caller]
 pub(crate) fn with(builder: Builder, test: impl Fn(&Scheduler)) {
-    let _watchdog = Watchdog::new(std::panic::Location::caller().to_string());
+    for backing in BACKINGS {
+        run(builder.clone().default_backing(backing), backing, &test);
+    }
+}
+
+/// The same with tasks on fibers alone.
+#[track_caller]
+pub(crate) fn with_on_fibers(builder: Builder, test: impl Fn(&Scheduler)) {
+    run(builder, Backing::Fiber, test);
+}
+
+#[track_caller]
+fn run(builder: Builder, backing: Backing, test: impl Fn(&Scheduler)) {
+    let caller = std::panic::Location::caller();
+    let _watchdog = Watchdog::new(format!("{caller}, {backing:?}"));
+    // Shown where a test fails.
+    eprintln!("{caller}: tasks on a {backing:?}");
     let scheduler = builder.build().expect("a scheduler");
     test(&scheduler);
     // A task's joiner may go on a moment before the task is counted as ended.
