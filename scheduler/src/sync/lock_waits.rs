@@ -35,7 +35,7 @@ use crate::current::{self, Thread};
 use crate::deadlock::{self, Blocker, Deadlock};
 use crate::join::TaskRef;
 use crate::park::Limit;
-use crate::primitive::{Plain, SpinLock};
+use crate::primitive::Plain;
 use crate::scheduler::Core;
 use crate::suspend::FOREVER;
 use crate::sync::raw_mutex::RawMutex;
@@ -221,7 +221,7 @@ impl Entry {
 #[cfg(not(any(loom, shuttle)))]
 #[inline]
 fn table<R>(with: impl FnOnce(&mut Table) -> R) -> Option<R> {
-    static TABLE: SpinLock<Table> = SpinLock::new(Table {
+    static TABLE: crate::primitive::SpinLock<Table> = crate::primitive::SpinLock::new(Table {
         chains: Vec::new(),
         entries: 0,
     });
