@@ -4,23 +4,28 @@
 //!
 //! - *join*: a task that waits without a limit for another one's end waits for that one;
 //! - *thread*: a task that has started on a thread waits for the task that sleeps with that thread (`pinned.rs`), whatever
-//!   else it waits for, since nobody else runs there.
+//!   else it waits for, since nobody else runs there;
+//! - *lock*: a task that waits without a limit for a mutex waits for the one that has it.
 //!
-//! A join looks for a way back to the caller before it waits. It follows waits that are on; each was seen with its epoch,
-//! and the whole way is looked at once more, so that all its edges existed at one moment. So there is no false alarm.
-//! Two joins that close a cycle at the same moment may both miss it.
+//! A wait for an end or a mutex looks for a way back to the caller before it begins, under the lock of the table in which such
+//! waits stand (`sync/lock_waits.rs`): two that close a circle at the same moment cannot both miss it. Joins of a task that has
+//! not started do not stand there, and are followed where they are met; like the edges by threads they were seen with their
+//! epochs, and the whole way is looked at once more, so that all its edges existed at one moment. So there is no false alarm.
 //!
-//! Tasks that wait for each other's mutexes are found by those (`sync/lock_waits.rs`). A circle in which some wait for a mutex
-//! and others for an end or a thread is not found.
+//! A mutex names its owner by its number. So a way goes on behind a mutex if its owner stands in the table, or if the caller
+//! sleeps with its thread and looks for the owner among all tasks. An owner that joined a task before that one had started, and
+//! one that another's sleep keeps from its thread while it waits for nothing, are not found behind a mutex.
 //!
 //! What an event, a semaphore or a channel waits for is nobody in particular, so it has no edge.
 #![forbid(unsafe_code)]
 
 use std::fmt;
+use std::ptr;
 
 use crate::current::Thread;
 use crate::join::TaskRef;
 use crate::scheduler::Core;
+use crate::sync::lock_waits::Table;
 use crate::task::state::Epoch;
 use crate::task::{Kind, Task};
 use crate::wait::WaitReason;
@@ -88,19 +93,21 @@ const LENGTH_MAX: usize = 64;
 #[derive(Clone, Copy)]
 struct Step {
     task: &'static Task,
+    id: Option<u64>,
     edge: Edge,
 }
 
-/// Whom a task waits for, why, and in which wait: for a join its own, for a thread that of the one who sleeps with it.
+/// Whom a task waits for, why, and in which wait: for a join its own, for a thread that of the one who sleeps with it. None
+/// for what stands in the table, which does not change while we look.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Edge {
     to: usize,
-    epoch: Epoch,
+    epoch: Option<Epoch>,
     why: Blocker,
 }
 
 impl Edge {
-    fn new(to: &'static Task, epoch: Epoch, why: Blocker) -> Edge {
+    fn new(to: &'static Task, epoch: Option<Epoch>, why: Blocker) -> Edge {
         Edge {
             to: to.address(),
             epoch,
@@ -109,70 +116,85 @@ impl Edge {
     }
 }
 
-/// Whether a join of this task by that one would close a circle.
+/// A look for a way back to the caller.
+pub(crate) struct Search<'a> {
+    core: &'a Core,
+    me: &'static Task,
+    /// None in a model.
+    table: Option<&'a Table>,
+    /// Where it was.
+    seen: Vec<&'static Task>,
+    way: Vec<Step>,
+}
+
+/// Whether the caller's wait for `first` would close a circle.
 #[cold]
-pub(crate) fn closed_by_join(
+pub(crate) fn closed(
     thread: &'static Thread,
     me: &'static Task,
-    target: &'static Task,
+    table: Option<&Table>,
+    (first, why): (&'static Task, Blocker),
 ) -> Option<Deadlock> {
     // While the caller sleeps with its thread, nobody else runs there.
     thread.set_sleeps_with(me.owns_its_thread().then_some(me));
-    let found = look(thread.core(), me, target);
+    let mut search = Search {
+        core: thread.core(),
+        me,
+        table,
+        seen: Vec::new(),
+        way: Vec::new(),
+    };
+    let found = search.find(first, Some(first.id.get())) && search.is_still_so();
     thread.set_sleeps_with(None);
-    found
+    if found { search.deadlock(why) } else { None }
 }
 
-fn look(core: &Core, me: &'static Task, target: &'static Task) -> Option<Deadlock> {
-    let mut way = [None; LENGTH_MAX];
-    let length = find(core, me, target, &mut way, 0)?;
-    // Once more: what was on then and is on still was on all the time.
-    let steps = || way[..length].iter().flatten();
-    let still = steps().all(|step| edges(core, me, step.task).any(|(edge, _)| edge == step.edge));
-    if !still {
-        return None;
-    }
-    let mut tasks = vec![(TaskRef::keep(me), Blocker::Join)];
-    for step in steps() {
-        // One that has ended meanwhile was no part of a circle.
-        tasks.push((TaskRef::find(step.task)?, step.edge.why));
-    }
-    let deadlock = Deadlock { tasks };
-    tracing::error!(%deadlock, "a join that could never end is refused");
-    Some(deadlock)
-}
-
-/// Looks for a way from `from` to `me`; its length.
-fn find(
-    core: &Core,
-    me: &'static Task,
-    from: &'static Task,
-    way: &mut [Option<Step>; LENGTH_MAX],
-    depth: usize,
-) -> Option<usize> {
-    if depth == LENGTH_MAX {
-        return None;
-    }
-    for (edge, next) in edges(core, me, from) {
-        way[depth] = Some(Step { task: from, edge });
-        if std::ptr::eq(next, me) {
-            return Some(depth + 1);
+impl Search<'_> {
+    /// Looks for a way from `from` to the caller, and leaves it in `way`. The number of `from` is known if it cannot have ended.
+    fn find(&mut self, from: &'static Task, id: Option<u64>) -> bool {
+        let was_here = self.seen.iter().any(|task| ptr::eq(*task, from));
+        if was_here || self.seen.len() == LENGTH_MAX {
+            return false;
         }
-        if let Some(length) = find(core, me, next, way, depth + 1) {
-            return Some(length);
+        self.seen.push(from);
+        for (edge, next) in self.edges(from, id).into_iter().flatten() {
+            let task = from;
+            self.way.push(Step { task, id, edge });
+            // Who stands in the table waits for one that is there.
+            let number = || edge.epoch.is_none().then(|| next.id.get());
+            if ptr::eq(next, self.me) || self.find(next, number()) {
+                return true;
+            }
+            self.way.pop();
         }
+        false
     }
-    None
-}
 
-fn edges(
-    core: &Core,
-    me: &'static Task,
-    task: &'static Task,
-) -> impl Iterator<Item = (Edge, &'static Task)> {
-    [by_thread(core, me, task), by_join(task)]
-        .into_iter()
-        .flatten()
+    /// Once more: what was on then and is on still was on all the time.
+    fn is_still_so(&self) -> bool {
+        self.way.iter().all(|step| {
+            let mut edges = self.edges(step.task, step.id).into_iter().flatten();
+            edges.any(|(edge, _)| edge == step.edge)
+        })
+    }
+
+    fn deadlock(&self, why: Blocker) -> Option<Deadlock> {
+        let mut tasks = vec![(TaskRef::keep(self.me), why)];
+        for step in &self.way {
+            // One that has ended meanwhile was no part of a circle.
+            tasks.push((TaskRef::find(step.task)?, step.edge.why));
+        }
+        Some(Deadlock { tasks })
+    }
+
+    fn edges(&self, task: &'static Task, id: Option<u64>) -> [Option<(Edge, &'static Task)>; 3] {
+        let stands = self.table.and_then(|table| table.next(task, id));
+        [
+            by_thread(self.core, self.me, task),
+            by_join(task),
+            stands.map(|(next, why)| (Edge::new(next, None, why), next)),
+        ]
+    }
 }
 
 /// Whose end this task waits for.
@@ -184,7 +206,7 @@ fn by_join(task: &'static Task) -> Option<(Edge, &'static Task)> {
     // Stored before the wait was armed. The epoch, once more, says that it is this wait's.
     let next = task.joins()?;
     let same = task.wait.armed_epoch() == Some(epoch);
-    same.then_some((Edge::new(next, epoch, Blocker::Join), next))
+    same.then_some((Edge::new(next, Some(epoch), Blocker::Join), next))
 }
 
 /// Who sleeps with the thread that this task needs.
@@ -194,10 +216,10 @@ fn by_thread(core: &Core, me: &'static Task, task: &'static Task) -> Option<(Edg
     }
     let owner = task.waits_for_thread(core)?;
     // The caller's own wait is not on yet.
-    let epoch = if std::ptr::eq(owner, me) {
+    let epoch = if ptr::eq(owner, me) {
         me.wait.last_epoch()
     } else {
         owner.wait.armed_epoch()?
     };
-    Some((Edge::new(owner, epoch, Blocker::Thread), owner))
+    Some((Edge::new(owner, Some(epoch), Blocker::Thread), owner))
 }

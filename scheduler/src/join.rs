@@ -11,10 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::current::{Thread, any, running, within};
-use crate::deadlock::{self, Deadlock};
+use crate::deadlock::Deadlock;
 use crate::park::{self, Limit};
 use crate::scheduler::SpawnError;
 use crate::suspend::Arm;
+use crate::sync::lock_waits;
 use crate::task::state::{Epoch, Stand};
 use crate::task::{Kind, Priority, Task, flag, release};
 use crate::wait::{Interrupt, WaitReason, Wake};
@@ -370,10 +371,15 @@ impl TaskRef {
         if matches!(limit, Limit::Never)
             && self.task.kind() == Kind::Started
             && let Some((thread, me)) = running()
-            && let Some(deadlock) = deadlock::closed_by_join(thread, me, self.task)
         {
-            return Err(JoinError(Why::Deadlock(deadlock)));
+            return lock_waits::joining(thread, me, self.task, || self.wait_now(limit))
+                .unwrap_or_else(|deadlock| Err(JoinError(Why::Deadlock(deadlock))));
         }
+        self.wait_now(limit)
+    }
+
+    #[inline(always)]
+    fn wait_now(&self, limit: Limit) -> Result<bool, JoinError> {
         match park::check(wait_for_end(
             self.task,
             WaitReason::Join,

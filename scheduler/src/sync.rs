@@ -20,7 +20,7 @@ mod barrier;
 pub mod channel;
 mod condvar;
 mod event;
-mod lock_waits;
+pub(crate) mod lock_waits;
 mod mutex;
 mod once;
 mod once_lock;

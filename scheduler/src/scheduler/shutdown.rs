@@ -198,7 +198,7 @@ impl Core {
 
     /// Calls `each` for every live task of this scheduler. A reference is held meanwhile: otherwise the record could become
     /// somebody else's task between the look and the deed.
-    pub(super) fn mine(&self, mut each: impl FnMut(&'static Task)) {
+    pub(crate) fn mine(&self, mut each: impl FnMut(&'static Task)) {
         pool::for_each(|task| {
             if !task.life.try_keep() {
                 return;

@@ -1,4 +1,5 @@
-//! Who waits for which mutex, for as long as it takes: a circle of such waits is found when the last of them begins.
+//! Who waits for which mutex or for whose end, for as long as it takes: a circle of such waits is found when the last of them
+//! begins. What else keeps a task is in `deadlock.rs`.
 //!
 //! # The protocol
 //!
@@ -30,25 +31,33 @@
 
 use std::ptr;
 
-use crate::current;
-use crate::deadlock::{Blocker, Deadlock};
+use crate::current::{self, Thread};
+use crate::deadlock::{self, Blocker, Deadlock};
 use crate::join::TaskRef;
 use crate::park::Limit;
-use crate::primitive::{Plain, SpinLock};
+use crate::primitive::Plain;
+use crate::scheduler::Core;
 use crate::suspend::FOREVER;
 use crate::sync::raw_mutex::RawMutex;
-use crate::task::Task;
+use crate::task::{Task, pool};
 
 /// One entry: who waits, and for what. It lies in [`standing`]'s frame.
 struct Entry {
     task: &'static Task,
-    mutex: *const RawMutex,
+    what: What,
     /// The next one in its chain. Owner: the table's lock.
     next: Plain<*const Entry>,
 }
 
+/// What it waits for.
+enum What {
+    Lock(*const RawMutex),
+    /// The end of a task, to which the one who waits has a reference.
+    End(&'static Task),
+}
+
 /// Chains of entries, by the number of the task.
-struct Table {
+pub(crate) struct Table {
     /// As many as a power of two; none before the first entry.
     chains: Vec<*const Entry>,
     entries: usize,
@@ -132,6 +141,22 @@ impl Table {
         None
     }
 
+    /// The same for a record whose task may end at any time, so that its number must not be read.
+    #[cold]
+    fn find_record(&self, task: &Task) -> Option<&Entry> {
+        for &chain in &self.chains {
+            let mut at = chain;
+            // SAFETY: as in `grow`.
+            while let Some(entry) = unsafe { at.as_ref() } {
+                if ptr::eq(entry.task, task) {
+                    return Some(entry);
+                }
+                at = entry.next.get();
+            }
+        }
+        None
+    }
+
     /// The circle through the one who has just entered, if there is one.
     #[inline]
     fn circle(&self, mine: &Entry) -> Option<Deadlock> {
@@ -144,6 +169,18 @@ impl Table {
             }
         }
         None
+    }
+
+    /// Whom this task waits for, if it stands here and that one can be told.
+    pub(crate) fn next(&self, task: &Task, id: Option<u64>) -> Option<(&'static Task, Blocker)> {
+        let entry = match id {
+            Some(id) => self.find(id)?,
+            None => self.find_record(task)?,
+        };
+        match entry.what {
+            What::End(next) => Some((next, Blocker::Join)),
+            What::Lock(_) => Some((self.find(entry.owner()?)?.task, Blocker::Lock)),
+        }
     }
 
     #[cold]
@@ -160,11 +197,23 @@ impl Table {
 }
 
 impl Entry {
+    #[inline]
+    fn new(task: &'static Task, what: What) -> Entry {
+        Entry {
+            task,
+            what,
+            next: Plain::new(ptr::null()),
+        }
+    }
+
     /// Who has the mutex that this one waits for. Under the table's lock.
     #[inline]
     fn owner(&self) -> Option<u64> {
+        let What::Lock(mutex) = self.what else {
+            return None;
+        };
         // SAFETY: `standing` borrows the mutex until the entry has left, which needs the lock that the caller holds.
-        let mutex = unsafe { &*self.mutex };
+        let mutex = unsafe { &*mutex };
         mutex.owner().filter(|&owner| owner != self.task.id.get())
     }
 }
@@ -172,7 +221,7 @@ impl Entry {
 #[cfg(not(any(loom, shuttle)))]
 #[inline]
 fn table<R>(with: impl FnOnce(&mut Table) -> R) -> Option<R> {
-    static TABLE: SpinLock<Table> = SpinLock::new(Table {
+    static TABLE: crate::primitive::SpinLock<Table> = crate::primitive::SpinLock::new(Table {
         chains: Vec::new(),
         entries: 0,
     });
@@ -193,7 +242,7 @@ pub(crate) fn standing<R>(
     limit: Limit,
     wait: impl FnOnce(Option<Deadlock>) -> R,
 ) -> R {
-    let Some((_, task)) = current::running() else {
+    let Some((thread, task)) = current::running() else {
         return wait(None);
     };
     let ends = !matches!(limit, Limit::Never) || task.deadline.get() != FOREVER;
@@ -201,18 +250,73 @@ pub(crate) fn standing<R>(
     if ends || task.id.get() != me {
         return wait(None);
     }
-    let entry = Entry {
-        task,
-        mutex,
-        next: Plain::new(ptr::null()),
+    let owner = if task.owns_its_thread() {
+        owner_of(thread.core(), mutex)
+    } else {
+        None
     };
+    let entry = Entry::new(task, What::Lock(mutex));
     let found = table(|table| {
         table.enter(&entry);
-        table.circle(&entry)
+        let owner_stands = table.find(entry.owner()?);
+        if owner_stands.is_some()
+            && let Some(circle) = table.circle(&entry)
+        {
+            return Some(circle);
+        }
+        let first = owner_stands.map(|owner| owner.task);
+        let first = first.or(owner.as_ref().map(TaskRef::record))?;
+        deadlock::closed(thread, task, Some(table), (first, Blocker::Lock))
     });
     // Also if the wait is unwound.
     let _leave = found.is_some().then_some(Leave(&entry));
+    drop(owner);
     wait(found.flatten())
+}
+
+/// Lets the caller wait for the end of a task while its entry stands, unless that closes a circle.
+pub(crate) fn joining<R>(
+    thread: &'static Thread,
+    me: &'static Task,
+    target: &'static Task,
+    wait: impl FnOnce() -> R,
+) -> Result<R, Deadlock> {
+    let entry = Entry::new(me, What::End(target));
+    let first = (target, Blocker::Join);
+    let found = table(|table| {
+        table.enter(&entry);
+        deadlock::closed(thread, me, Some(table), first)
+    });
+    let leave = found.is_some().then_some(Leave(&entry));
+    let found = found.unwrap_or_else(|| deadlock::closed(thread, me, None, first));
+    match found {
+        Some(deadlock) => {
+            // A subscriber may lock: not while the entry stands.
+            drop(leave);
+            tracing::error!(%deadlock, "a join that could never end is refused");
+            Err(deadlock)
+        }
+        None => Ok(wait()),
+    }
+}
+
+/// In how many records an owner is looked for.
+const RECORDS_MAX: usize = 4096;
+
+/// The task that has the mutex, by a look at all there are: for a task that would keep others from its thread.
+#[cold]
+fn owner_of(core: &Core, mutex: &RawMutex) -> Option<TaskRef> {
+    let owner = mutex.owner()?;
+    if pool::records() > RECORDS_MAX {
+        return None;
+    }
+    let mut found = None;
+    core.mine(|task| {
+        if task.id.get() == owner {
+            found = TaskRef::find(task);
+        }
+    });
+    found
 }
 
 struct Leave<'a>(&'a Entry);

@@ -112,6 +112,11 @@ pub(crate) fn for_each(mut each: impl FnMut(&'static Task)) {
     }
 }
 
+/// How many records there are, in use or not.
+pub(crate) fn records() -> usize {
+    depot(|depot| depot.chunks.iter().map(|chunk| chunk.len()).sum())
+}
+
 struct Depot {
     free: Option<&'static Task>,
     chunks: Vec<&'static [Task]>,
