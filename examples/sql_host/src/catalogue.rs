@@ -16,6 +16,7 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use crate::error::SqlError;
+use crate::operator;
 use crate::value::Type;
 
 const SCHEMA: &str = "pg_catalog";
@@ -87,7 +88,7 @@ pub fn register(connection: &Connection) -> rusqlite::Result<()> {
 pub fn is_asked(tokens: &[&TokenWithSpan]) -> bool {
     tokens
         .iter()
-        .any(|token| matches!(&token.token, Token::Word(word) if word.value == SCHEMA))
+        .any(|token| matches!(&token.token, Token::Word(word) if is_schema(&word.value)))
 }
 
 /// The statement as SQLite understands it.
@@ -175,7 +176,12 @@ fn parse(text: &str) -> Result<Expr, sqlparser::parser::ParserError> {
 
 fn is_qualified(name: &ObjectName) -> bool {
     let first = name.0.first().and_then(|part| part.as_ident());
-    name.0.len() > 1 && first.is_some_and(|first| first.value == SCHEMA)
+    name.0.len() > 1 && first.is_some_and(|first| is_schema(&first.value))
+}
+
+/// Of what has no other place than a connection's own views.
+fn is_schema(name: &str) -> bool {
+    name == SCHEMA || name == operator::SCHEMA
 }
 
 /// Takes the schema off a name.

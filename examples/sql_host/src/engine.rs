@@ -20,6 +20,7 @@ use crate::catalogue;
 use crate::control::Control;
 use crate::error::SqlError;
 use crate::executor::{Executor, Native};
+use crate::operator::{self, Operator};
 use crate::runtime::Runtime;
 use crate::turn::Turn;
 use crate::value::{self, Format, Type};
@@ -45,6 +46,8 @@ pub struct Engine {
     pub turn: Turn,
     /// The functions.
     pub runtime: Arc<dyn Runtime>,
+    /// What the operator's tables are about.
+    pub operator: Arc<Operator>,
 }
 
 /// A connection to SQLite.
@@ -111,6 +114,7 @@ impl Engine {
             free: Mutex::default(),
             turn: Turn::default(),
             runtime,
+            operator: Arc::default(),
         }
     }
 
@@ -146,6 +150,7 @@ impl Engine {
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         builtin::register(&connection)?;
         catalogue::register(&connection)?;
+        operator::register(&connection, &self.operator)?;
         Ok(Link {
             connection,
             functions: 0,

@@ -17,6 +17,7 @@ pub mod function;
 pub mod layout;
 #[allow(unsafe_code, reason = "a room: see there")]
 pub mod managed;
+pub mod operator;
 pub mod registry;
 pub mod runtime;
 #[allow(unsafe_code, reason = "a room: see there")]

@@ -48,6 +48,10 @@ struct Options {
     /// The database's file [default: a fresh one, which is removed at the end]
     #[arg(long, value_name = "FILE")]
     database: Option<PathBuf>,
+    /// Serve the operator's tables on a Unix socket at this path, for the live screen:
+    /// `cargo run --release -p fiberhost-top -- PATH`.
+    #[arg(long, value_name = "PATH")]
+    observe: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -69,6 +73,7 @@ fn work(options: &Options) -> io::Result<bool> {
         database: options.database.clone().unwrap_or_else(|| fresh.clone()),
         workers: options.workers,
         thread_mode: options.thread_mode,
+        observe: options.observe.clone(),
     };
     let server = Server::start(&setup, Arc::new(NoRuntime))?;
     let address = server.address();

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use fiberhost::observe::Observe;
 use fiberhost::scheduler::io::Interrupted;
 use fiberhost::scheduler::net::{TcpListener, TcpStream};
 use fiberhost::scheduler::{Builder, sleep};
@@ -38,6 +39,8 @@ pub struct Setup {
     pub workers: Option<usize>,
     /// Sessions have OS threads of their own.
     pub thread_mode: bool,
+    /// Where the operator's tables are served, if they are.
+    pub observe: Option<PathBuf>,
 }
 
 /// A server that serves.
@@ -58,6 +61,9 @@ impl Server {
         if let Some(workers) = setup.workers {
             settings = settings.workers(workers);
         }
+        if let Some(path) = &setup.observe {
+            settings = settings.observe(path);
+        }
         let mode = if setup.thread_mode {
             TaskMode::Thread
         } else {
@@ -72,8 +78,9 @@ impl Server {
         let shared = Arc::new(Shared {
             executor: Arc::new(Hosted::new(Arc::clone(&host))),
             engine: Engine::new(setup.database.clone(), runtime),
-            registry: Registry::default(),
+            registry: Arc::new(Registry::default()),
         });
+        shared.engine.operator.look_at(&host, &shared.registry);
         let asked = setup.address;
         let listener = host.scheduler().run(move || TcpListener::bind(asked))?;
         let address = listener.local_addr()?;

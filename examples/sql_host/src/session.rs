@@ -60,7 +60,7 @@ pub struct Shared<E> {
     /// The database.
     pub engine: Engine,
     /// The sessions.
-    pub registry: Registry,
+    pub registry: Arc<Registry>,
 }
 
 /// Runs a session to its end.

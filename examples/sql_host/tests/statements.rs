@@ -310,3 +310,41 @@ fn native_code_that_blocks_holds_nobody_up() {
         }
     });
 }
+
+#[test]
+fn the_operator_sees_sessions_and_tasks() {
+    in_both_modes(|served| {
+        let mut client = served.client();
+        assert_eq!(
+            rows(&mut client, "SELECT count(*) FROM sys.dm_exec_sessions"),
+            ["1"]
+        );
+        let mut other = served.client();
+        rows(&mut other, "SELECT 1");
+        // The one that asks runs, in SQLite; the other one waits for its client.
+        assert_eq!(
+            rows(
+                &mut client,
+                "SELECT status, native FROM sys.dm_exec_sessions ORDER BY session_id"
+            ),
+            ["running|sqlite3_step", "sleeping|null"]
+        );
+        let tasks = "SELECT count(*) FROM sys.dm_os_tasks t \
+             JOIN sys.dm_os_waiting_tasks w ON w.task_id = t.task_id WHERE w.wait_type = 'Readable'";
+        assert!(rows(&mut client, tasks)[0].parse::<u32>().expect("a count") >= 1);
+        // The one that asks is in native code, where its thread is.
+        let sections = "SELECT count(*) FROM sys.dm_os_native_sections";
+        assert!(rows(&mut client, sections)[0].parse::<u32>().is_ok());
+        // By its number, another one can be ended.
+        let id = "SELECT session_id FROM sys.dm_exec_sessions WHERE status = 'sleeping'";
+        let id = rows(&mut client, id)[0].clone();
+        rows(&mut client, &format!("KILL {id}"));
+        let gone = format!("SELECT count(*) FROM sys.dm_exec_sessions WHERE session_id = {id}");
+        let until = Instant::now() + Duration::from_secs(20);
+        while rows(&mut client, &gone) != ["0"] {
+            assert!(Instant::now() < until, "it is still there");
+            thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(code(&mut client, "SELECT * FROM sys.absent"), "42P01");
+    });
+}

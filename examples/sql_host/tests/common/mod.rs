@@ -39,6 +39,7 @@ pub(crate) fn serve(thread_mode: bool) -> Served {
         database: database.clone(),
         workers: Some(2),
         thread_mode,
+        observe: None,
     };
     let server = Server::start(&setup, Arc::new(NoRuntime)).expect("it starts");
     Served {
