@@ -13,7 +13,7 @@ use common::{
 };
 use fiberhost::scheduler::sync::ManualResetEvent;
 use fiberhost::scheduler::{
-    Backing, JoinHandle, Scheduler, WaitReason, Wake, park, park_for, scope, sleep, spawn,
+    Backing, JoinHandle, Scheduler, WaitReason, Wake, current, park, park_for, scope, sleep, spawn,
     yield_now,
 };
 
@@ -628,4 +628,41 @@ fn an_innocent_scheduler_is_not_touched() {
         stop.store(true, Ordering::SeqCst);
     });
     innocent.shutdown(LONG).unwrap();
+}
+
+/// The shutdown looks at all records of the process, and keeps each while it does. Those of threads that are no tasks are
+/// given back meanwhile, by the thread and by others at once, and taken again for tasks.
+#[test]
+fn records_of_threads_come_and_go_while_schedulers_end() {
+    let _watchdog = Watchdog::new("the end of threads".into());
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    let (send, receive) = mpsc::channel();
+                    let threads = [(); 8].map(|()| {
+                        let send = send.clone();
+                        std::thread::spawn(move || {
+                            send.send(current()).expect("it is waited for");
+                        })
+                    });
+                    // Given back while the threads end.
+                    receive.iter().take(threads.len()).for_each(drop);
+                    for thread in threads {
+                        thread.join().expect("no panic");
+                    }
+                }
+            });
+        }
+        for _ in 0..300 {
+            let scheduler = checked(2).build().unwrap();
+            let tasks: Vec<_> = (0..100).map(|at| scheduler.spawn(move || at)).collect();
+            for (at, task) in tasks.into_iter().enumerate() {
+                assert_eq!(task.join().unwrap(), at);
+            }
+            scheduler.shutdown(LONG).unwrap();
+        }
+        over.store(true, Ordering::Relaxed);
+    });
 }

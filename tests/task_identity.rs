@@ -5,9 +5,10 @@ mod common;
 use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
 
-use common::{Drops, at_on_fibers, at_workers, eventually};
+use common::{Drops, SHORT, at_on_fibers, at_workers, eventually};
 use fiberhost::scheduler::{
     Builder, Priority, Scheduler, TaskBuilder, current, park, spawn, try_current, yield_now,
 };
@@ -312,4 +313,30 @@ fn impossible_settings_are_refused() {
         let refused = builder.build();
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidInput);
     }
+}
+
+#[test]
+fn a_thread_that_is_no_task_has_ended_when_it_is_gone() {
+    let (thread, joined) = thread::scope(|scope| {
+        let (send, receive) = mpsc::channel();
+        let (go, wait) = mpsc::channel::<()>();
+        let other = scope.spawn(move || {
+            send.send(current()).expect("it is waited for");
+            let _ = wait.recv();
+        });
+        let thread = receive.recv().expect("it sends");
+        assert!(!thread.is_finished());
+        assert!(!thread.wait_for(SHORT).expect("nobody interrupts"));
+        // One stands where the end will find it.
+        let joiner = thread.clone();
+        let joiner = scope.spawn(move || joiner.wait().is_ok());
+        drop(go);
+        other.join().expect("no panic");
+        (thread, joiner.join().expect("no panic"))
+    });
+    assert!(joined && thread.is_finished());
+    // As after the end of a task these do nothing.
+    thread.unpark();
+    thread.alert();
+    thread.wait().expect("it has ended");
 }

@@ -7,9 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
-use common::{at_workers_on_fibers, checked, os_thread, with, with_on_fibers};
+use common::{at_workers_on_fibers, checked, os_thread, until_waits, with, with_on_fibers};
 use fiberhost::scheduler::sync::AutoResetEvent;
-use fiberhost::scheduler::{JoinHandle, TaskBuilder, current, park_for, sleep, spawn, yield_now};
+use fiberhost::scheduler::{
+    JoinHandle, Priority, TaskBuilder, WaitReason, current, park_for, sleep, spawn, yield_now,
+    yield_to_others,
+};
 
 /// Each way to give the thread back, in turn.
 fn suspend(step: usize, event: &AutoResetEvent) {
@@ -132,4 +135,43 @@ fn a_bound_task_stays_although_mobile_ones_are_made_to_move() {
             }
         });
     });
+}
+
+/// Each yield of the one goes through the common queue, where the other stands: by its priority it goes before.
+#[test]
+fn a_more_urgent_one_goes_first_although_all_are_made_to_move() {
+    for yields in [yield_now, || _ = yield_to_others()] {
+        with_on_fibers(checked(1).force_migration(true), |scheduler| {
+            let (event, ran) = (
+                Arc::new(AutoResetEvent::new(false)),
+                Arc::new(AtomicBool::new(false)),
+            );
+            let urgent = scheduler.task().priority(Priority::High);
+            let waits = {
+                let (event, ran) = (Arc::clone(&event), Arc::clone(&ran));
+                move || {
+                    event.wait();
+                    ran.store(true, Ordering::Relaxed);
+                }
+            };
+            // SAFETY: what lies on the stack at the wait is `Send`.
+            let urgent = unsafe { urgent.spawn_mobile(waits) }.unwrap();
+            until_waits(urgent.task(), WaitReason::Event);
+            let body = move || {
+                event.set();
+                let mut yielded = 0;
+                while !ran.load(Ordering::Relaxed) && yielded < 10_000 {
+                    yields();
+                    yielded += 1;
+                }
+                yielded
+            };
+            // SAFETY: as above.
+            let usual = unsafe { scheduler.task().spawn_mobile(body) }.unwrap();
+            let yielded = usual.join().unwrap();
+            // Now and then it is the turn of those that more urgent ones keep waiting.
+            assert!(yielded <= 3, "after {yielded} yields");
+            urgent.join().unwrap();
+        });
+    }
 }

@@ -480,14 +480,16 @@ pub(crate) fn running() -> Option<(&'static Thread, &'static Task)> {
     Some((thread, thread.task.get()?))
 }
 
-/// The record of a plain thread; back to the pool when the thread ends.
+/// The record of a plain thread. It ends with the thread as a task does: others look at all records there are and keep what
+/// has not ended (`Life::try_keep`), so one that went back to the pool without an end would be kept there, or once it was
+/// somebody else's, and that one's reference be given back for it.
 struct Plainly(&'static Task);
 
 impl Drop for Plainly {
     fn drop(&mut self) {
         // A model's pool may be gone by now, and the record with it.
         if !cfg!(any(loom, shuttle)) {
-            crate::task::release(self.0);
+            crate::join::complete(self.0);
         }
     }
 }

@@ -137,7 +137,7 @@ impl fmt::Display for JoinError {
 
 impl std::error::Error for JoinError {}
 
-/// The end of a task that never ran, wherever it was given up.
+/// The end of a task that never ran, wherever it was given up, or of a plain thread.
 pub(crate) fn complete(task: &'static Task) {
     complete_from(crate::current::thread(), task);
 }
@@ -422,7 +422,8 @@ impl fmt::Debug for TaskRef {
     }
 }
 
-/// The calling task. On a plain thread, a reference by which others can [unpark](TaskRef::unpark) that thread.
+/// The calling task. On a plain thread, a reference by which others can [unpark](TaskRef::unpark) that thread; it has ended
+/// when the thread has.
 pub fn current() -> TaskRef {
     TaskRef::keep(any())
 }

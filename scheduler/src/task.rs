@@ -720,6 +720,10 @@ impl Task {
     /// The end of the record's use: what is left of the payload is dropped. The caller had the last reference.
     #[inline(always)]
     pub(crate) fn recycle(&'static self) {
+        debug_assert!(
+            self.kind() != Kind::Free,
+            "a record goes back to the pool once for each time it was taken out"
+        );
         self.payload.discard();
         if self.has_extra() {
             self.drop_extra();

@@ -483,11 +483,14 @@ impl Thread {
         self.is_alone(task) && !self.looks_now()
     }
 
-    /// Whether nobody else stands in the queues of this thread and its slot.
+    /// Whether nobody else stands in the queues of this thread and its slot, or where those go that are made to migrate: if
+    /// their queue counted for nothing here, each switch of a lone task would be a fairness pick, and that one's every time.
     pub(crate) fn is_alone(&self, task: &'static Task) -> bool {
+        let core = self.core();
         self.bound.is_empty_but_for(task)
             && self.woken.get().is_none()
             && self.slot().waiting() == 0
+            && (!core.force_migration || core.injector.is_empty())
     }
 
     /// A yield of the only task must still let calls, timers and the injector in now and then.

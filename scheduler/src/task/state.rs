@@ -34,7 +34,18 @@
 //! ```
 //!
 //! One word, so that the end of a task is one exchange: it sets *done*, takes the one waiting joiner (if there are
-//! several, *many* is set and they stand in a list) and gives back the scheduler's reference.
+//! several, *many* is set and they stand in a list) and gives back the scheduler's reference. The record of a plain thread
+//! has its thread's reference in that place, and the thread's end is its end.
+//!
+//! Two ways lead to a reference: from one that is held (`keep`), and from a look at the pool (`try_keep`), which succeeds
+//! until the word says *done*. So *done* comes before the last reference goes. Then:
+//!
+//! 1. who sees, done, that his is the only one has the record to himself, and need not take it from the word;
+//! 2. a word in the pool is done, whatever count was left in it, so nobody keeps a record that lies there;
+//! 3. nobody keeps a record in one life and gives that back in the next.
+//!
+//! Without *done* none of them holds: two that give theirs back at once leave a word of no references, which a look at the pool
+//! raises to one and gives back as the last, and the record stands in the pool twice.
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -337,6 +348,13 @@ impl Life {
     /// A new life with so many references. Only while nobody else has any.
     #[inline(always)]
     pub(crate) fn begin(&self, references: u64) {
+        debug_assert!(
+            {
+                let before = self.0.load(Relaxed);
+                before & DONE != 0 && before & REFS <= REF
+            },
+            "a life begins after the end of the one before, with which nobody has a reference any more"
+        );
         // Release: pairs with the acquire in `try_keep`. Who finds the record in the pool sees whose task it is.
         let order = if cfg!(feature = "bug_life_begin") {
             Relaxed
@@ -387,8 +405,11 @@ impl Life {
     #[must_use]
     pub(crate) fn release(&self) -> bool {
         // Acquire: all that the others did before they gave theirs back is visible.
-        if self.0.load(Acquire) & REFS == REF {
-            // Nobody else is left who could take or give one.
+        let word = self.0.load(Acquire);
+        debug_assert!(word & REFS != 0, "a reference is given back once");
+        if word & REFS == REF {
+            // Nobody else is left who could take or give one: after the end `try_keep` gives none.
+            debug_assert!(word & DONE != 0, "the last reference goes after the end");
             return true;
         }
         // AcqRel: as above, and what we did is visible to the last one.
