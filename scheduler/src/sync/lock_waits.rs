@@ -211,7 +211,7 @@ pub(crate) fn standing<R>(
         table.circle(&entry)
     });
     // Also if the wait is unwound.
-    let _leave = found.is_some().then_some(Leave(&entry));
+    let _leave = found.is_some().then(|| Leave(&entry));
     wait(found.flatten())
 }
 
