@@ -271,7 +271,8 @@ impl TaskRef {
 
     /// A reference to a task of which the caller has none. `None`: it has ended.
     pub(crate) fn find(task: &'static Task) -> Option<TaskRef> {
-        task.life.try_keep().then_some(TaskRef { task })
+        // Made only if a reference was taken: its drop gives one back.
+        task.life.try_keep().then(|| TaskRef { task })
     }
 
     /// The task's record, kept as long as this reference.

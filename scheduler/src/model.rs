@@ -383,6 +383,25 @@ impl Record {
         Record(task)
     }
 
+    /// A record from the pool, as a thread that is no task has it: with the thread's reference, which `complete` gives back.
+    pub fn of_thread() -> Record {
+        let task = pool::get().expect("memory for a record");
+        task.id.set(pool::next_id_block(1));
+        task.life.begin(1);
+        task.set_kind(Kind::Started);
+        Record(task)
+    }
+
+    /// One more reference as a value; the caller has one.
+    pub fn keep(self) -> crate::TaskRef {
+        crate::TaskRef::keep(self.0)
+    }
+
+    /// Somebody looks at all records there are. Whether he could keep this one meanwhile.
+    pub fn look(self) -> bool {
+        crate::TaskRef::find(self.0).is_some()
+    }
+
     /// The caller's reference as a value.
     pub fn handle(self) -> crate::TaskRef {
         let handle = crate::TaskRef::keep(self.0);

@@ -269,7 +269,7 @@ pub(crate) fn standing<R>(
         deadlock::closed(thread, task, Some(table), (first, Blocker::Lock))
     });
     // Also if the wait is unwound.
-    let _leave = found.is_some().then_some(Leave(&entry));
+    let _leave = found.is_some().then(|| Leave(&entry));
     drop(owner);
     wait(found.flatten())
 }
@@ -287,7 +287,7 @@ pub(crate) fn joining<R>(
         table.enter(&entry);
         deadlock::closed(thread, me, Some(table), first)
     });
-    let leave = found.is_some().then_some(Leave(&entry));
+    let leave = found.is_some().then(|| Leave(&entry));
     let found = found.unwrap_or_else(|| deadlock::closed(thread, me, None, first));
     match found {
         Some(deadlock) => {

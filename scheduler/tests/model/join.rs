@@ -126,6 +126,46 @@ fn the_last_reference_recycles_the_record() {
     });
 }
 
+/// A thread that is no task ends, while another one gives its reference back and a third looks at all records: the record
+/// goes to the pool once, and nobody keeps it there.
+#[test]
+fn the_record_of_a_thread_that_has_ended_is_nobodys() {
+    explore(Bounds::protocol(50), || {
+        let record = Record::of_thread();
+        let reference = record.keep();
+        let others = [
+            thread::spawn(move || drop(reference)),
+            thread::spawn(move || {
+                record.look();
+            }),
+        ];
+        record.complete();
+        for thread in others {
+            thread.join().unwrap();
+        }
+        assert!(!record.look(), "it is kept in the pool");
+        assert_eq!(records_in_use(), 0);
+    });
+}
+
+/// Who finds a record that has ended has taken nothing, and gives nothing back.
+#[test]
+fn a_look_at_a_task_that_ends_takes_nothing_from_others() {
+    explore(Bounds::protocol(10), || {
+        let task = Record::spawned();
+        let handle = task.handle();
+        let looker = thread::spawn(move || {
+            task.look();
+        });
+        task.complete();
+        assert!(!task.look(), "it has ended");
+        looker.join().unwrap();
+        assert_eq!(records_in_use(), 1, "the handle keeps it");
+        drop(handle);
+        assert_eq!(records_in_use(), 0);
+    });
+}
+
 /// A waker that is left while the task ends is woken, or the one who leaves it is told that there is nothing to wait for.
 #[test]
 fn a_waker_at_a_handle_is_woken() {
