@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{at_workers, checked, with};
+use common::{at_workers, checked, with_on_fibers};
 use fiberhost::scheduler::native::{self, Target};
 use fiberhost::scheduler::sync::{AutoResetEvent, Barrier, Mutex};
 use fiberhost::scheduler::{Blocker, Deadlock, TaskRef, current, park, spawn, yield_now};
@@ -17,10 +17,11 @@ fn members(circle: &Deadlock) -> Vec<(u64, Blocker)> {
     tasks.map(|(task, why)| (task.id(), *why)).collect()
 }
 
-/// A callback waits for the mutex of a task that has started on the same thread and cannot run there meanwhile.
+/// A callback waits for the mutex of a task that has started on the same thread and cannot run there meanwhile. On
+/// fibers: no two tasks share a thread otherwise.
 #[test]
 fn a_callback_that_locks_what_a_task_of_its_own_thread_has() {
-    with(checked(1), |scheduler| {
+    with_on_fibers(checked(1), |scheduler| {
         scheduler.run(|| {
             let lock = Arc::new(Mutex::new(()));
             let locked = Arc::new(AutoResetEvent::new(false));
