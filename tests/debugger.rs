@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 
-use common::{checked, child, until_waits, with};
+use common::{checked, child, until_waits, with_on_fibers};
 use fiberhost::scheduler::sync::ManualResetEvent;
 use fiberhost::scheduler::{Guards, WaitReason, native, park};
 
@@ -40,7 +40,7 @@ fn be_debugged(part: &str) {
         MPROTECT => Guards::Mprotect,
         _ => Guards::Best,
     };
-    with(checked(2).guards(guards), |scheduler| {
+    with_on_fibers(checked(2).guards(guards), |scheduler| {
         let event = Arc::new(ManualResetEvent::new(false));
         let its = Arc::clone(&event);
         let waits = scheduler.task().name("waits for its event");

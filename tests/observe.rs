@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{LONG, Watchdog, checked, child, eventually, until_waits, with};
+use common::{LONG, Watchdog, checked, child, eventually, until_waits, with_on_fibers};
 use fiberhost::observe::Observe;
 use fiberhost::scheduler::{JoinHandle, Scheduler, WaitReason, Wake, park};
 use fiberhost::views::TABLES;
@@ -119,7 +119,7 @@ fn wake(tasks: Vec<JoinHandle<Wake>>) {
 #[test]
 fn every_table_is_described_and_served() {
     let place = Place::new("tables");
-    with(checked(2).observe(place.socket()), |scheduler| {
+    with_on_fibers(checked(2).observe(place.socket()), |scheduler| {
         let tasks = parked(scheduler, 3);
         let mode = fs::metadata(place.socket()).expect("it is there");
         assert_eq!(mode.permissions().mode() & 0o777, 0o600);
@@ -158,7 +158,7 @@ fn every_table_is_described_and_served() {
 #[test]
 fn a_wrong_request_gets_a_sentence_and_the_next_one_its_answer() {
     let place = Place::new("wrong");
-    with(checked(1).observe(place.socket()), |_| {
+    with_on_fibers(checked(1).observe(place.socket()), |_| {
         let mut client = Client::new(&place.socket());
         let error = client.error(json!({"table": "nothing"}));
         assert!(error.contains("no table \"nothing\"") && error.contains("wait_stats"));
@@ -195,7 +195,7 @@ fn a_wrong_request_gets_a_sentence_and_the_next_one_its_answer() {
 fn it_answers_when_all_workers_are_stuck() {
     let place = Place::new("stuck");
     for workers in [1, 2, 4] {
-        with(checked(workers).observe(place.socket()), |scheduler| {
+        with_on_fibers(checked(workers).observe(place.socket()), |scheduler| {
             let go = Arc::new(AtomicBool::new(false));
             let stuck: Vec<_> = (0..workers)
                 .map(|_| {
@@ -230,7 +230,7 @@ fn it_answers_when_all_workers_are_stuck() {
 #[test]
 fn the_ninth_connection_is_refused_until_there_is_room() {
     let place = Place::new("ninth");
-    with(checked(1).observe(place.socket()), |_| {
+    with_on_fibers(checked(1).observe(place.socket()), |_| {
         let mut clients: Vec<_> = (0..8).map(|_| Client::new(&place.socket())).collect();
         for client in &mut clients {
             assert_eq!(client.rows(json!({"table": "schedulers"})).len(), 1);
@@ -258,7 +258,7 @@ fn the_ninth_connection_is_refused_until_there_is_room() {
 #[test]
 fn a_reader_that_does_not_read_is_let_go() {
     let place = Place::new("slow");
-    with(checked(2).observe(place.socket()), |scheduler| {
+    with_on_fibers(checked(2).observe(place.socket()), |scheduler| {
         // More than the socket takes.
         let tasks = parked(scheduler, 3_000);
         let mut slow = Client::new(&place.socket());
@@ -293,7 +293,7 @@ fn a_reader_that_dies_ends_nothing_but_its_connection() {
     // SAFETY: no handler of ours is concerned: the signal does again what it does by default.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
     let place = Place::new("dies");
-    with(checked(1).observe(place.socket()), |scheduler| {
+    with_on_fibers(checked(1).observe(place.socket()), |scheduler| {
         let tasks = parked(scheduler, 3_000);
         for count in 1..=3 {
             let mut client = Client::new(&place.socket());
@@ -339,7 +339,7 @@ fn the_end_of_the_scheduler_ends_all_connections_at_once() {
 fn a_socket_that_somebody_serves_fails_the_start_and_a_dead_one_does_not() {
     let place = Place::new("stale");
     drop(UnixListener::bind(place.socket()).expect("a socket"));
-    with(checked(1).observe(place.socket()), |_| {
+    with_on_fibers(checked(1).observe(place.socket()), |_| {
         let error = checked(1).observe(place.socket()).build();
         let error = error.expect_err("one serves there already");
         assert_eq!(error.kind(), ErrorKind::AddrInUse);
@@ -387,7 +387,7 @@ fn tasks_that_survive_a_shutdown_can_still_be_seen() {
 fn looks_beside_a_busy_scheduler_do_not_disturb_it() {
     let place = Place::new("busy");
     for workers in [1, 2, 4] {
-        with(checked(workers).observe(place.socket()), |scheduler| {
+        with_on_fibers(checked(workers).observe(place.socket()), |scheduler| {
             let busy = Arc::new(AtomicBool::new(true));
             let told = Arc::clone(&busy);
             let path = place.socket();

@@ -7,7 +7,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{LONG, at, checked, eventually, os_thread, until_waits, with};
+use common::{LONG, at_on_fibers, checked, eventually, os_thread, until_waits, with_on_fibers};
 use fiberhost::scheduler::native::{self, Target};
 use fiberhost::scheduler::sync::AutoResetEvent;
 use fiberhost::scheduler::{
@@ -31,7 +31,7 @@ fn spawn_as<T: Send + 'static>(
 
 #[test]
 fn marks_count_and_leave_the_priority_alone() {
-    at(1, |scheduler| {
+    at_on_fibers(1, |scheduler| {
         let task = scheduler.spawn(|| {
             let me = current();
             me.set_priority(Priority::Low);
@@ -54,7 +54,7 @@ fn an_urgent_task_is_next() {
     for mobile in [false, true] {
         for from_outside in [false, true] {
             for beside in [Priority::Normal, Priority::High] {
-                at(1, |scheduler| {
+                at_on_fibers(1, |scheduler| {
                     woken_among_others(scheduler, mobile, from_outside, beside)
                 });
             }
@@ -121,7 +121,7 @@ fn woken_among_others(scheduler: &Scheduler, mobile: bool, from_outside: bool, b
 fn urgent_tasks_keep_nobody_from_running() {
     for mobile in [false, true] {
         for below in [Priority::High, Priority::Normal, Priority::Low] {
-            at(1, |scheduler| {
+            at_on_fibers(1, |scheduler| {
                 let over = Arc::new(AtomicBool::new(false));
                 let urgent: Vec<_> = (0..10)
                     .map(|_| {
@@ -155,7 +155,7 @@ fn urgent_tasks_keep_nobody_from_running() {
 fn among_those_that_come_back_the_urgent_go_first() {
     static CALL: Target = Target::new("until told");
     const TASKS: usize = 7;
-    at(1, |scheduler| {
+    at_on_fibers(1, |scheduler| {
         let order = Arc::new(Mutex::new(Vec::new()));
         let tasks: Vec<_> = (0..TASKS)
             .map(|number| {
@@ -222,7 +222,7 @@ fn who_wants_to_know_is_told_of_quanta_that_are_over() {
         panic!("expected: it does the monitor no harm");
     });
     common::expect_panics();
-    with(builder, |scheduler| {
+    with_on_fibers(builder, |scheduler| {
         let tell = tell.clone();
         let sleeper = scheduler.spawn(move || {
             tell.send(()).unwrap();

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{checked, eventually, until_waits, with};
+use common::{checked, eventually, until_waits, with_on_fibers};
 use fiberhost::scheduler::native::{self, Target};
 use fiberhost::scheduler::sync::AutoResetEvent;
 use fiberhost::scheduler::trace::{Event, Recording, Stop, What};
@@ -22,7 +22,7 @@ fn of_task(scheduler: &Scheduler, task: u64) -> Vec<Event> {
 /// What one task does is all there, in the order in which it did it.
 #[test]
 fn the_life_of_a_task_is_recorded() {
-    with(checked(1).trace(Recording::Switches), |scheduler| {
+    with_on_fibers(checked(1).trace(Recording::Switches), |scheduler| {
         let task = scheduler.spawn(|| {
             yield_now();
             park();
@@ -75,7 +75,7 @@ fn the_life_of_a_task_is_recorded() {
 #[test]
 fn without_a_request_only_what_is_rare_is_recorded() {
     static LASTS: Target = Target::new("a call that lasts");
-    with(checked(2), |scheduler| {
+    with_on_fibers(checked(2), |scheduler| {
         let task = scheduler.spawn(|| {
             spawn(yield_now).join().expect("no panic");
             native::section(&LASTS, || std::thread::sleep(Duration::from_millis(30)));
@@ -105,7 +105,7 @@ fn without_a_request_only_what_is_rare_is_recorded() {
 /// It can be asked for when something is wrong, and then also shows the tasks that are there.
 #[test]
 fn recording_begins_and_ends_while_tasks_run() {
-    with(checked(2), |scheduler| {
+    with_on_fibers(checked(2), |scheduler| {
         let events = Arc::new([AutoResetEvent::new(false), AutoResetEvent::new(false)]);
         let tasks = [0, 1].map(|side| {
             let events = Arc::clone(&events);
@@ -238,7 +238,7 @@ fn check_export(text: &str) -> (usize, usize) {
 fn the_export_has_turns_on_tracks_and_flows_with_two_ends() {
     for recording in [Recording::Tasks, Recording::Switches] {
         for workers in [1, 2, 4] {
-            with(checked(workers).trace(recording), |scheduler| {
+            with_on_fibers(checked(workers).trace(recording), |scheduler| {
                 work(scheduler, 10);
                 let trace = scheduler.trace();
                 assert_eq!(trace.lost, 0);
@@ -254,7 +254,7 @@ fn the_export_has_turns_on_tracks_and_flows_with_two_ends() {
 /// Read while it is written over: what is lost is counted, and what is left is whole.
 #[test]
 fn a_ring_that_wraps_under_the_reader_loses_only_what_is_old() {
-    with(checked(2).trace(Recording::Switches), |scheduler| {
+    with_on_fibers(checked(2).trace(Recording::Switches), |scheduler| {
         std::thread::scope(|scope| {
             let done = Arc::new(std::sync::atomic::AtomicBool::new(false));
             let worker = {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{at_workers, checked, eventually, until_waits, with};
+use common::{at_workers_on_fibers, checked, eventually, until_waits, with_on_fibers};
 use fiberhost::Host;
 use fiberhost::scheduler::native::{self, Target};
 use fiberhost::scheduler::stats::{Snapshot, TaskState};
@@ -41,7 +41,7 @@ fn keep(scheduler: &Scheduler) -> (Arc<AtomicBool>, TaskRef) {
 
 #[test]
 fn a_task_is_shown_in_each_state_of_its_life() {
-    with(checked(1), |scheduler| {
+    with_on_fibers(checked(1), |scheduler| {
         let parked = scheduler
             .task()
             .name("parked")
@@ -102,7 +102,7 @@ const UNIT: f64 = 1.048_576;
 /// An aged wait shows its age, also though nobody reads a clock when it begins.
 #[test]
 fn waits_and_tasks_have_an_age() {
-    with(checked(1), |scheduler| {
+    with_on_fibers(checked(1), |scheduler| {
         let task = scheduler.spawn(park);
         until_waits(task.task(), WaitReason::Park);
         std::thread::sleep(Duration::from_millis(60));
@@ -132,7 +132,7 @@ fn waits_and_tasks_have_an_age() {
 /// Tasks that join each other stand in a chain, and its head is who keeps them all.
 #[test]
 fn a_chain_of_five_blockers_is_shown() {
-    at_workers(|scheduler| {
+    at_workers_on_fibers(|scheduler| {
         let head = scheduler.spawn(park);
         until_waits(head.task(), WaitReason::Park);
         let mut chain = vec![head.task().id()];
@@ -170,7 +170,7 @@ fn a_chain_of_five_blockers_is_shown() {
 /// Who needs a thread with which somebody else sleeps is blocked by that one, though it is runnable.
 #[test]
 fn a_task_whose_thread_another_owns_is_shown_as_blocked() {
-    with(checked(1), |scheduler| {
+    with_on_fibers(checked(1), |scheduler| {
         let event = Arc::new(ManualResetEvent::new(false));
         let other = {
             let event = Arc::clone(&event);
@@ -200,7 +200,7 @@ fn a_task_whose_thread_another_owns_is_shown_as_blocked() {
 
 #[test]
 fn waits_are_counted_by_reason() {
-    at_workers(|scheduler| {
+    at_workers_on_fibers(|scheduler| {
         let count = |reason: WaitReason| {
             let rows = Views::take(scheduler, &[]).wait_stats();
             let row = rows.iter().find(|row| row.wait_type == reason.to_string());
@@ -228,7 +228,7 @@ fn waits_are_counted_by_reason() {
 #[test]
 fn an_open_native_section_is_shown_with_its_target_and_age() {
     static CALL: Target = Target::new("a call that lasts");
-    with(checked(1), |scheduler| {
+    with_on_fibers(checked(1), |scheduler| {
         let (go, wait) = std::sync::mpsc::channel::<()>();
         let task = scheduler.spawn(move || {
             native::section(&CALL, || wait.recv().unwrap_or_default());
@@ -393,7 +393,7 @@ fn load(
 
 #[test]
 fn ten_thousand_snapshots_under_load_agree_in_themselves() {
-    at_workers(|scheduler| {
+    at_workers_on_fibers(|scheduler| {
         let stop = Arc::new(AtomicBool::new(false));
         let tasks = load(scheduler, &stop);
         let known: Vec<u64> = tasks.iter().map(|task| task.task().id()).collect();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{checked, eventually, until_waits, with};
+use common::{checked, eventually, until_waits, with_on_fibers};
 use fiberhost::scheduler::native::{self, Target};
 use fiberhost::scheduler::stats::{Histogram, WaitFacts};
 use fiberhost::scheduler::sync::AutoResetEvent;
@@ -34,7 +34,7 @@ fn histogram(scheduler: &Scheduler, reason: WaitReason) -> Histogram {
 /// A hundred waits of a known length are a hundred, and last as long as they took.
 #[test]
 fn exact_accounting_times_every_wait() {
-    with(exact(1), |scheduler| {
+    with_on_fibers(exact(1), |scheduler| {
         let task = scheduler.spawn(|| {
             let mut slept = Duration::ZERO;
             for _ in 0..100 {
@@ -75,7 +75,7 @@ fn exact_accounting_times_every_wait() {
 /// Woken behind a task that keeps the worker, a task is runnable for that long: that is the signal part of its wait.
 #[test]
 fn the_time_from_the_wake_is_the_signal_part() {
-    with(exact(1), |scheduler| {
+    with_on_fibers(exact(1), |scheduler| {
         const KEPT: Duration = Duration::from_millis(30);
         let task = scheduler.spawn(park);
         until_waits(task.task(), WaitReason::Park);
@@ -105,7 +105,7 @@ fn the_time_from_the_wake_is_the_signal_part() {
 #[test]
 fn by_default_one_wait_in_about_120_is_timed() {
     const ROUNDS: u64 = 60_000;
-    with(checked(1), |scheduler| {
+    with_on_fibers(checked(1), |scheduler| {
         let events = Arc::new([AutoResetEvent::new(false), AutoResetEvent::new(false)]);
         let tasks = [0, 1].map(|side| {
             let events = Arc::clone(&events);
@@ -143,7 +143,7 @@ fn by_default_one_wait_in_about_120_is_timed() {
 /// What only yields is never timed, and a task that starts to wait afterwards is.
 #[test]
 fn yields_are_no_waits() {
-    with(checked(1), |scheduler| {
+    with_on_fibers(checked(1), |scheduler| {
         let tasks = [(); 3].map(|()| {
             scheduler.spawn(|| {
                 for _ in 0..10_000 {
@@ -165,7 +165,7 @@ fn yields_are_no_waits() {
 
 #[test]
 fn nothing_is_timed_if_that_is_asked_for() {
-    with(checked(2).accounting(Accounting::Off), |scheduler| {
+    with_on_fibers(checked(2).accounting(Accounting::Off), |scheduler| {
         let tasks = [(); 10].map(|()| {
             scheduler.spawn(|| {
                 for _ in 0..100 {
@@ -187,7 +187,7 @@ fn nothing_is_timed_if_that_is_asked_for() {
 #[test]
 fn exact_accounting_changes_nothing_else() {
     for workers in [1, 2, 4] {
-        with(exact(workers).force_migration(true), |scheduler| {
+        with_on_fibers(exact(workers).force_migration(true), |scheduler| {
             let tasks: Vec<_> = (0..20)
                 .map(|number| {
                     let builder = scheduler.task();
@@ -230,7 +230,7 @@ fn exact_accounting_changes_nothing_else() {
 fn sections_that_last_are_measured_by_target() {
     static LONG: Target = Target::new("a long call");
     static SHORT: Target = Target::new("a short call");
-    with(checked(2), |scheduler| {
+    with_on_fibers(checked(2), |scheduler| {
         let stop = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stop);
         let other = scheduler.spawn(move || {

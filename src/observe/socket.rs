@@ -152,7 +152,11 @@ mod tests {
         let (listener, file) = bind(&path).expect("a socket");
         let mode = fs::metadata(&path).expect("it is there").permissions();
         assert_eq!(mode.mode() & 0o777, 0o600);
-        assert_eq!(place.names(), [path.clone()], "the folder is gone");
+        assert_eq!(
+            place.names(),
+            std::slice::from_ref(&path),
+            "the folder is gone"
+        );
         UnixStream::connect(&path).expect("the owner may");
         listener.accept().expect("it came here");
         drop(file);
