@@ -118,6 +118,18 @@ impl Engine {
         }
     }
 
+    /// Makes the database ready, before the first session: two connections that change its mode at once lock each other out,
+    /// and SQLite does not wait then.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub fn prepare(&self) -> Result<(), SqlError> {
+        let link = self.open()?;
+        link.connection.pragma_update(None, "journal_mode", "WAL")?;
+        self.free.lock().push(link);
+        Ok(())
+    }
+
     /// Borrows a connection for a session.
     ///
     /// # Errors
@@ -144,7 +156,6 @@ impl Engine {
     fn open(&self) -> Result<Link, SqlError> {
         let connection = Connection::open(&self.path)?;
         connection.busy_timeout(BUSY_LIMIT)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);

@@ -81,6 +81,7 @@ impl Server {
             registry: Arc::new(Registry::default()),
         });
         shared.engine.operator.look_at(&host, &shared.registry);
+        shared.engine.prepare().map_err(io::Error::other)?;
         let asked = setup.address;
         let listener = host.scheduler().run(move || TcpListener::bind(asked))?;
         let address = listener.local_addr()?;

@@ -330,7 +330,7 @@ fn the_operator_sees_sessions_and_tasks() {
             ["running|sqlite3_step", "sleeping|null"]
         );
         let tasks = "SELECT count(*) FROM sys.dm_os_tasks t \
-             JOIN sys.dm_os_waiting_tasks w ON w.task_id = t.task_id WHERE w.wait_type = 'Readable'";
+             JOIN sys.dm_os_waiting_tasks w ON w.waiting_task_id = t.task_id WHERE w.wait_type = 'Readable'";
         assert!(rows(&mut client, tasks)[0].parse::<u32>().expect("a count") >= 1);
         // The one that asks is in native code, where its thread is.
         let sections = "SELECT count(*) FROM sys.dm_os_native_sections";
