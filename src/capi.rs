@@ -1,7 +1,7 @@
 //! The interface for C: `include/fiberhost.h`, which is made from these files and from the table of the binary interface.
 //!
 //! What a function here answers is a code ([`code`]): 0, or how a wait ended (above 0), or an error (below 0).
-//! Each goes through [`guard`], which lets no panic out.
+//! Each goes through `guard`, which lets no panic out.
 //! What it is given is checked as far as that is possible: no null, and the object is of the kind that the function is for,
 //! and has not been destroyed as far as its memory still says so.
 //!
