@@ -190,6 +190,12 @@ fn gdb_walks_the_stacks_of_parked_tasks() {
         println!("skipped: gdb is not installed");
         return;
     }
+    if cfg!(fiberhost_switch = "corosensei") {
+        println!(
+            "skipped: the script knows how the jump switch leaves a stack, not how corosensei's does"
+        );
+        return;
+    }
     let name = format!("debugged-{}", std::process::id());
     let folder = Folder(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name));
     std::fs::create_dir_all(&folder.0).expect("a folder");
