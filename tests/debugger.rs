@@ -223,9 +223,12 @@ fn gdb_walks_the_stacks_of_parked_tasks() {
     }
     let mut dead = Debugged::start("best", &folder.0);
     let process = dead.process();
+    // `wait` would close its input, and the end of that is what wakes its tasks: it may come before the signal does.
+    let input = dead.child.stdin.take();
     // SAFETY: the child has not been waited for, so the number is still its own.
     unsafe { libc::kill(process.parse().expect("a number"), libc::SIGABRT) };
     let status = dead.child.wait().expect("it is killed");
+    drop(input);
     assert!(status.core_dumped(), "{status}");
     let names = ["core".to_owned(), format!("core.{process}")];
     let core = names.iter().map(|name| folder.0.join(name));
