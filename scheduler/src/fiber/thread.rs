@@ -41,6 +41,9 @@ pub(crate) fn run(thread: &'static Thread) {
     current::set_thread(thread);
     thread.claim();
     watch::started(thread, task);
+    if thread.core().simulation.is_some() {
+        thread.ask_for_slice();
+    }
     if thread.core().checks {
         thread.core().checker.begin_run(thread, task);
     }

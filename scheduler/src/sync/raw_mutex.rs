@@ -35,7 +35,7 @@ use crate::current;
 use crate::deadlock::{Blocker, Deadlock};
 use crate::join::TaskRef;
 use crate::park::{self, Limit};
-use crate::primitive::{AtomicU64, Ordering, SpinLock};
+use crate::primitive::{AtomicU64, Ordering, SpinLock, simulated};
 use crate::suspend::Arm;
 use crate::sync::lock_waits;
 use crate::sync::until::Until;
@@ -119,6 +119,7 @@ impl RawMutex {
     /// If the caller has it already; it keeps it.
     #[inline]
     pub fn lock(&self) -> Wake {
+        simulated::point();
         self.acquire(Limit::Never, Interrupt::Alert)
     }
 
@@ -128,6 +129,7 @@ impl RawMutex {
     /// If the caller has it already; it keeps it.
     #[inline]
     pub fn lock_for(&self, limit: Duration) -> Wake {
+        simulated::point();
         self.acquire(Limit::After(limit), Interrupt::Alert)
     }
 
@@ -336,7 +338,8 @@ impl RawMutex {
         if self.try_acquire(me) {
             return true;
         }
-        if cfg!(any(loom, shuttle)) || !somebody_runs_beside() {
+        let takes_turns = cfg!(any(loom, shuttle)) || simulated::here().is_some();
+        if takes_turns || !somebody_runs_beside() {
             return false;
         }
         for _ in 0..LOOKS {
