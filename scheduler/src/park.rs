@@ -345,9 +345,11 @@ fn raise(wake: Wake) {
     }
     let flags = task.flags.load(Ordering::Acquire);
     if wake == Wake::Aborted && flags & flag::ABORT != 0 && pinned::may_unwind(task, flags) {
+        simulation::note_panicking(true);
         resume_unwind(Box::new(Aborted));
     }
     if wake == Wake::TimedOut && task.deadline.get() <= thread.core().now() {
+        simulation::note_panicking(true);
         resume_unwind(Box::new(Elapsing));
     }
 }
@@ -801,6 +803,9 @@ pub fn timeout<T>(limit: Duration, work: impl FnOnce() -> T) -> Result<T, Elapse
     let mine = thread.core().after(limit).min(outer);
     task.deadline.set(mine);
     let result = catch_unwind(AssertUnwindSafe(work));
+    if result.is_err() {
+        simulation::note_panicking(false);
+    }
     task.deadline.set(outer);
     match result {
         Ok(value) => Ok(value),

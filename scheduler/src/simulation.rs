@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use crate::builder::Settings;
 use crate::primitive::simulated::{self, JoinHandle, Turns};
-use crate::scheduler::Core;
+use crate::scheduler::{Core, Phase};
 use crate::task::{Task, flag};
 use world::World;
 
@@ -54,9 +54,10 @@ fn of(core: &Core) -> Option<&'static World> {
     World::of(core.simulation?)
 }
 
-/// Whether the scheduler is simulated, and the caller is not in that simulation.
+/// Whether the scheduler is simulated, and the caller is not in that simulation. Nobody is elsewhere once it has ended.
 pub(crate) fn is_elsewhere(core: &Core) -> bool {
-    core.simulation.is_some() && of(core).is_none()
+    let ended = || core.phase() == Phase::Stopping && core.live() == 0;
+    core.simulation.is_some() && of(core).is_none() && !ended()
 }
 
 /// Starts a thread of the scheduler, if it is simulated.
@@ -102,6 +103,21 @@ pub(crate) fn refuses_spawn(core: &Core) -> bool {
 pub(crate) fn before_resume(task: &Task) {
     if let Some(world) = World::here() {
         world.before_resume(task);
+    }
+}
+
+/// A task has given its thread back, so nobody panics here.
+pub(crate) fn after_resume() {
+    if let Some(world) = World::here() {
+        world.note_panicking(false);
+        world.note_calm();
+    }
+}
+
+/// The calling thread begins to unwind, or has ended that.
+pub(crate) fn note_panicking(panicking: bool) {
+    if let Some(world) = World::here() {
+        world.note_panicking(panicking);
     }
 }
 

@@ -61,6 +61,7 @@ pub(crate) fn run(thread: &'static Thread) {
         }
     }
     thread.put_away();
+    simulation::after_resume();
     drop(guard);
 }
 
@@ -117,6 +118,8 @@ impl Thread {
         } else {
             self.requeue(task);
         }
+        // The fairness pick looks elsewhere than the usual order, at timers too.
+        self.fair_at.set(0);
     }
 
     /// Step 2. Returns the task's word. The caller clears `task` before it calls anything that asks who runs.
@@ -179,6 +182,7 @@ impl Thread {
         }
         let word = fiber::resume(self, task);
         if CHECKED {
+            simulation::after_resume();
             self.core().checker.end_run(self, task);
         }
         word

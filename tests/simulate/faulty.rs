@@ -72,7 +72,7 @@ fn resets(builder: Builder) {
 fn takes_time_for_order(builder: Builder) {
     let scheduler = builder.build().expect("a simulated scheduler");
     scheduler.run(|| {
-        let worker = spawn(|| drop(sleep(Duration::from_millis(1))));
+        let worker = spawn(|| sleep(Duration::from_millis(1)));
         let waited = timeout(Duration::from_millis(2), || worker.join());
         assert!(waited.is_ok(), "it is done before the limit");
     });

@@ -137,13 +137,22 @@ fn channels(builder: Builder) {
         scope(|scope| {
             for sender in 0..2_u32 {
                 let meet = meet.clone();
-                scope.spawn(move || (0..3).for_each(|at| meet.send(10 * sender + at).expect("it is received")));
+                scope.spawn(move || {
+                    (0..3).for_each(|at| meet.send(10 * sender + at).expect("it is received"))
+                });
             }
             drop(meet);
-            scope.spawn(move || met.iter().for_each(|item| send.send(item).expect("it is received")));
+            scope.spawn(move || {
+                met.iter()
+                    .for_each(|item| send.send(item).expect("it is received"))
+            });
             for _ in 0..2 {
                 let (receive, last) = (receive.clone(), last.clone());
-                scope.spawn(move || receive.iter().for_each(|item| last.send(item).expect("it is received")));
+                scope.spawn(move || {
+                    receive
+                        .iter()
+                        .for_each(|item| last.send(item).expect("it is received"))
+                });
             }
             drop((receive, last));
         });
@@ -163,8 +172,12 @@ fn selects(builder: Builder) {
         let (to_first, first) = bounded(1);
         let (to_second, second) = bounded(0);
         scope(|scope| {
-            scope.spawn(move || (0..3_u32).for_each(|item| to_first.send(item).expect("it is received")));
-            scope.spawn(move || (0..3_u32).for_each(|item| to_second.send(item).expect("it is received")));
+            scope.spawn(move || {
+                (0..3_u32).for_each(|item| to_first.send(item).expect("it is received"))
+            });
+            scope.spawn(move || {
+                (0..3_u32).for_each(|item| to_second.send(item).expect("it is received"))
+            });
             scope.spawn(move || {
                 let mut next = [0, 0];
                 while next != [3, 3] {
@@ -226,10 +239,10 @@ fn aborts(builder: Builder) {
                 loop {
                     *mutex.lock() += 1;
                     match number {
-                        0 => drop(park()),
-                        1 => drop(sleep(LONG)),
+                        0 => _ = park(),
+                        1 => _ = sleep(LONG),
                         2 => yield_now(),
-                        _ => drop(AutoResetEvent::new(false).wait()),
+                        _ => _ = AutoResetEvent::new(false).wait(),
                     }
                 }
             })
@@ -256,11 +269,15 @@ fn limits(builder: Builder) {
             let setter = scope.spawn(|| {
                 let before = simulate::now();
                 sleep(Duration::from_millis(2));
-                assert!(simulate::now() - before >= Duration::from_millis(2), "never early");
+                assert!(
+                    simulate::now() - before >= Duration::from_millis(2),
+                    "never early"
+                );
                 event.set();
             });
             let worker = scope.spawn(|| {
-                timeout(Duration::from_millis(3), || (0..4).for_each(|_| drop(sleep(Duration::from_millis(1))))).is_err()
+                let work = || (0..4).map(|_| sleep(Duration::from_millis(1))).count();
+                timeout(Duration::from_millis(3), work).is_err()
             });
             let waited = waiter.join().expect("it returns");
             setter.join().expect("it returns");
@@ -269,7 +286,10 @@ fn limits(builder: Builder) {
                 Wake::TimedOut => assert_eq!(event.wait_for(Duration::ZERO), Wake::Signalled),
                 other => panic!("{other:?}"),
             }
-            assert!(worker.join().expect("it returns"), "four of three milliseconds");
+            assert!(
+                worker.join().expect("it returns"),
+                "four of three milliseconds"
+            );
         });
     });
     end(&scheduler);
@@ -320,12 +340,12 @@ fn shutdowns(builder: Builder) {
         drop(scheduler.spawn(move || {
             let _held = held;
             match number {
-                0 => drop(sleep(LONG)),
-                1 => drop(receiver.recv()),
+                0 => _ = sleep(LONG),
+                1 => _ = receiver.recv(),
                 2 => loop {
                     yield_now();
                 },
-                3 => drop(spawn(|| drop(sleep(LONG))).join()),
+                3 => _ = spawn(|| sleep(LONG)).join(),
                 _ => {}
             }
         }));

@@ -116,9 +116,7 @@ impl Core {
 
     fn shut_workers_down(&self, limit: Duration) -> Result<(), ShutdownError> {
         let (inside, elsewhere) = (self.is_here(), simulation::is_elsewhere(self));
-        // A second shutdown of one that has ended is nobody's business any more.
-        let ended = self.phase() == Phase::Stopping && self.live() == 0;
-        if inside || (elsewhere && !ended) {
+        if inside || elsewhere {
             return Err(ShutdownError {
                 inside,
                 elsewhere,

@@ -62,6 +62,12 @@ pub(crate) fn refuses_spawn(_: &Core) -> bool {
 pub(crate) fn before_resume(_: &Task) {}
 
 #[inline(always)]
+pub(crate) fn after_resume() {}
+
+#[inline(always)]
+pub(crate) fn note_panicking(_: bool) {}
+
+#[inline(always)]
 pub(crate) fn puts_off() -> bool {
     false
 }

@@ -66,7 +66,7 @@ struct Strand {
     state: Cell<State>,
     /// What the thread-local holds for it while another has its turn.
     saved: Cell<Saved>,
-    /// It lost its turn while it panicked.
+    /// It lost its turn while it panicked; or what is known since.
     panicking: Cell<bool>,
     /// Not before this choice, if another can run.
     held_until: Cell<u64>,
@@ -275,6 +275,18 @@ impl World {
         self.point();
     }
 
+    /// What is known of the calling thread while others panic (`panicking`).
+    pub(crate) fn note_panicking(&self, panicking: bool) {
+        self.strand(|strand| strand.panicking.set(panicking));
+    }
+
+    /// The calling thread does not panic. If it seems to, a task does that was suspended meanwhile.
+    pub(crate) fn note_calm(&self) {
+        if self.panicking.get() == 0 && std::thread::panicking() {
+            self.panicking.set(1);
+        }
+    }
+
     /// As a fault: a task that is next goes to the end of its queue.
     pub(crate) fn puts_off(&self) -> bool {
         let times = self.faults.get().put_off_once_in;
@@ -409,7 +421,7 @@ impl World {
         unsafe { mine.place.switch_to(&other.place) };
         // Whoever switched back has put what is ours into place.
         if panicking {
-            self.panicking.set(self.panicking.get() - 1);
+            self.panicking.set(self.panicking.get().saturating_sub(1));
         }
     }
 
@@ -497,7 +509,8 @@ impl Turns for World {
         if self.panicking.get() == 0 {
             std::thread::panicking()
         } else {
-            // The system's count is that of all; what this one was when it last lost its turn is what is known.
+            // The system's count is that of all. Not known is only a panic of the program's that began since the last turn: it is
+            // taken for none, and its waits suspend the task, which does no harm where all threads are one.
             self.strand(|strand| strand.panicking.get())
         }
     }
