@@ -361,32 +361,30 @@ fn shutdowns(builder: Builder) {
 fn sections(builder: Builder) {
     static CODE: native::Target = native::Target::new("native code");
     let scheduler = build(builder.workers(1));
-    scheduler.run(|| {
-        let event = AutoResetEvent::new(false);
-        let beside = AtomicUsize::new(0);
-        scope(|scope| {
-            scope.spawn(|| {
-                native::section(&CODE, || {
-                    simulate::pass(Duration::from_millis(20));
-                    native::callback(|| assert_eq!(event.wait(), Wake::Signalled));
-                    simulate::point();
-                });
-                beside.fetch_add(1, SeqCst);
-            });
-            scope.spawn(|| {
-                native::blocking(|| simulate::pass(Duration::from_millis(5)));
-                sleep(Duration::from_millis(1));
-                event.set();
-            });
-            scope.spawn(|| {
-                for _ in 0..3 {
-                    yield_now();
-                    sleep(Duration::from_micros(100));
-                }
-            });
+    let event = Arc::new(AutoResetEvent::new(false));
+    let mine = Arc::clone(&event);
+    let caller = scheduler.spawn(move || {
+        native::section(&CODE, || {
+            simulate::pass(Duration::from_millis(20));
+            native::callback(|| assert_eq!(mine.wait(), Wake::Signalled));
+            simulate::point();
         });
-        assert_eq!(beside.load(SeqCst), 1);
     });
+    let beside = scheduler.spawn(|| {
+        for _ in 0..3 {
+            yield_now();
+            sleep(Duration::from_micros(100));
+        }
+    });
+    // On a thread of its own: one that had started on the caller's thread would wait behind the callback that waits for it.
+    let setter = scheduler.task().backing(Backing::Thread).spawn(move || {
+        native::blocking(|| simulate::pass(Duration::from_millis(5)));
+        sleep(Duration::from_millis(1));
+        event.set();
+    });
+    for task in [caller, beside, setter.expect("there is memory")] {
+        task.join().expect("it returns");
+    }
     end(&scheduler);
 }
 
