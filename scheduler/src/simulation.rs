@@ -13,10 +13,13 @@ use std::io;
 use std::sync::Arc;
 
 use crate::builder::Settings;
-use crate::primitive::simulated::{self, JoinHandle, Turns};
+use crate::primitive::simulated::{JoinHandle, Turns};
 use crate::scheduler::{Core, Phase};
 use crate::task::{Task, flag};
 use world::World;
+
+/// Stack of a thread that does not say how much it needs: tasks have their own.
+const STACK: usize = 256 * 1024;
 
 /// A scheduler with these settings starts. Answers in which simulation.
 pub(crate) fn begin(settings: &Settings) -> io::Result<Option<u64>> {
@@ -70,7 +73,7 @@ pub(crate) fn start(
         let text = "a thread of a simulated scheduler is started in its simulation only";
         return Err(io::Error::new(io::ErrorKind::Unsupported, text));
     };
-    let thread = world.start(stack.unwrap_or(simulated::STACK), life)?;
+    let thread = world.start(stack.unwrap_or(STACK), life)?;
     Ok(JoinHandle::Simulated(thread))
 }
 

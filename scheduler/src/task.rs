@@ -80,6 +80,7 @@ pub(crate) mod flag {
     /// An interrupter works on the task's wait: `freeze.rs`.
     pub(crate) const FROZEN: u32 = 32;
     /// It runs in a simulation: another thread may have its turn before each of its waits.
+    #[cfg(fiberhost_simulate)]
     pub(crate) const SIMULATED: u32 = 256;
     /// On the record of a plain thread: its waits heed alerts, as a task's do. One of those who want that; a count.
     pub(crate) const HEEDS: u32 = 1 << 16;

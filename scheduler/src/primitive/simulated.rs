@@ -92,9 +92,6 @@ impl JoinHandle {
     }
 }
 
-/// Stack of a simulated thread that does not say how much it needs.
-pub(crate) const STACK: usize = 256 * 1024;
-
 #[cfg(fiberhost_simulate)]
 mod imp {
     use std::cell::Cell;

@@ -28,6 +28,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::io;
+use std::rc::Rc;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -88,8 +89,8 @@ pub(crate) struct World {
     now: Cell<u64>,
     steps: Cell<u64>,
     switches: Cell<u64>,
-    /// Boxes, so that they stay where they are.
-    strands: RefCell<Vec<Box<Strand>>>,
+    /// On the heap, so that they stay where they are.
+    strands: RefCell<Vec<Rc<Strand>>>,
     running: Cell<usize>,
     /// How many have lost their turn while they panicked.
     panicking: Cell<u32>,
@@ -196,7 +197,7 @@ impl World {
         self.numbers.borrow_mut().clear();
         self.cores.borrow_mut().clear();
         *self.verdict.borrow_mut() = None;
-        let outermost = Box::new(Strand::new(Place::outermost()));
+        let outermost = Rc::new(Strand::new(Place::outermost()));
         *self.strands.borrow_mut() = vec![outermost];
     }
 
@@ -407,7 +408,7 @@ impl World {
             let strands = self.strands.borrow();
             (&raw const *strands[from], &raw const *strands[to])
         };
-        // SAFETY: strands are boxed, and are dropped only when all but the outermost are over, and that one has its turn.
+        // SAFETY: strands stay where they are, and are dropped only when all but the outermost are over, and that one has its turn.
         let (mine, other) = unsafe { (&*mine, &*other) };
         self.switches.set(self.switches.get() + 1);
         let panicking = self.panicking();
@@ -535,7 +536,7 @@ impl Turns for World {
 
     fn start(&self, stack: usize, life: Box<dyn FnOnce()>) -> io::Result<Thread> {
         let place = Place::new(stack, life, World::finish)?;
-        let strand = Box::new(Strand::new(place));
+        let strand = Rc::new(Strand::new(place));
         let ended = Arc::clone(&strand.ended);
         let mut strands = self.strands.borrow_mut();
         // Whoever is over is off its stack, and its place is for the next one; whoever waits for its end has the word.
