@@ -314,7 +314,7 @@ fn one_simulation_at_a_time_and_several_schedulers_in_it() {
     assert!(simulate::is_on());
     drop(second);
     assert!(!simulate::is_on());
-    assert!(simulate::trace().is_none());
+    assert!(simulate::progress().is_none());
 }
 
 #[test]

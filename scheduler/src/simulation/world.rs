@@ -88,7 +88,6 @@ pub(crate) struct World {
     began: Instant,
     now: Cell<u64>,
     steps: Cell<u64>,
-    switches: Cell<u64>,
     /// On the heap, so that they stay where they are.
     strands: RefCell<Vec<Rc<Strand>>>,
     running: Cell<usize>,
@@ -129,7 +128,6 @@ impl World {
             began: Instant::now(),
             now: Cell::new(0),
             steps: Cell::new(0),
-            switches: Cell::new(0),
             strands: RefCell::new(Vec::new()),
             running: Cell::new(OUTERMOST),
             panicking: Cell::new(0),
@@ -189,7 +187,6 @@ impl World {
         self.faults.set(faults);
         self.now.set(0);
         self.steps.set(0);
-        self.switches.set(0);
         self.running.set(OUTERMOST);
         self.panicking.set(0);
         self.spawned.set(0);
@@ -356,7 +353,7 @@ impl World {
 
     fn choose(&self) -> usize {
         self.steps.set(self.steps.get() + 1);
-        self.now.set(self.now.get() + STEP_NS);
+        self.now.set(self.now.get().saturating_add(STEP_NS));
         self.be_unfair();
         loop {
             if let Some(next) = self.choose_now() {
@@ -410,7 +407,6 @@ impl World {
         };
         // SAFETY: strands stay where they are, and are dropped only when all but the outermost are over, and that one has its turn.
         let (mine, other) = unsafe { (&*mine, &*other) };
-        self.switches.set(self.switches.get() + 1);
         let panicking = self.panicking();
         if panicking {
             self.panicking.set(self.panicking.get() + 1);
@@ -437,7 +433,12 @@ impl World {
         let before = self.verdict.borrow_mut().replace(text.clone());
         let strands = self.strands.borrow();
         let outermost = &strands[OUTERMOST];
-        if before.is_some() || self.panicking.get() > 0 {
+        let panics = if self.is_outermost() {
+            self.panicking()
+        } else {
+            outermost.panicking.get()
+        };
+        if before.is_some() || panics {
             // It was told, and waits again; or it panics already.
             eprintln!("fiberhost: {text}");
             std::process::abort();
