@@ -133,7 +133,10 @@ fn summary(rounds: &[Measured], base: Option<&[Measured]>) -> Summary {
     let fields = names.into_iter().map(|name| {
         let values = rounds.iter().flat_map(|round| &round.fields);
         let values = values.filter(|(other, _)| other == name);
-        (name.clone(), statistics::median(values.map(|(_, value)| *value)))
+        (
+            name.clone(),
+            statistics::median(values.map(|(_, value)| *value)),
+        )
     });
     Summary {
         ns: statistics::quantile(&sorted, 0.5),

@@ -174,6 +174,9 @@ impl Ready {
     }
 }
 
+/// A ring of no more tasks than this has all that its switches touch, some eight lines a task, in a cache of 32 KiB.
+const LONG_RING: usize = 32;
+
 /// The started tasks of a thread. Owner: that thread.
 ///
 /// Nearly all are of normal priority. They stand in a ring in which a task stays while it runs, so that a yield is a step
@@ -184,6 +187,8 @@ impl Ready {
 /// it has waited longest. While the cursor itself runs, new ones go before it: its next turn begins only when it yields.
 pub(crate) struct Bound {
     cursor: Plain<Option<&'static Task>>,
+    /// How many stand in the ring.
+    length: Plain<usize>,
     others: Ready,
     /// Whether the next `pop_kept_waiting` asks the ring first.
     ring_first: Plain<bool>,
@@ -193,6 +198,7 @@ impl Bound {
     pub(crate) fn new() -> Self {
         Bound {
             cursor: Plain::new(None),
+            length: Plain::new(0),
             others: Ready::new(),
             ring_first: Plain::new(false),
         }
@@ -212,6 +218,7 @@ impl Bound {
     fn push_usual(&self, task: &'static Task, running: Option<&'static Task>) {
         debug_assert!(!task.in_ring.get(), "a task stands in one place");
         task.in_ring.set(true);
+        self.length.set(self.length.get() + 1);
         let Some(cursor) = self.cursor.get() else {
             task.next.set(Some(task));
             task.prev.set(Some(task));
@@ -250,6 +257,12 @@ impl Bound {
         }
     }
 
+    /// Whether the ring's tasks may be too many for the nearest cache.
+    #[inline(always)]
+    pub(crate) fn is_long(&self) -> bool {
+        self.length.get() > LONG_RING
+    }
+
     /// Who is next in the ring.
     pub(crate) fn next(&self) -> Option<&'static Task> {
         self.cursor.get()?.next.get()
@@ -270,6 +283,7 @@ impl Bound {
             return;
         }
         task.in_ring.set(false);
+        self.length.set(self.length.get() - 1);
         let next = task.next.get().expect("a ring is linked both ways");
         if std::ptr::eq(next, task) {
             return self.cursor.set(None);
