@@ -33,6 +33,12 @@ impl Fifo {
         self.newest.get().is_none()
     }
 
+    /// Zero if nobody stands here: what several queues are asked by with one branch.
+    #[inline(always)]
+    fn bits(&self) -> usize {
+        bits(self.newest.get())
+    }
+
     #[inline(always)]
     pub(crate) fn push(&self, task: &'static Task) {
         match self.newest.get() {
@@ -163,7 +169,12 @@ impl Ready {
 
     #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
-        self.normal.is_empty() && self.high.is_empty() && self.low.is_empty()
+        self.bits() == 0
+    }
+
+    #[inline(always)]
+    fn bits(&self) -> usize {
+        self.normal.bits() | self.high.bits() | self.low.bits()
     }
 
     /// Whether something more urgent than this stands here.
@@ -330,7 +341,7 @@ impl Bound {
 
     #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
-        self.cursor.get().is_none() && self.others.is_empty()
+        bits(self.cursor.get()) | self.others.bits() == 0
     }
 
     /// Whether nobody stands here but, perhaps, this task itself.
@@ -348,6 +359,11 @@ impl Bound {
         self.others.has_above(priority)
             || (priority < Priority::Normal && self.cursor.get().is_some())
     }
+}
+
+#[inline(always)]
+fn bits(task: Option<&'static Task>) -> usize {
+    task.map_or(0, Task::address)
 }
 
 /// Links a task between two neighbours of a ring.
