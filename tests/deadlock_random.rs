@@ -5,6 +5,7 @@
 
 mod common;
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -220,11 +221,21 @@ fn random_runs(scheduler: &Scheduler, runs: u64, seed: u64, sorted: bool) -> (us
     })
 }
 
-/// So many runs at each size, not in one piece: the watchdog looks at each. On fibers, which meet at each yield; tasks on
-/// threads of their own run one after the other for the most part, so that such a run would say little.
-fn at_each_size(runs: u64, sorted: bool, each: impl Fn((usize, usize), u64, u64)) {
+/// What many runs came to.
+#[derive(Default)]
+struct Sum {
+    runs: u64,
+    refused: u64,
+    met: u64,
+    told: u64,
+}
+
+/// So many runs, a third at each size; not in one piece: the watchdog looks at each. On fibers, which meet at each yield; tasks
+/// on threads of their own run one after the other for the most part, so that such a run would say little.
+fn at_each_size(runs: u64, sorted: bool) -> Sum {
+    let sum = Cell::new(Sum::default());
     for workers in [1, 2, 4] {
-        let mut left = runs / 3 + 1;
+        let mut left = runs.div_ceil(3);
         while left > 0 {
             let now = left.min(20_000);
             let told = Arc::new(AtomicU64::new(0));
@@ -234,28 +245,35 @@ fn at_each_size(runs: u64, sorted: bool, each: impl Fn((usize, usize), u64, u64)
             });
             with_on_fibers(builder, |scheduler| {
                 let seed = 0x9e37_79b9_7f4a ^ left ^ (workers as u64) << 40;
-                let seen = random_runs(scheduler, now, seed, sorted);
-                each(seen, told.load(Ordering::Relaxed), now);
+                println!("seed {seed:#x}, {now} runs on {workers} workers");
+                let (refused, met) = random_runs(scheduler, now, seed, sorted);
+                let before = sum.take();
+                sum.set(Sum {
+                    runs: before.runs + now,
+                    refused: before.refused + refused as u64,
+                    met: before.met + met as u64,
+                    told: before.told + told.load(Ordering::Relaxed),
+                });
             });
             left -= now;
         }
     }
+    sum.into_inner()
 }
 
 /// All take what they want in one order, and join only who wants what comes behind: no circle can close, and none is told.
 #[test]
 fn nothing_that_ends_is_told_to_be_a_circle() {
-    at_each_size(runs(), true, |(refused, met), told, runs| {
-        assert_eq!((refused, told), (0, 0));
-        assert!(met as u64 > runs, "they met {met} times in {runs} runs");
-    });
+    let sum = at_each_size(runs(), true);
+    assert_eq!((sum.refused, sum.told), (0, 0));
+    assert!(sum.met > sum.runs, "{} times in {} runs", sum.met, sum.runs);
 }
 
 /// In any order: every circle is broken, or the run would not end; each is told, and breaks one wait.
 #[test]
 fn every_circle_is_broken() {
-    at_each_size(runs().min(12_000), false, |(refused, _), told, runs| {
-        assert!(refused as u64 > runs / 4, "{refused} in {runs} runs");
-        assert_eq!(refused as u64, told);
-    });
+    let sum = at_each_size(runs() / 5, false);
+    let (refused, runs) = (sum.refused, sum.runs);
+    assert!(refused > runs / 4, "{refused} in {runs} runs");
+    assert_eq!(refused, sum.told);
 }

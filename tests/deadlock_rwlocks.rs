@@ -154,6 +154,42 @@ fn reading_again_behind_a_writer() {
     });
 }
 
+/// Who waits to read waits for the readers that keep a writer waiting which came before.
+#[test]
+fn reading_behind_a_writer_behind_a_reader() {
+    at_workers(|scheduler| {
+        let locks = Locks::new();
+        scheduler.run(move || {
+            let mine = locks.mutex.lock();
+            let its = Arc::clone(&locks);
+            let reader = spawn(move || {
+                let _read = its.rw.read();
+                its.ready.set();
+                drop(its.mutex.lock());
+            });
+            locks.ready.wait();
+            until_waits(reader.task(), WaitReason::Mutex);
+            let its = Arc::clone(&locks);
+            let writer = spawn(move || drop(its.rw.write()));
+            eventually("a writer waits", || locks.rw.waiters() == 1);
+            let refused = locks.rw.read_or_deadlock().map(drop);
+            let circle = refused.expect_err("it could never end");
+            let ids = [&writer, &reader].map(|task| task.task().id());
+            assert_eq!(
+                members(&circle),
+                [
+                    (current().id(), Blocker::Turn),
+                    (ids[0], Blocker::RwLock),
+                    (ids[1], Blocker::Lock)
+                ]
+            );
+            drop(mine);
+            reader.join().unwrap();
+            writer.join().unwrap();
+        });
+    });
+}
+
 /// The same behind a writer that gives up: that one's wait ends by itself, so there is no circle.
 #[test]
 fn reading_again_behind_a_writer_that_gives_up_is_no_circle() {

@@ -135,10 +135,10 @@ impl Entry {
         }
     }
 
-    /// Whether those who wait for read-write locks may have to do with it.
+    /// Whether it has to do with read-write locks.
     #[inline]
     fn is_rw(&self) -> bool {
-        matches!(self.what, What::Write(_)) || self.task.reads.any(self.id())
+        matches!(self.what, What::Read(_) | What::Write(_)) || self.task.reads.any(self.id())
     }
 }
 
@@ -156,7 +156,7 @@ pub(crate) struct Table {
     /// As many as a power of two; none before the first entry.
     chains: Vec<*const Entry>,
     entries: usize,
-    /// Those that wait to write, or read while they wait.
+    /// Those that have to do with read-write locks: wait for one, or read while they wait.
     rw: Vec<*const Entry>,
     turns: u64,
     rounds: Plain<u64>,
