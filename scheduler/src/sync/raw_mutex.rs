@@ -41,7 +41,7 @@ use crate::sync::lock_waits;
 use crate::sync::until::Until;
 use crate::sync::wait_list::WaitList;
 use crate::task::Task;
-use crate::wait::{Interrupt, WaitReason, Wake};
+use crate::wait::{Heed, Interrupt, WaitReason, Wake};
 use crate::worker::make_runnable;
 
 const WAITERS: u64 = 1;
@@ -141,6 +141,19 @@ impl RawMutex {
         debug_assert!(wake == Wake::Signalled, "nothing else ends it");
     }
 
+    /// The same for code that must not be unwound either, and that gives up when something is heeded that ends the wait: see
+    /// [`Heed`]. Anything but [`Wake::Signalled`] means that the caller does not have the lock.
+    ///
+    /// # Panics
+    /// If the caller has it already; it keeps it.
+    pub fn lock_heeding(&self, heed: Heed) -> Wake {
+        let me = caller();
+        if self.try_acquire(me) {
+            return Wake::Signalled;
+        }
+        self.acquire_standing(me, Limit::Never, heed.interrupt())
+    }
+
     /// As [`lock`](RawMutex::lock), but a wait that would close a circle of tasks that wait for each other's mutexes is
     /// refused when it begins. Without it the others go on as soon as the caller unlocks what they wait for.
     ///
@@ -158,6 +171,34 @@ impl RawMutex {
     #[inline]
     pub fn try_lock(&self) -> bool {
         self.try_acquire(caller())
+    }
+
+    /// Locks if it is free and nobody waits for it: one exchange, and nothing else if that fails.
+    #[inline]
+    pub fn try_lock_idle(&self) -> bool {
+        // Acquire: as in `acquire`.
+        self.word
+            .compare_exchange(
+                0,
+                caller() << OWNER_SHIFT,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            )
+            .is_ok()
+    }
+
+    /// Unlocks if the caller has it and nobody waits for it: the counterpart of [`try_lock_idle`](RawMutex::try_lock_idle).
+    #[inline]
+    pub fn try_unlock_idle(&self) -> bool {
+        // Release: as in `try_release`.
+        self.word
+            .compare_exchange(
+                caller() << OWNER_SHIFT,
+                0,
+                Ordering::Release,
+                Ordering::Relaxed,
+            )
+            .is_ok()
     }
 
     /// Unlocks.
@@ -253,6 +294,7 @@ impl RawMutex {
             Some(deadlock) => Err(deadlock),
             None => Ok(self.stand(me, Limit::Never, allow)),
         })
+        .map(park::check)
         .inspect_err(|deadlock| {
             // A subscriber may lock: not while the entry stands.
             tracing::error!(%deadlock, "a wait for a mutex that could never end is refused");
@@ -278,6 +320,12 @@ impl RawMutex {
 
     #[cold]
     fn acquire_slow(&self, me: u64, limit: Limit, allow: Interrupt) -> Wake {
+        park::check(self.acquire_standing(me, limit, allow))
+    }
+
+    /// The same without an unwinding.
+    #[cold]
+    fn acquire_standing(&self, me: u64, limit: Limit, allow: Interrupt) -> Wake {
         assert_not_mine(self, me);
         if self.look_for_a_while(me) {
             return Wake::Signalled;
@@ -322,7 +370,7 @@ impl RawMutex {
             let waited =
                 park::wait_listed(WaitReason::Mutex, until.left(), allow, publish, take_back);
             if waited.wake != Wake::Signalled {
-                return park::check(waited.wake);
+                return waited.wake;
             }
             if self.owner() == Some(me) || self.try_acquire(me) {
                 return Wake::Signalled;
