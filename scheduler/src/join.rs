@@ -187,11 +187,24 @@ pub(crate) fn wait_for_end(
     limit: Limit,
     allow: Interrupt,
 ) -> Wake {
+    wait_for_end_as(running(), task, reason, limit, allow)
+}
+
+/// The same for a caller who has asked who runs here.
+#[inline(always)]
+fn wait_for_end_as(
+    here: Option<(&'static Thread, &'static Task)>,
+    task: &'static Task,
+    reason: WaitReason,
+    limit: Limit,
+    allow: Interrupt,
+) -> Wake {
     if task.life.is_done() {
         return Wake::Signalled;
     }
     let publish = |me, arm| publish(task, me, arm);
-    let waited = park::wait_listed(reason, limit, allow, publish, |me| step_back(task, me));
+    let take_back = |me| step_back(task, me);
+    let waited = park::wait_listed_as(here, reason, limit, allow, publish, take_back);
     if task.life.is_done() {
         return Wake::Signalled;
     }
@@ -365,23 +378,30 @@ impl TaskRef {
     }
 
     fn wait_limited(&self, limit: Limit) -> Result<bool, JoinError> {
-        if std::ptr::eq(self.task, any()) {
+        let here = running();
+        let me = here.map_or_else(any, |(_, me)| me);
+        if std::ptr::eq(self.task, me) {
             return Err(JoinError(Why::Itself));
         }
         // One that has not started may start anywhere.
         if matches!(limit, Limit::Never)
             && self.task.kind() == Kind::Started
-            && let Some((thread, me)) = running()
+            && let Some((thread, me)) = here
         {
-            return lock_waits::joining(thread, me, self.task, || self.wait_now(limit))
+            return lock_waits::joining(thread, me, self.task, || self.wait_now(running(), limit))
                 .unwrap_or_else(|deadlock| Err(JoinError(Why::Deadlock(deadlock))));
         }
-        self.wait_now(limit)
+        self.wait_now(here, limit)
     }
 
     #[inline(always)]
-    fn wait_now(&self, limit: Limit) -> Result<bool, JoinError> {
-        match park::check(wait_for_end(
+    fn wait_now(
+        &self,
+        here: Option<(&'static Thread, &'static Task)>,
+        limit: Limit,
+    ) -> Result<bool, JoinError> {
+        match park::check(wait_for_end_as(
+            here,
             self.task,
             WaitReason::Join,
             limit,

@@ -180,7 +180,24 @@ where
     P: Fn(&'static Task, Arm) -> Option<Epoch>,
     W: Fn(&'static Task) -> bool,
 {
-    match current::running() {
+    wait_listed_as(current::running(), reason, limit, allow, publish, take_back)
+}
+
+/// The same for a caller who has asked who runs here, with nothing in between that could suspend.
+#[inline(always)]
+pub(crate) fn wait_listed_as<P, W>(
+    here: Option<(&'static Thread, &'static Task)>,
+    reason: WaitReason,
+    limit: Limit,
+    allow: Interrupt,
+    publish: P,
+    take_back: W,
+) -> Waited
+where
+    P: Fn(&'static Task, Arm) -> Option<Epoch>,
+    W: Fn(&'static Task) -> bool,
+{
+    match here {
         Some((thread, task))
             if matches!(limit, Limit::Never)
                 && task.deadline.get() == FOREVER
