@@ -187,6 +187,8 @@ fn a_task_whose_thread_is_anothers_is_told_so() {
         native::section(&CODE, || native::callback(|| answer.wait()));
         bound.join().expect("it returns");
     });
+    // Until the callback waits.
+    sleep(Duration::from_millis(1));
     go.set();
     let panic = catch_unwind(AssertUnwindSafe(|| caller.join())).expect_err("a deadlock");
     let text = message(&*panic);
@@ -195,6 +197,29 @@ fn a_task_whose_thread_is_anothers_is_told_so() {
         "{text}"
     );
     // An abort ends the callback's wait, and so gives the thread back.
+    scheduler
+        .shutdown(Duration::from_secs(1))
+        .expect("no task is left");
+}
+
+#[test]
+fn a_program_that_never_ends_is_told_so() {
+    let scheduler = Scheduler::builder()
+        .simulate(9)
+        .faults(Faults::default().steps_max(20_000))
+        .build()
+        .expect("a scheduler");
+    let task = scheduler.task().name("turns").spawn(|| -> () {
+        loop {
+            yield_now();
+        }
+    });
+    let task = task.expect("there is memory");
+    let panic = catch_unwind(AssertUnwindSafe(|| task.join())).expect_err("it never ends");
+    let text = message(&*panic);
+    for part in ["no end", "seed 9", "after 20000 steps", "\"turns\" is"] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
     scheduler
         .shutdown(Duration::from_secs(1))
         .expect("no task is left");

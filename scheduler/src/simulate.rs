@@ -88,7 +88,8 @@
 //! - Thread-locals: all workers have those of the one thread. While a task waits in a destructor because it panics,
 //!   `std::thread::panicking` says so to all others too. If a second task panics in that time and its destructors wait, an
 //!   abort of it may end the process.
-//! - A loop that waits without a wait, a yield or a point never ends.
+//! - A loop that waits without a wait, a yield or a point never ends, and nobody is told. One that yields is told after
+//!   [so many choices](Faults::steps_max).
 //! - The random numbers, the hash maps' order and the clock of std: a program that depends on them does not repeat itself.
 //!
 //! # Deadlocks
@@ -135,7 +136,11 @@ pub struct Faults {
     pub(crate) hold_once_in: u32,
     pub(crate) put_off_once_in: u32,
     pub(crate) refuse_spawn_once_in: u32,
+    pub(crate) steps_max: u64,
 }
+
+/// Some seconds; a program of a test needs some hundred.
+const STEPS_MAX: u64 = 10_000_000;
 
 impl Default for Faults {
     /// Jumps of the clock by up to 20 ms, threads that are held up, and tasks that are put off. Spawns are not refused.
@@ -147,6 +152,7 @@ impl Default for Faults {
             hold_once_in: 32,
             put_off_once_in: 8,
             refuse_spawn_once_in: 0,
+            steps_max: STEPS_MAX,
         }
     }
 }
@@ -161,6 +167,7 @@ impl Faults {
             hold_once_in: 0,
             put_off_once_in: 0,
             refuse_spawn_once_in: 0,
+            steps_max: STEPS_MAX,
         }
     }
 
@@ -189,6 +196,13 @@ impl Faults {
     /// woken in. 0: never.
     pub fn put_off(mut self, once_in: u32) -> Self {
         self.put_off_once_in = once_in;
+        self
+    }
+
+    /// No fault, but what is done about one: after so many choices the program is taken for one that never ends, and the wait
+    /// of the thread that built the scheduler panics as in a [deadlock](crate::simulate#deadlocks). Default: ten million.
+    pub fn steps_max(mut self, steps: u64) -> Self {
+        self.steps_max = steps;
         self
     }
 

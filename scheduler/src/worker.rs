@@ -111,18 +111,6 @@ impl Thread {
         }
     }
 
-    /// Instead of step 2, in a simulation: the task goes to the end of its queue.
-    #[cold]
-    fn put_off(&self, task: &'static Task) {
-        if task.sp.get() == 0 {
-            self.slot().push_fresh(task);
-        } else {
-            self.requeue(task);
-        }
-        // The fairness pick looks elsewhere than the usual order, at timers too.
-        self.fair_at.set(0);
-    }
-
     /// The short way: a task of the ring yields, and as far as this thread knows only the ring wants it.
     ///
     /// Returns who left it, and with which word. A long ring's tasks are not all near, a short one's are.
@@ -140,6 +128,18 @@ impl Thread {
             word = self.resume::<CHECKED>(task);
         }
         (task, word)
+    }
+
+    /// Instead of step 2, in a simulation: the task goes to the end of its queue.
+    #[cold]
+    fn put_off(&self, task: &'static Task) {
+        if task.sp.get() == 0 {
+            self.slot().push_fresh(task);
+        } else {
+            self.requeue(task);
+        }
+        // The fairness pick looks elsewhere than the usual order, at timers too.
+        self.fair_at.set(0);
     }
 
     /// Step 2. Returns the task's word. The caller clears `task` before it calls anything that asks who runs.

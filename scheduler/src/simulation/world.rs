@@ -355,6 +355,9 @@ impl World {
         self.steps.set(self.steps.get() + 1);
         self.now.set(self.now.get().saturating_add(STEP_NS));
         self.be_unfair();
+        if self.steps.get() == self.faults.get().steps_max {
+            self.give_up(report::no_end(self));
+        }
         loop {
             if let Some(next) = self.choose_now() {
                 return next;
@@ -362,7 +365,7 @@ impl World {
             let strands = self.strands.borrow();
             let Some(at) = strands.iter().filter_map(|strand| strand.until()).min() else {
                 drop(strands);
-                self.give_up();
+                self.give_up(report::deadlock(self));
                 continue;
             };
             self.now.set(at.max(self.now.get()));
@@ -426,10 +429,9 @@ impl World {
         look(&self.strands.borrow()[self.running.get()])
     }
 
-    /// Nobody can run, and nobody will.
+    /// Nobody can run, and nobody will; or this goes on for ever.
     #[cold]
-    fn give_up(&self) {
-        let text = report::deadlock(self);
+    fn give_up(&self, text: String) {
         let before = self.verdict.borrow_mut().replace(text.clone());
         let strands = self.strands.borrow();
         let outermost = &strands[OUTERMOST];
@@ -560,9 +562,14 @@ impl Turns for World {
     fn pass(&self, time: Duration) {
         let never = AtomicU32::new(0);
         let until = self.now() + time;
+        let mut given_up = false;
         while self.now() < until {
             // Only the time ends it.
-            let _ = self.block(&never, 0, Some(until));
+            given_up |= self.block(&never, 0, Some(until)) == Unblocked::GiveUp;
+        }
+        if given_up {
+            // That is for a wait.
+            self.strand(|strand| strand.given_up.set(true));
         }
     }
 
