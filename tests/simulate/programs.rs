@@ -276,7 +276,11 @@ fn limits(builder: Builder) {
                 event.set();
             });
             let worker = scope.spawn(|| {
-                let work = || (0..4).map(|_| sleep(Duration::from_millis(1))).count();
+                let work = || {
+                    for _ in 0..4 {
+                        sleep(Duration::from_millis(1));
+                    }
+                };
                 timeout(Duration::from_millis(3), work).is_err()
             });
             let waited = waiter.join().expect("it returns");
