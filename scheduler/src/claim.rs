@@ -430,6 +430,13 @@ impl Core {
         self.has_work(slot) || slot.next_timer().is_some()
     }
 
+    /// Whether anything waits for somebody who drives a slot, as far as others than these can see.
+    pub(crate) fn has_waiting_work(&self) -> bool {
+        self.idle.claimants() > 0
+            || self.slots.iter().any(|slot| self.has_work(slot))
+            || self.threads.iter().any(|thread| !thread.inbox.is_empty())
+    }
+
     /// Whether a task waits that whoever drives this slot could run.
     fn has_work(&self, slot: &Slot) -> bool {
         slot.waiting() > 0 || slot.has_shared() || !self.injector.is_empty()

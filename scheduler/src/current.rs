@@ -306,9 +306,12 @@ struct Here {
     thread: Cell<*const Thread>,
     /// The worker that this thread is, while it is in a native section.
     left: Cell<*const Thread>,
-    /// Sections opened inside that one.
+    /// Sections opened inside that one; and `MARKED`, if its end is to be noted.
     depth: Cell<u32>,
 }
+
+/// In `Here::depth`: whoever ends the outer section has something to do before.
+const MARKED: u32 = 1 << 31;
 
 impl Here {
     const fn new() -> Here {
@@ -316,6 +319,19 @@ impl Here {
             thread: Cell::new(std::ptr::null()),
             left: Cell::new(std::ptr::null()),
             depth: Cell::new(0),
+        }
+    }
+}
+
+impl Here {
+    /// One of the inner sections ends, if it is one: an outer one that is marked ends by `take_mark` first.
+    ///
+    /// Apart, since the compiler would make one longer comparison of both on the way of the outer ones.
+    #[cold]
+    #[inline(never)]
+    fn end_inner(&self) {
+        if self.depth.get() != MARKED {
+            self.depth.set(self.depth.get() - 1);
         }
     }
 }
@@ -402,7 +418,7 @@ pub(crate) fn step_out() -> Option<&'static Thread> {
 pub(crate) fn step_in() -> Option<&'static Thread> {
     let thread = HERE.with(|here| {
         if here.depth.get() > 0 {
-            here.depth.set(here.depth.get() - 1);
+            here.end_inner();
             return std::ptr::null();
         }
         let thread = here.left.replace(std::ptr::null());
@@ -444,16 +460,36 @@ pub(crate) fn step_in_last() -> Option<&'static Thread> {
     unsafe { launder(thread).as_ref() }
 }
 
+/// The end of the section that has just been opened is to be noted: [`step_in`] does nothing before [`take_mark`].
+#[inline(never)]
+pub(crate) fn mark() {
+    HERE.with(|here| here.depth.set(here.depth.get() | MARKED));
+}
+
+/// Whether the outer section is the one that ends now, and is marked. It is not any more. Answers whose thread it is.
+#[inline(never)]
+pub(crate) fn take_mark() -> Option<&'static Thread> {
+    let thread = HERE.with(|here| {
+        if here.depth.get() != MARKED {
+            return std::ptr::null();
+        }
+        here.depth.set(0);
+        here.left.get()
+    });
+    // SAFETY: as in `thread`.
+    unsafe { launder(thread).as_ref() }
+}
+
 /// How many sections are open inside the outer one, if one is.
 #[inline(never)]
 pub(crate) fn depth() -> Option<u32> {
-    HERE.with(|here| (!here.left.get().is_null()).then(|| here.depth.get()))
+    HERE.with(|here| (!here.left.get().is_null()).then(|| here.depth.get() & !MARKED))
 }
 
 /// Sets that, for code that is called back from inside sections and for the return from it.
 #[inline(never)]
 pub(crate) fn set_depth(depth: u32) {
-    HERE.with(|here| here.depth.set(depth));
+    HERE.with(|here| here.depth.set((here.depth.get() & MARKED) | depth));
 }
 
 /// A thread that comes to a scheduler from outside: a worker in a native section from now on; nothing at the end.

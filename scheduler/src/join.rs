@@ -14,6 +14,7 @@ use crate::current::{Thread, any, running, within};
 use crate::deadlock::Deadlock;
 use crate::park::{self, Limit};
 use crate::scheduler::SpawnError;
+use crate::stats::LedgerFacts;
 use crate::suspend::Arm;
 use crate::sync::lock_waits;
 use crate::task::state::{Epoch, Stand};
@@ -317,6 +318,13 @@ impl TaskRef {
     /// are shifted.
     pub fn stack_used(&self) -> Option<usize> {
         self.is_finished().then(|| self.task.stack_used()).flatten()
+    }
+
+    /// Where its time has gone, until now or until its end. `None` if nobody asked for that: see
+    /// [`TaskBuilder::accounting`](crate::TaskBuilder::accounting).
+    pub fn ledger(&self) -> Option<LedgerFacts> {
+        let ledger = self.task.ledger()?;
+        Some(ledger.of(self.id(), self.task.name()))
     }
 
     /// Gives it the permit of [`park`](crate::park).

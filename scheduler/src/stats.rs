@@ -6,12 +6,14 @@
 pub(crate) mod coarse;
 pub(crate) mod histogram;
 mod histograms;
+pub(crate) mod ledger;
 pub(crate) mod sections;
-mod snapshot;
+pub(crate) mod snapshot;
 pub(crate) mod waits;
 
 pub use histogram::Histogram;
 pub use histograms::Histograms;
+pub use ledger::LedgerFacts;
 pub use sections::TargetFacts;
 pub use snapshot::{
     SectionFacts, SlotFacts, Snapshot, SystemFacts, TaskFacts, TaskState, ThreadFacts, ThreadState,
@@ -45,6 +47,11 @@ pub struct Stats {
     pub owner_sleeps: u64,
     /// How many of them were on threads that are [reserved](crate::Builder::bound_workers).
     pub reserved_owner_sleeps: u64,
+    /// Reports of stalls, long waits and deadlocks made so far. The newest are kept:
+    /// [`Scheduler::stalls`](crate::Scheduler::stalls).
+    pub stalls: u64,
+    /// Dumps at a [signal](crate::Builder::dump_on) that could not be written, of all schedulers of the process.
+    pub dumps_lost: u64,
     /// Stacks made so far; they are reused and not unmapped before the scheduler goes.
     pub stacks: usize,
     /// Bytes of address space mapped for stacks.
@@ -103,6 +110,11 @@ impl Stats {
                 .sum(),
             owner_sleeps,
             reserved_owner_sleeps,
+            stalls: core.parts().map(|part| part.reports.made()).sum(),
+            #[cfg(not(any(loom, shuttle)))]
+            dumps_lost: crate::dump::signal::lost(),
+            #[cfg(any(loom, shuttle))]
+            dumps_lost: 0,
             stacks,
             stack_bytes_mapped,
             idle_spin: core.idle_spin,

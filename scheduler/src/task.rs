@@ -21,6 +21,7 @@ use crate::primitive::{
     AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, Plain, ShownAddress, ShownWord, SpinLock,
 };
 use crate::scheduler::Core;
+use crate::stats::ledger::Ledger;
 use crate::sync::wait_list::{WaitList, WaitNode};
 use crate::wait::{Interrupt, WaitReason, Wake};
 use payload::Payload;
@@ -248,6 +249,8 @@ pub(crate) struct Extra {
     pub(crate) tokens: Vec<Arc<crate::cancel::Node>>,
     /// Its span, and what it has entered.
     pub(crate) span: Option<crate::span::Carried>,
+    /// Where its time goes, if that is booked.
+    pub(crate) ledger: Option<Box<Ledger>>,
     /// Bytes of its stack that it used, written at its end if that is measured.
     pub(crate) stack_used: Option<usize>,
 }
@@ -330,6 +333,11 @@ impl Task {
     pub(crate) fn scheduler(&self) -> Option<&'static Core> {
         // SAFETY: the pointer came from an `Arc` that is alive as long as a task of it is.
         unsafe { self.core.get().as_ref() }
+    }
+
+    /// Whether it is a task of this scheduler, if it is one at all.
+    pub(crate) fn belongs_to(&self, core: &Core) -> bool {
+        std::ptr::eq(self.core.get(), core)
     }
 
     /// The record at this address.
@@ -593,6 +601,19 @@ impl Task {
         // SAFETY: the name is written before the task is queued and dropped with the last reference, which the caller has.
         let extra = unsafe { self.extra.get().as_ref() };
         extra.and_then(|extra| extra.name.clone())
+    }
+
+    /// Where its time goes, if that is booked.
+    pub(crate) fn ledger(&self) -> Option<&'static Ledger> {
+        // SAFETY: written before the task is queued and dropped with the last reference, which the caller has, or the task
+        // itself.
+        let extra = unsafe { self.extra.get().as_ref() };
+        extra.and_then(|extra| extra.ledger.as_deref())
+    }
+
+    /// Gives it a ledger. Only before it is queued.
+    pub(crate) fn set_ledger(&self, ledger: Ledger) {
+        self.extra_mut().ledger = Some(Box::new(ledger));
     }
 
     /// How much of its stack it used. Only once it is done: then nobody writes it any more.

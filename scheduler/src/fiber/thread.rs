@@ -40,7 +40,7 @@ pub(crate) fn run(thread: &'static Thread) {
     let guard = ThreadGuard::new(task);
     current::set_thread(thread);
     thread.claim();
-    watch::started(thread, task);
+    watch::started_on_thread(thread, task);
     if thread.core().checks {
         thread.core().checker.begin_run(thread, task);
     }

@@ -10,7 +10,7 @@ use crate::current::{self, Thread};
 use crate::local::LocalKey;
 use crate::native::hold;
 use crate::primitive::Ordering;
-use crate::stats::sections;
+use crate::stats::{ledger, sections};
 use crate::suspend::FOREVER;
 use crate::task::Hold;
 
@@ -75,6 +75,9 @@ pub unsafe fn leave(target: &'static Target) {
             .target
             .store(std::ptr::from_ref(target).addr(), Ordering::Relaxed);
         thread.lease.leave();
+        if thread.times.ledger.get().is_some() {
+            note_left(thread);
+        }
     }
 }
 
@@ -86,10 +89,29 @@ pub unsafe fn leave(target: &'static Target) {
 /// As for [`leave`].
 #[inline]
 pub unsafe fn enter() {
-    if let Some(thread) = current::step_in()
-        && !thread.lease.enter()
-    {
-        claim(thread);
+    match current::step_in() {
+        Some(thread) if !thread.lease.enter() => claim(thread),
+        Some(_) => {}
+        None => enter_marked(),
+    }
+}
+
+/// The task that runs here has a ledger.
+#[cold]
+#[inline(never)]
+fn note_left(thread: &'static Thread) {
+    preserving_errno(|| ledger::left(thread));
+    current::mark();
+}
+
+/// The end of an inner section, of none on a plain thread, or of an outer one that is marked.
+#[inline(never)]
+fn enter_marked() {
+    if let Some(thread) = current::take_mark() {
+        preserving_errno(|| ledger::entered(thread));
+        if current::step_in().is_some() && !thread.lease.enter() {
+            claim(thread);
+        }
     }
 }
 
@@ -116,6 +138,9 @@ pub unsafe fn leave_if<T: 'static>(
         .target
         .store(std::ptr::from_ref(target).addr(), Ordering::Relaxed);
     thread.lease.leave();
+    if thread.times.ledger.get().is_some() {
+        note_left(thread);
+    }
     true
 }
 

@@ -294,10 +294,20 @@ pub(crate) fn joining<R>(
             // A subscriber may lock: not while the entry stands.
             drop(leave);
             tracing::error!(%deadlock, "a join that could never end is refused");
+            thread.core().reports.deadlock(thread.core(), &deadlock);
             Err(deadlock)
         }
         None => Ok(wait()),
     }
+}
+
+/// Who has the mutex that the task with this number waits for, if it stands here.
+pub(crate) fn holder(task: u64) -> Option<u64> {
+    table(|table| {
+        let is_used = !table.chains.is_empty();
+        is_used.then(|| table.find(task)?.owner()).flatten()
+    })
+    .flatten()
 }
 
 /// In how many records an owner is looked for.

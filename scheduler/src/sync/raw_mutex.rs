@@ -256,6 +256,7 @@ impl RawMutex {
         .inspect_err(|deadlock| {
             // A subscriber may lock: not while the entry stands.
             tracing::error!(%deadlock, "a wait for a mutex that could never end is refused");
+            note(deadlock);
         })
     }
 
@@ -296,6 +297,7 @@ impl RawMutex {
             told = deadlock.numbers();
             // A subscriber may lock, and unlock, mutexes: whoever does that does not stand in the table.
             tracing::error!(%deadlock, "tasks wait for each other's mutexes and cannot go on");
+            note(&deadlock);
         }
     }
 
@@ -445,6 +447,13 @@ impl RawMutex {
         self.word.store(owner | waiters, Ordering::Release);
         drop(queue);
         next.map(|(task, _)| task)
+    }
+}
+
+/// For the table of what does not go on.
+fn note(deadlock: &Deadlock) {
+    if let Some((thread, _)) = current::running() {
+        thread.core().reports.deadlock(thread.core(), deadlock);
     }
 }
 
