@@ -38,6 +38,7 @@
 //! | `hosts` | host | `sys.dm_os_hosts` |
 #![forbid(unsafe_code)]
 
+pub(crate) mod hosts;
 mod os_threads;
 mod rows;
 mod table;
@@ -203,8 +204,16 @@ impl Views {
             stalls: scheduler.stalls(),
             ledgers: scheduler.ledgers(),
             histograms: scheduler.histograms(),
-            hosts: hosts.iter().map(|host| host_row(host)).collect(),
+            hosts: hosts.iter().map(|host| hosts::row(host)).collect(),
             snapshot,
+        }
+    }
+
+    /// The same with all hosts on that scheduler.
+    pub(crate) fn with_hosts(scheduler: &Observed) -> Views {
+        Views {
+            hosts: hosts::on(scheduler),
+            ..Views::of(scheduler, &[])
         }
     }
 
@@ -645,20 +654,5 @@ fn stall_row(stall: &Stall, age_ms: f64) -> StallRow {
         blocking_task_id: stall.blocking_task(),
         detail: stall.detail().map(str::to_owned),
         stack: (!frames.is_empty()).then(|| frames.join(" < ")),
-    }
-}
-
-fn host_row(host: &Host) -> HostRow {
-    let figures = host.figures();
-    HostRow {
-        host_id: host.id(),
-        host_type: "CLR",
-        name: host.scheduler().name().to_owned(),
-        objects_count: figures.objects,
-        task_switches_count: figures.switches,
-        failed_switches_count: figures.failed_switches,
-        stray_hooks_count: figures.stray_hooks,
-        frames_left_count: figures.frames_left,
-        failed_exits_count: figures.failed_exits,
     }
 }

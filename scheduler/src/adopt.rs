@@ -130,10 +130,10 @@ impl Drop for Adopted {
         );
         // Not to name a task that is over.
         self.guard = None;
-        if current::take_mark().is_some() {
+        if current::step_in().is_none() && current::take_mark().is_some() {
             ledger::entered(self.thread);
+            current::step_in();
         }
-        current::step_in();
         self.thread.come_back();
         fiber::thread::run_to_end(self.thread, self.task, || ());
         self.thread.put_away();

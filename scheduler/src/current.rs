@@ -312,6 +312,8 @@ struct Here {
 
 /// In `Here::depth`: whoever ends the outer section has something to do before.
 const MARKED: u32 = 1 << 31;
+/// Instead of that: the outer section ends now, and that has not been done yet.
+const ENDING: u32 = 1 << 30;
 
 impl Here {
     const fn new() -> Here {
@@ -324,15 +326,16 @@ impl Here {
 }
 
 impl Here {
-    /// One of the inner sections ends, if it is one: an outer one that is marked ends by `take_mark` first.
+    /// One of the inner sections ends; or an outer one that is marked, which ends in the second step, after `take_mark`.
     ///
     /// Apart, since the compiler would make one longer comparison of both on the way of the outer ones.
     #[cold]
     #[inline(never)]
     fn end_inner(&self) {
-        if self.depth.get() != MARKED {
-            self.depth.set(self.depth.get() - 1);
-        }
+        self.depth.set(match self.depth.get() {
+            MARKED => ENDING,
+            depth => depth - 1,
+        });
     }
 }
 
@@ -460,17 +463,19 @@ pub(crate) fn step_in_last() -> Option<&'static Thread> {
     unsafe { launder(thread).as_ref() }
 }
 
-/// The end of the section that has just been opened is to be noted: [`step_in`] does nothing before [`take_mark`].
+/// The end of the section that has just been opened is to be noted: its [`step_in`] answers nothing, [`take_mark`] does then,
+/// and the next `step_in` is the one that ends it.
 #[inline(never)]
 pub(crate) fn mark() {
     HERE.with(|here| here.depth.set(here.depth.get() | MARKED));
 }
 
-/// Whether the outer section is the one that ends now, and is marked. It is not any more. Answers whose thread it is.
+/// After a [`step_in`] that answered nothing: whether it was for an outer section that is marked. It is not any more. Answers
+/// whose thread it is.
 #[inline(never)]
 pub(crate) fn take_mark() -> Option<&'static Thread> {
     let thread = HERE.with(|here| {
-        if here.depth.get() != MARKED {
+        if here.depth.get() != ENDING {
             return std::ptr::null();
         }
         here.depth.set(0);

@@ -29,6 +29,11 @@ impl Observed {
         }
     }
 
+    /// Whether this is that scheduler.
+    pub fn is_of(&self, scheduler: &crate::Scheduler) -> bool {
+        std::ptr::eq(&*self.core, scheduler.core())
+    }
+
     /// As [`Scheduler::name`](crate::Scheduler::name).
     pub fn name(&self) -> &str {
         self.core.name()

@@ -12,8 +12,9 @@
 //!
 //! # Samples
 //!
-//! By default one wait in about 120 is timed: every second fairness pick, which comes after 61 resumes, raises `SAMPLED` on the task
-//! that is to run next. So the choice falls on a resume, whoever's it is, and a task is timed as often as it runs.
+//! By default one wait in about 60 is timed: the fairness pick, which comes after 61 resumes, raises `SAMPLED` on the task that is
+//! to run next. So the choice falls on a resume, whoever's it is, and a task is timed as often as it runs. What is timed so is
+//! in the trace as well: it has a stamp already.
 //! With [`Accounting::Exact`] all tasks are watched, all waits timed, and each task has a ledger (`stats/ledger.rs`). A task
 //! can ask for that alone: from the first that does, spawns and ends take the other way.
 //!
@@ -30,6 +31,7 @@ use std::sync::OnceLock;
 
 use crate::current::{self, Thread};
 use crate::fiber::{DONE, Word, YIELD};
+use crate::native::Target;
 use crate::primitive::{AtomicBool, AtomicU8, AtomicU64, Ordering, Plain, ticks};
 use crate::scheduler::Core;
 use crate::stats::histogram::{Histogram, Recorder};
@@ -44,7 +46,7 @@ use crate::wait::{WaitReason, Wake};
 pub enum Accounting {
     /// None are taken.
     Off,
-    /// One wait in about 120 is timed.
+    /// One wait in about 60 is timed.
     #[default]
     Sampled,
     /// All waits and turns are timed, and each task has a ledger of where its time went
@@ -101,6 +103,14 @@ impl Watching {
         self.recording.load(Ordering::Relaxed) >= at_least as u8
     }
 
+    pub(crate) fn recording(&self) -> Recording {
+        match self.recording.load(Ordering::Relaxed) {
+            0 => Recording::Rare,
+            1 => Recording::Tasks,
+            _ => Recording::Switches,
+        }
+    }
+
     pub(crate) fn set_recording(&self, recording: Recording) {
         self.recording.store(recording as u8, Ordering::Relaxed);
         self.special.store(
@@ -126,6 +136,8 @@ pub(crate) struct Times {
     turn: Plain<u64>,
     /// The ledger of the task that runs here, if it has one. Owner: the thread.
     pub(crate) ledger: Plain<Option<&'static Ledger>>,
+    /// Whether native sections of the task that runs here are noted. Owner: the thread.
+    pub(crate) notes_sections: Plain<bool>,
     /// Whether one that has a ledger ever ran here. Owner: the thread.
     pub(crate) has_ledgers: Plain<bool>,
     pub(crate) meter: Meter,
@@ -150,6 +162,7 @@ impl Times {
             sampled: Plain::new((0, 0)),
             turn: Plain::new(0),
             ledger: Plain::new(None),
+            notes_sections: Plain::new(false),
             has_ledgers: Plain::new(false),
             meter: Meter::new(),
             kept: OnceLock::new(),
@@ -190,10 +203,9 @@ impl Times {
     }
 }
 
-/// Every second fairness pick: the wait of the task that runs next is to be timed.
+/// The fairness pick: the wait of the task that runs next is to be timed.
 pub(crate) fn sample(thread: &Thread) {
-    // A pick comes every 61 resumes.
-    if cfg!(any(loom, shuttle)) || thread.switches() & 64 == 0 {
+    if cfg!(any(loom, shuttle)) {
         return;
     }
     if let Some(task) = thread.woken.get().or_else(|| thread.bound.next()) {
@@ -242,10 +254,7 @@ pub(crate) fn begin(thread: &Thread, task: &Task, reason: WaitReason) -> Begun {
     if let Some(ledger) = task.ledger() {
         thread.close_run(ledger, State::Suspended(reason), core.now());
     }
-    if core.watching.records(Recording::Tasks) {
-        let what = What::Park { reason };
-        thread.ring.record(at, task.id.get(), what);
-    }
+    thread.ring.record(at, task.id.get(), What::Park { reason });
     Begun { at, reason }
 }
 
@@ -263,6 +272,7 @@ pub(crate) fn end(task: &Task, begun: Begun, wake: Wake) {
     {
         thread.times.meter.forget();
         thread.open_run(ledger, thread.core().now());
+        note_sections(thread, task);
     }
     let woken = task.woken_at.load(Ordering::Relaxed);
     let kept = thread.times.kept();
@@ -275,10 +285,9 @@ pub(crate) fn end(task: &Task, begun: Begun, wake: Wake) {
         // Relaxed: one writer.
         sum.store(sum.load(Ordering::Relaxed) + runnable, Ordering::Relaxed);
     }
-    if thread.core().watching.records(Recording::Tasks) {
-        let what = What::Resume { wake };
-        thread.ring.record(now, task.id.get(), what);
-    }
+    thread
+        .ring
+        .record(now, task.id.get(), What::Resume { wake });
 }
 
 /// Step 2. `here` is the worker that the caller is, if it is one.
@@ -294,9 +303,8 @@ pub(crate) fn woken(here: Option<&'static Thread>, task: &'static Task) {
         ledger.turn_to(State::Runnable, core.now());
     }
     // The waker has the task, so its scheduler is there.
-    let Some(core) = here.map(|thread| thread.core()).filter(|core| {
-        core.watching.records(Recording::Tasks) && std::ptr::eq(*core, task.core.get())
-    }) else {
+    let own = |core: &&Core| std::ptr::eq(*core, task.core.get());
+    let Some(core) = here.map(|thread| thread.core()).filter(own) else {
         return outside(task);
     };
     let by = here.and_then(|thread| thread.task.get());
@@ -317,10 +325,20 @@ fn outside(task: &'static Task) {
     let Some(core) = task.scheduler() else {
         return;
     };
-    if core.watching.records(Recording::Tasks) {
-        let by = current::within().map(|(_, task)| task);
-        record(core, None, task.id.get(), wake_of(task, by));
+    let by = current::within().map(|(_, task)| task);
+    record(core, None, task.id.get(), wake_of(task, by));
+}
+
+/// A timer has ended the wait of this task, which may run already.
+pub(crate) fn timed_out(thread: &Thread, id: u64, at: u64) {
+    if !cfg!(any(loom, shuttle)) {
+        thread.ring.record(at, id, What::Timer);
     }
+}
+
+/// A stamp for that: taken before, since the task may go on at once.
+pub(crate) fn stamp() -> u64 {
+    ticks::now()
 }
 
 /// A task was spawned and is not queued yet. It may want more, or less, than what its scheduler does for all.
@@ -376,7 +394,39 @@ pub(crate) fn started_on_thread(thread: &Thread, task: &Task) {
     if let Some(ledger) = task.ledger() {
         thread.open_run(ledger, thread.core().now());
     }
+    note_sections(thread, task);
     started(thread, task);
+}
+
+/// From now on those of this task, which runs here, are noted, or no longer.
+fn note_sections(thread: &Thread, task: &Task) {
+    let is_recorded = task.is_watched() && thread.core().watching.records(Recording::Tasks);
+    let noted = is_recorded || task.ledger().is_some();
+    thread.times.notes_sections.set(noted);
+}
+
+/// A task whose sections are noted has left.
+#[cold]
+pub(crate) fn left(thread: &'static Thread) {
+    ledger::left(thread);
+    if let Some(task) = thread.task.get().filter(|task| task.is_watched())
+        && thread.core().watching.records(Recording::Tasks)
+    {
+        let target = Target::stored(thread.target.load(Ordering::Relaxed));
+        let what = What::Leave { target };
+        thread.ring.record(ticks::now(), task.id.get(), what);
+    }
+}
+
+/// It comes back.
+#[cold]
+pub(crate) fn entered(thread: &'static Thread) {
+    ledger::entered(thread);
+    if let Some(task) = thread.task.get().filter(|task| task.is_watched())
+        && thread.core().watching.records(Recording::Tasks)
+    {
+        thread.ring.record(ticks::now(), task.id.get(), What::Enter);
+    }
 }
 
 /// A watched task starts on this thread.
@@ -391,6 +441,7 @@ pub(crate) fn started(thread: &Thread, task: &Task) {
 pub(crate) fn run(thread: &Thread, task: &Task) {
     let now = ticks::now();
     thread.times.turn.set(now);
+    note_sections(thread, task);
     if let Some(ledger) = task.ledger() {
         thread.open_run(ledger, thread.core().now());
     }
@@ -403,6 +454,7 @@ pub(crate) fn run(thread: &Thread, task: &Task) {
 pub(crate) fn ran(thread: &Thread, task: &Task, word: Word) {
     let now = ticks::now();
     let core = thread.core();
+    thread.times.notes_sections.set(false);
     if let Some(ledger) = task.ledger() {
         // A wait was booked when it began, and an end is when it is counted.
         if word == YIELD {

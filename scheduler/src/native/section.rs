@@ -10,9 +10,10 @@ use crate::current::{self, Thread};
 use crate::local::LocalKey;
 use crate::native::hold;
 use crate::primitive::Ordering;
-use crate::stats::{ledger, sections};
+use crate::stats::sections;
 use crate::suspend::FOREVER;
 use crate::task::Hold;
+use crate::watch;
 
 /// What a section calls: its name in reports and figures. Made once, as a `static`.
 ///
@@ -75,7 +76,7 @@ pub unsafe fn leave(target: &'static Target) {
             .target
             .store(std::ptr::from_ref(target).addr(), Ordering::Relaxed);
         thread.lease.leave();
-        if thread.times.ledger.get().is_some() {
+        if thread.times.notes_sections.get() {
             note_left(thread);
         }
     }
@@ -96,11 +97,11 @@ pub unsafe fn enter() {
     }
 }
 
-/// The task that runs here has a ledger.
+/// The sections of the task that runs here are noted.
 #[cold]
 #[inline(never)]
 fn note_left(thread: &'static Thread) {
-    preserving_errno(|| ledger::left(thread));
+    preserving_errno(|| watch::left(thread));
     current::mark();
 }
 
@@ -108,7 +109,7 @@ fn note_left(thread: &'static Thread) {
 #[inline(never)]
 fn enter_marked() {
     if let Some(thread) = current::take_mark() {
-        preserving_errno(|| ledger::entered(thread));
+        preserving_errno(|| watch::entered(thread));
         if current::step_in().is_some() && !thread.lease.enter() {
             claim(thread);
         }
@@ -138,7 +139,7 @@ pub unsafe fn leave_if<T: 'static>(
         .target
         .store(std::ptr::from_ref(target).addr(), Ordering::Relaxed);
     thread.lease.leave();
-    if thread.times.ledger.get().is_some() {
+    if thread.times.notes_sections.get() {
         note_left(thread);
     }
     true

@@ -429,7 +429,6 @@ impl Thread {
 }
 
 /// The task that runs on this thread has left for a native section.
-#[cold]
 pub(crate) fn left(thread: &Thread) {
     if let Some(ledger) = thread.times.ledger.get() {
         let now = thread.core().now();
@@ -445,12 +444,12 @@ pub(crate) fn adopted(thread: &Thread, task: &'static Task) -> bool {
         return false;
     };
     thread.open_run(ledger, thread.core().now());
+    thread.times.notes_sections.set(true);
     left(thread);
     true
 }
 
 /// It comes back.
-#[cold]
 pub(crate) fn entered(thread: &Thread) {
     if let Some(ledger) = thread.times.ledger.get() {
         thread.close_section(ledger, thread.core().now());
@@ -507,6 +506,7 @@ pub(crate) fn ended(core: &Core, here: Option<&'static Thread>, task: &Task) {
         Some(thread) if ledger.state() == State::Running => {
             thread.close_run(ledger, State::Running, now);
             thread.times.ledger.set(None);
+            thread.times.notes_sections.set(false);
         }
         _ => ledger.turn_to(ledger.state(), now),
     }
