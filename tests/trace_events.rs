@@ -158,8 +158,8 @@ fn recording_begins_and_ends_while_tasks_run() {
         std::thread::sleep(Duration::from_millis(5));
         let now = scheduler.trace().events.last().map(|event| event.at);
         std::thread::sleep(Duration::from_millis(20));
-        let events = scheduler.trace().events;
-        let late = events.iter().filter(|event| Some(event.at) > now);
+        let recorded = scheduler.trace().events;
+        let late = recorded.iter().filter(|event| Some(event.at) > now);
         let pairs = late.filter(|event| matches!(event.what, What::Park { .. }));
         let waits = scheduler.snapshot().waits;
         let waits = waits.iter().map(|facts| facts.count).sum::<u64>();
