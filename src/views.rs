@@ -355,6 +355,8 @@ impl Views {
                 Blocker::Join => "it waits for its end",
                 Blocker::Thread => "it needs its thread",
                 Blocker::Lock => "it waits for a mutex that it has",
+                Blocker::RwLock => "it waits for a read-write lock that it has",
+                Blocker::Once => "it waits for the initialiser that it runs",
                 _ => "it waits for it",
             }),
             blocking_chain: (!texts.is_empty()).then(|| texts.join(" > ")),

@@ -158,8 +158,9 @@ unsafe fn settle_here(thread: &'static Thread, task: &'static Task, word: fiber:
     thread.bound.leave(task);
     Thread::count(&thread.settled_here);
     // SAFETY: the caller's promise; the task runs on only when it was woken.
-    if unsafe { settle_word(word, thread, task) } == Settled::Parked {
-        thread.sleep_with(task);
+    match unsafe { settle_word(word, thread, task) } {
+        Settled::Parked => thread.sleep_with(task),
+        Settled::Again => thread.go_on_pinned(),
     }
 }
 
@@ -180,7 +181,24 @@ where
     P: Fn(&'static Task, Arm) -> Option<Epoch>,
     W: Fn(&'static Task) -> bool,
 {
-    match current::running() {
+    wait_listed_as(current::running(), reason, limit, allow, publish, take_back)
+}
+
+/// The same for a caller who has asked who runs here, with nothing in between that could suspend.
+#[inline(always)]
+pub(crate) fn wait_listed_as<P, W>(
+    here: Option<(&'static Thread, &'static Task)>,
+    reason: WaitReason,
+    limit: Limit,
+    allow: Interrupt,
+    publish: P,
+    take_back: W,
+) -> Waited
+where
+    P: Fn(&'static Task, Arm) -> Option<Epoch>,
+    W: Fn(&'static Task) -> bool,
+{
+    match here {
         Some((thread, task))
             if matches!(limit, Limit::Never)
                 && task.deadline.get() == FOREVER
@@ -285,6 +303,9 @@ fn interrupted(task: &'static Task, allow: Interrupt) -> Option<Ended> {
         token: 0,
     });
     if flags & flag::ABORT != 0 && flags & flag::UNWINDING == 0 && allow != Interrupt::Never {
+        return aborted;
+    }
+    if flags & flag::BREAK != 0 && allow != Interrupt::Never {
         return aborted;
     }
     match allow {

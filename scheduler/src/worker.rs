@@ -84,11 +84,12 @@ impl Thread {
                 continue;
             }
             let mut word = self.run_task::<CHECKED>(task);
-            // The short way: a task of the ring yields, and as far as this thread knows only the ring wants it.
-            while word == YIELD && task.in_ring.get() && !self.must_look() {
-                task = self.bound.step_from(task);
-                task.fetch_next();
-                word = self.resume::<CHECKED>(task);
+            if word == YIELD && task.in_ring.get() {
+                (task, word) = if self.bound.is_long() {
+                    self.run_ring::<CHECKED, true>(task, word)
+                } else {
+                    self.run_ring::<CHECKED, false>(task, word)
+                };
             }
             self.task.set(None);
             next = match self.settle(task, word) {
@@ -101,6 +102,25 @@ impl Thread {
                 Settled::Parked => self.next(),
             };
         }
+    }
+
+    /// The short way: a task of the ring yields, and as far as this thread knows only the ring wants it.
+    ///
+    /// Returns who left it, and with which word. A long ring's tasks are not all near, a short one's are.
+    #[inline(always)]
+    fn run_ring<const CHECKED: bool, const LONG: bool>(
+        &'static self,
+        mut task: &'static Task,
+        mut word: fiber::Word,
+    ) -> (&'static Task, fiber::Word) {
+        while word == YIELD && task.in_ring.get() && !self.must_look() {
+            task = self.bound.step_from(task);
+            if LONG {
+                task.fetch_next();
+            }
+            word = self.resume::<CHECKED>(task);
+        }
+        (task, word)
     }
 
     /// Step 2. Returns the task's word. The caller clears `task` before it calls anything that asks who runs.

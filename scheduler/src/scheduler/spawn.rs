@@ -113,10 +113,26 @@ impl Core {
     where
         F: FnOnce() -> T,
     {
-        let here = current::thread()
-            .filter(|thread| thread.belongs_to(self) && !self.watching.is_special());
-        let Some((thread, task)) = here.and_then(|thread| Some((thread, thread.magazine.get()?)))
-        else {
+        match current::thread() {
+            Some(thread) if thread.belongs_to(self) => self.spawn_from(thread, closure),
+            _ => self.spawn_unusual(closure),
+        }
+    }
+
+    /// The same, on a worker of this scheduler.
+    #[inline(always)]
+    pub(crate) fn spawn_from<F, T>(
+        &self,
+        thread: &'static Thread,
+        closure: F,
+    ) -> Result<&'static Task, SpawnError>
+    where
+        F: FnOnce() -> T,
+    {
+        if self.watching.is_special() {
+            return self.spawn_unusual(closure);
+        }
+        let Some(task) = thread.magazine.get() else {
             return self.spawn_unusual(closure);
         };
         task.set_up(Priority::Normal, false, Backing::Fiber);
@@ -125,8 +141,9 @@ impl Core {
         Ok(task)
     }
 
+    /// From a plain thread, a native section, another scheduler, or where something is special.
     #[cold]
-    fn spawn_unusual<F, T>(&self, closure: F) -> Result<&'static Task, SpawnError>
+    pub(crate) fn spawn_unusual<F, T>(&self, closure: F) -> Result<&'static Task, SpawnError>
     where
         F: FnOnce() -> T,
     {

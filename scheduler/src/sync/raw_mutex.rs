@@ -33,11 +33,10 @@ use std::time::Duration;
 
 use crate::current;
 use crate::deadlock::{Blocker, Deadlock};
-use crate::join::TaskRef;
 use crate::park::{self, Limit};
 use crate::primitive::{AtomicU64, Ordering, SpinLock};
 use crate::suspend::Arm;
-use crate::sync::lock_waits;
+use crate::sync::lock_waits::{self, Place, What};
 use crate::sync::until::Until;
 use crate::sync::wait_list::WaitList;
 use crate::task::Task;
@@ -141,8 +140,8 @@ impl RawMutex {
         debug_assert!(wake == Wake::Signalled, "nothing else ends it");
     }
 
-    /// As [`lock`](RawMutex::lock), but a wait that would close a circle of tasks that wait for each other's mutexes is
-    /// refused when it begins. Without it the others go on as soon as the caller unlocks what they wait for.
+    /// As [`lock`](RawMutex::lock), but a wait in a circle of tasks that wait for each other may be refused, when it begins,
+    /// or be broken later, when another one closes the circle: [`Deadlock::victim`] says which one is.
     ///
     /// # Errors
     /// The circle; the caller does not have the lock. A task that has it already is a circle of one.
@@ -241,23 +240,10 @@ impl RawMutex {
     fn acquire_slow_or_deadlock(&self, me: u64, allow: Interrupt) -> Result<Wake, Deadlock> {
         if self.owner() == Some(me)
             && let Some((_, task)) = current::running()
-            && task.id.get() == me
         {
-            return Err(Deadlock::new(vec![(TaskRef::keep(task), Blocker::Lock)]));
+            return Err(Deadlock::with_itself(task, Blocker::Lock));
         }
-        assert_not_mine(self, me);
-        if self.look_for_a_while(me) {
-            return Ok(Wake::Signalled);
-        }
-        lock_waits::standing(self, me, Limit::Never, |deadlock| match deadlock {
-            Some(deadlock) => Err(deadlock),
-            None => Ok(self.stand(me, Limit::Never, allow)),
-        })
-        .inspect_err(|deadlock| {
-            // A subscriber may lock: not while the entry stands.
-            tracing::error!(%deadlock, "a wait for a mutex that could never end is refused");
-            note(deadlock);
-        })
+        self.acquire_standing(me, Limit::Never, allow, true)
     }
 
     /// Takes the word if it names nobody; *waiters* stays as it is.
@@ -279,26 +265,31 @@ impl RawMutex {
 
     #[cold]
     fn acquire_slow(&self, me: u64, limit: Limit, allow: Interrupt) -> Wake {
+        // A wait that cannot be refused. If it closes a circle that nobody can break, an abort is a way out.
+        self.acquire_standing(me, limit, allow, false)
+            .expect("only a wait that says so is refused")
+    }
+
+    #[inline]
+    fn acquire_standing(
+        &self,
+        me: u64,
+        limit: Limit,
+        allow: Interrupt,
+        refusable: bool,
+    ) -> Result<Wake, Deadlock> {
         assert_not_mine(self, me);
         if self.look_for_a_while(me) {
-            return Wake::Signalled;
+            return Ok(Wake::Signalled);
         }
-        // A wait that cannot be refused. If it closes a circle, that is told once; an abort is a way out.
-        let mut told = Vec::new();
-        loop {
-            let waited = lock_waits::standing(self, me, limit, |deadlock| match deadlock {
-                Some(deadlock) if deadlock.numbers() != told => Err(deadlock),
-                _ => Ok(self.stand(me, limit, allow)),
-            });
-            let deadlock = match waited {
-                Ok(wake) => return wake,
-                Err(deadlock) => deadlock,
-            };
-            told = deadlock.numbers();
-            // A subscriber may lock, and unlock, mutexes: whoever does that does not stand in the table.
-            tracing::error!(%deadlock, "tasks wait for each other's mutexes and cannot go on");
-            note(&deadlock);
-        }
+        let what = (What::Mutex(self), refusable);
+        let wait = |place: &Place<'_>| {
+            if place.enter() {
+                return Wake::Aborted;
+            }
+            self.stand(me, limit, allow)
+        };
+        lock_waits::wait(what, limit, allow, wait, |wake| *wake == Wake::Signalled)
     }
 
     /// Waits in the queue, in as many waits as it takes.
@@ -447,13 +438,6 @@ impl RawMutex {
         self.word.store(owner | waiters, Ordering::Release);
         drop(queue);
         next.map(|(task, _)| task)
-    }
-}
-
-/// For the table of what does not go on.
-fn note(deadlock: &Deadlock) {
-    if let Some((thread, _)) = current::running() {
-        thread.core().reports.deadlock(thread.core(), deadlock);
     }
 }
 
