@@ -14,6 +14,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use fiberhost::scheduler::native::{self, Target};
@@ -53,10 +54,12 @@ fn record() -> std::io::Result<(Trace, Names)> {
         names.insert(task.task().id(), name);
         tasks.push(task);
     };
+    let done = Arc::new(AtomicBool::new(false));
+    let closes = Arc::clone(&done);
     spawn(
         "clock",
-        Box::new(|| {
-            for _ in 0..8 {
+        Box::new(move || {
+            while !done.load(Ordering::Relaxed) {
                 sleep(us(150));
                 compute(us(10));
             }
@@ -67,6 +70,8 @@ fn record() -> std::io::Result<(Trace, Names)> {
         spawn(
             name,
             Box::new(move || {
+                // A task stays where it starts; while one is busy there the next one starts elsewhere.
+                compute(us(60));
                 for order in receiver.iter() {
                     compute(us(30));
                     let mut sum = ledger.lock();
@@ -88,6 +93,7 @@ fn record() -> std::io::Result<(Trace, Names)> {
                 compute(us(15));
                 sender.send(order).expect("the clerks are there");
             }
+            closes.store(true, Ordering::Relaxed);
         }),
     );
     for task in tasks {

@@ -2,11 +2,13 @@
 #![forbid(unsafe_code)]
 
 use std::io;
+#[cfg(not(any(loom, shuttle)))]
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::deadlock::{Deadlock, OnDeadlock};
+#[cfg(not(any(loom, shuttle)))]
 use crate::dump::{self, signal::OnSignal};
 use crate::fiber::stack::{self, Guards};
 use crate::join::{self, JoinHandle, TaskRef};
@@ -462,7 +464,7 @@ impl Builder {
         self
     }
 
-    /// How exact the times are that are kept of waits and turns. Counts are exact always. Default: one in about 120 is timed.
+    /// How exact the times are that are kept of waits and turns. Counts are exact always. Default: one in about 60 is timed.
     pub fn accounting(mut self, accounting: Accounting) -> Self {
         self.settings.accounting = accounting;
         self
