@@ -122,6 +122,7 @@ pub fn run(
     writeln!(out, "{} events, {} lost", trace.events.len(), trace.lost)
 }
 
+/// The command.
 pub fn main() -> ExitCode {
     match run(std::env::args_os().skip(1), &mut std::io::stdout()) {
         Ok(()) => ExitCode::SUCCESS,

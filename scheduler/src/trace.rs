@@ -2,7 +2,7 @@
 //!
 //! What is recorded is for the scheduler to say, at its start ([`Builder::trace`](crate::Builder::trace)) and later
 //! ([`Scheduler::set_trace`](crate::Scheduler::set_trace)). Recorded always is what is rare, or costs much more than its record:
-//! steals, slots handed over, stalls, waits that end by their time limit; and those waits and wakes, one in about 60, of
+//! steals, slots handed over, stalls, waits that end by their time limit; and those waits and wakes, one in about 120, of
 //! which the times are taken anyhow. The rest costs a time-stamp and some stores each, which is more than a switch may cost
 //! unasked: it is recorded on request, and where it is not requested it costs nothing (`watch.rs`).
 //!

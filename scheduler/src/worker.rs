@@ -138,6 +138,7 @@ impl Thread {
     }
 
     #[cold]
+    #[inline(never)]
     fn resume_seen<const CHECKED: bool>(&'static self, task: &'static Task) -> fiber::Word {
         let is_watched = task.is_watched();
         if is_watched {
