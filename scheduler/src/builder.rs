@@ -11,7 +11,7 @@ use crate::join::{self, JoinHandle, TaskRef};
 use crate::observed::{Make, Observed};
 use crate::scheduler::{Plan, Scheduler, SpawnError};
 #[cfg(feature = "simulate")]
-use crate::simulate::{Faults, Order};
+use crate::simulate::Faults;
 use crate::stall::{OnQuantum, OnStall, Orders, Stall, sample};
 use crate::task::{Backing, Priority};
 use crate::trace::Recording;
@@ -81,7 +81,9 @@ pub(crate) struct Settings {
     pub(crate) check_invariants: bool,
     pub(crate) force_migration: bool,
     #[cfg(feature = "simulate")]
-    pub(crate) simulate: Option<Order>,
+    pub(crate) simulate: Option<u64>,
+    #[cfg(feature = "simulate")]
+    pub(crate) faults: Faults,
 }
 
 impl Settings {
@@ -170,6 +172,8 @@ impl Builder {
                 force_migration: false,
                 #[cfg(feature = "simulate")]
                 simulate: None,
+                #[cfg(feature = "simulate")]
+                faults: Faults::default(),
             },
         }
     }
@@ -459,10 +463,7 @@ impl Builder {
     pub fn simulate(mut self, seed: u64) -> Self {
         const SPIN: Duration = Duration::from_micros(5);
         let settings = &mut self.settings;
-        settings.simulate = Some(Order {
-            seed,
-            faults: Faults::default(),
-        });
+        settings.simulate = Some(seed);
         settings.workers = 2;
         settings.idle_spin = SPIN;
         settings.check_invariants = true;
@@ -473,9 +474,7 @@ impl Builder {
     /// What goes wrong in a [simulation](Builder::simulate). Default: [`Faults::default`].
     #[cfg(feature = "simulate")]
     pub fn faults(mut self, faults: Faults) -> Self {
-        if let Some(order) = &mut self.settings.simulate {
-            order.faults = faults;
-        }
+        self.settings.faults = faults;
         self
     }
 
