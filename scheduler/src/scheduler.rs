@@ -31,9 +31,10 @@ use crate::observed::{Observed, Observers};
 use crate::primitive::sleeper::Sleeper;
 use crate::primitive::ticks::Origin;
 use crate::primitive::{
-    AtomicBool, AtomicU8, AtomicU64, Instant, Mutex, Ordering, barrier, fence, thread,
+    AtomicBool, AtomicU8, AtomicU64, Instant, Mutex, Ordering, barrier, clock, fence, thread,
 };
 use crate::queue::{Fifo, Injector};
+use crate::simulation;
 use crate::slot::Slot;
 use crate::stall::{Reports, Stall};
 use crate::stats::ledger::{History, LedgerFacts};
@@ -76,6 +77,8 @@ pub(crate) struct Core {
     pub(crate) reports: Reports,
     /// The ledgers of ended tasks.
     pub(crate) history: History,
+    /// In which simulation its threads have their turns, if it is simulated.
+    pub(crate) simulation: Option<u64>,
     /// From which stamps count.
     pub(crate) origin: Origin,
     pub(crate) idle_spin: Duration,
@@ -119,7 +122,7 @@ unsafe impl Send for Core {}
 impl Core {
     /// Nanoseconds since the scheduler began.
     pub(crate) fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX - 1)
+        u64::try_from((clock::now() - self.began).as_nanos()).unwrap_or(u64::MAX - 1)
     }
 
     pub(crate) fn began(&self) -> Instant {
@@ -265,7 +268,9 @@ impl Scheduler {
             environment::warn_of_handlers();
         }
         barrier::prepare();
-        let core = Core::create(settings, None);
+        let simulation = simulation::begin(&settings)?;
+        let core = Core::create(settings, simulation, None);
+        simulation::note_start(&core);
         let scheduler = Scheduler {
             handle: Arc::new(Handle {
                 core: Arc::clone(&core),
@@ -440,8 +445,12 @@ impl Scheduler {
 }
 
 impl Core {
-    fn create(settings: Settings, principal: Option<&Arc<Core>>) -> Arc<Core> {
-        Arc::new_cyclic(|weak| Core::new(settings, weak.as_ptr(), principal))
+    fn create(
+        settings: Settings,
+        simulation: Option<u64>,
+        principal: Option<&Arc<Core>>,
+    ) -> Arc<Core> {
+        Arc::new_cyclic(|weak| Core::new(settings, simulation, weak.as_ptr(), principal))
     }
 
     /// Starts the workers, one that stands by, and the monitor.
@@ -457,7 +466,12 @@ impl Core {
         Monitor::start(self)
     }
 
-    fn new(settings: Settings, this: *const Core, principal: Option<&Arc<Core>>) -> Core {
+    fn new(
+        settings: Settings,
+        simulation: Option<u64>,
+        this: *const Core,
+        principal: Option<&Arc<Core>>,
+    ) -> Core {
         // What both have together.
         let (gate, shutdown) = match principal {
             Some(core) if cfg!(feature = "bug_reserve_call") => {
@@ -469,7 +483,8 @@ impl Core {
         let count = settings.workers;
         let unusual = settings.max_tasks != usize::MAX
             || settings.default_backing != Backing::Fiber
-            || principal.is_some();
+            || principal.is_some()
+            || simulation.is_some();
         Core {
             threads: Table::new(count + 1),
             slots: (0..count).map(Slot::new).collect(),
@@ -481,6 +496,7 @@ impl Core {
             lasting: Lasting::new(),
             reports: Reports::new(),
             history: History::new(settings.ledgers_kept),
+            simulation,
             origin: Origin::now(),
             monitor: Monitor::new(
                 settings.quantum,
@@ -493,7 +509,7 @@ impl Core {
             checks: settings.check_invariants,
             checker: Checker::new(count),
             phase: AtomicU8::new(Phase::Running as u8),
-            began: Instant::now(),
+            began: clock::now(),
             settings,
             spawned_outside: AtomicU64::new(0),
             ended_outside: AtomicU64::new(0),
@@ -521,9 +537,14 @@ impl Drop for Handle {
         let limit = core.settings.shutdown_limit;
         if core.is_here() {
             // A worker cannot wait for itself.
-            let spawned = thread::Builder::new()
-                .name("fiberhost-end".into())
-                .spawn(move || drop(core.shut_down(limit)));
+            let simulated = Arc::clone(&core);
+            let life = move || drop(core.shut_down(limit));
+            let spawned = if simulated.simulation.is_some() {
+                simulation::start(&simulated, None, Box::new(life)).map(drop)
+            } else {
+                let builder = thread::Builder::new().name("fiberhost-end".into());
+                builder.spawn(life).map(drop)
+            };
             if let Err(error) = spawned {
                 tracing::error!(%error, "no thread to shut the scheduler down: it stays");
             }

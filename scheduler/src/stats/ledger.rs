@@ -33,7 +33,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::current::Thread;
-use crate::primitive::{AtomicBool, AtomicU8, AtomicU64, Instant, Mutex, Ordering, fence, ticks};
+use crate::primitive::{
+    AtomicBool, AtomicU8, AtomicU64, Instant, Mutex, Ordering, clock, fence, ticks,
+};
 use crate::scheduler::Core;
 use crate::task::Task;
 use crate::wait::WaitReason;
@@ -230,7 +232,7 @@ impl Ledger {
 
     /// What it says now. The task's scheduler may be gone.
     pub(crate) fn of(&self, task: u64, name: Option<Arc<str>>) -> LedgerFacts {
-        self.facts(task, name, self.origin.elapsed().as_nanos() as u64)
+        self.facts(task, name, (clock::now() - self.origin).as_nanos() as u64)
     }
 
     fn facts(&self, task: u64, name: Option<Arc<str>>, now: u64) -> LedgerFacts {
@@ -393,7 +395,7 @@ impl Asked {
 impl Thread {
     /// The ledger of a task that runs here goes to this state, from running.
     pub(crate) fn close_run(&self, ledger: &Ledger, next: State, now: u64) {
-        let lost = if ledger.lasted(now) >= LONG_NS {
+        let lost = if ledger.lasted(now) >= LONG_NS && !self.is_simulated() {
             self.times
                 .meter
                 .end(self.os_id.load(Ordering::Relaxed), now)
@@ -403,13 +405,20 @@ impl Thread {
         ledger.change(next, now, lost, false);
     }
 
+    /// In a simulation time is another than the kernel counts.
+    fn is_simulated(&self) -> bool {
+        self.core().simulation.is_some()
+    }
+
     /// It runs here from now on.
     pub(crate) fn open_run(&self, ledger: &'static Ledger, now: u64) {
         self.times.ledger.set(Some(ledger));
         self.times.has_ledgers.set(true);
-        self.times
-            .meter
-            .begin(self.os_id.load(Ordering::Relaxed), now);
+        if !self.is_simulated() {
+            self.times
+                .meter
+                .begin(self.os_id.load(Ordering::Relaxed), now);
+        }
         ledger.turn_to(State::Running, now);
     }
 
@@ -417,7 +426,7 @@ impl Thread {
     fn close_section(&self, ledger: &Ledger, now: u64) {
         let tick = self.core().monitor.tick_time().as_nanos() as u64;
         let split = ledger.lasted(now) >= tick;
-        let lost = if split {
+        let lost = if split && !self.is_simulated() {
             self.times
                 .meter
                 .end(self.os_id.load(Ordering::Relaxed), now)
@@ -433,6 +442,9 @@ pub(crate) fn left(thread: &Thread) {
     if let Some(ledger) = thread.times.ledger.get() {
         let now = thread.core().now();
         thread.close_run(ledger, State::Native, now);
+        if thread.is_simulated() {
+            return;
+        }
         let os_id = thread.os_id.load(Ordering::Relaxed);
         thread.times.meter.begin(os_id, now);
     }

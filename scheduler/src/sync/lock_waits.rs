@@ -53,7 +53,7 @@ use crate::deadlock::{self, Blocker, Deadlock};
 use crate::join::TaskRef;
 use crate::park::Limit;
 use crate::pinned;
-use crate::primitive::SpinLock;
+use crate::primitive::{SpinLock, simulated};
 use crate::scheduler::Core;
 use crate::suspend::FOREVER;
 use crate::task::state::Epoch;
@@ -271,7 +271,7 @@ impl Drop for Place<'_> {
 
 /// Whether a wait of this task that allows this can be ended by others.
 fn can_end(task: &Task, allow: Interrupt) -> bool {
-    pinned::allowed(task, allow) != Interrupt::Never && !std::thread::panicking()
+    pinned::allowed(task, allow) != Interrupt::Never && !simulated::panicking()
 }
 
 /// Step 2.

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
 
 use fiberhost::com::{Hresult, INFINITE};
 
+use crate::managers;
 use crate::object::{Object, com, given};
 use crate::runtime::{Managers, Task};
 
@@ -260,7 +261,8 @@ impl Thread {
         self.task.thread().cooperative.load(Ordering::SeqCst)
     }
 
-    fn go_cooperative(self) {
+    /// Into managed code's mode; during a collection it waits for its end.
+    pub fn go_cooperative(self) {
         let heap = self.heap;
         let mode = &self.task.thread().cooperative;
         loop {
@@ -279,7 +281,8 @@ impl Thread {
         }
     }
 
-    fn go_preemptive(self) {
+    /// Out of it: from now on a collection does not wait for this thread.
+    pub fn go_preemptive(self) {
         self.task
             .thread()
             .cooperative
@@ -369,41 +372,56 @@ impl Thread {
 
     /// Stops all others, looks at them, and lets them go on.
     pub fn collect(self, generation: u32) {
+        self.away(|| {
+            self.suspend();
+            com!(self.tasks(), IHostTaskManagerVtbl, SwitchToTask, 0);
+            self.resume(generation);
+        });
+    }
+
+    /// Stops all others at their safe points. The caller is in preemptive mode.
+    pub fn suspend(self) {
         let heap = self.heap;
         let gc = heap.managers.gc;
-        self.away(|| {
-            ok(com!(heap.collector, IHostCrstVtbl, Enter, 4));
-            ok(com!(heap.resume, IHostManualEventVtbl, Reset));
-            ok(com!(gc, IHostGCManagerVtbl, SuspensionStarting));
-            heap.suspending.store(true, Ordering::SeqCst);
-            // Threads that come now are preemptive until they have seen that.
-            while heap
-                .threads()
-                .iter()
-                .any(|task| task.thread().cooperative.load(Ordering::SeqCst))
-            {
-                let arrived = com!(heap.arrived, IHostAutoEventVtbl, Wait, 1, 0);
-                assert!(matches!(arrived, Hresult::S_OK | Hresult::HOST_E_TIMEOUT));
-            }
-            heap.stopped.store(true, Ordering::SeqCst);
-            com!(self.tasks(), IHostTaskManagerVtbl, SwitchToTask, 0);
-            heap.stopped.store(false, Ordering::SeqCst);
-            heap.collections.fetch_add(1, Ordering::SeqCst);
-            let ends = if generation > 2 {
-                NO_COLLECTION
-            } else {
-                generation
-            };
-            ok(com!(gc, IHostGCManagerVtbl, SuspensionEnding, ends));
-            heap.suspending.store(false, Ordering::SeqCst);
-            ok(com!(heap.resume, IHostManualEventVtbl, Set));
-            ok(com!(heap.collector, IHostCrstVtbl, Leave));
-        });
+        assert!(!self.is_cooperative());
+        ok(com!(heap.collector, IHostCrstVtbl, Enter, 4));
+        ok(com!(heap.resume, IHostManualEventVtbl, Reset));
+        ok(com!(gc, IHostGCManagerVtbl, SuspensionStarting));
+        heap.suspending.store(true, Ordering::SeqCst);
+        // Threads that come now are preemptive until they have seen that.
+        while heap
+            .threads()
+            .iter()
+            .any(|task| task.thread().cooperative.load(Ordering::SeqCst))
+        {
+            let arrived = com!(heap.arrived, IHostAutoEventVtbl, Wait, 1, 0);
+            assert!(matches!(arrived, Hresult::S_OK | Hresult::HOST_E_TIMEOUT));
+        }
+        heap.stopped.store(true, Ordering::SeqCst);
+    }
+
+    /// Lets them go on.
+    pub fn resume(self, generation: u32) {
+        let heap = self.heap;
+        let gc = heap.managers.gc;
+        heap.stopped.store(false, Ordering::SeqCst);
+        heap.collections.fetch_add(1, Ordering::SeqCst);
+        let ends = if generation > 2 {
+            NO_COLLECTION
+        } else {
+            generation
+        };
+        ok(com!(gc, IHostGCManagerVtbl, SuspensionEnding, ends));
+        heap.suspending.store(false, Ordering::SeqCst);
+        ok(com!(heap.resume, IHostManualEventVtbl, Set));
+        ok(com!(heap.collector, IHostCrstVtbl, Leave));
     }
 }
 
 /// A monitor, as managed code has it: a word, and an event of the host's for who waits. It lives as long as the process.
 pub struct Monitor {
+    /// By which the host asks for its owner.
+    number: usize,
     /// The owner's address; 0: free.
     owner: AtomicUsize,
     depth: AtomicU32,
@@ -419,6 +437,7 @@ impl Monitor {
         let sync = managers.sync;
         let event = given(|out| com!(sync, IHostSyncManagerVtbl, CreateMonitorEvent, number, out));
         Box::leak(Box::new(Monitor {
+            number,
             owner: AtomicUsize::new(0),
             depth: AtomicU32::new(0),
             waiters: AtomicU32::new(0),
@@ -458,6 +477,10 @@ impl Monitor {
                 }
             }
             self.waiters.fetch_sub(1, Ordering::SeqCst);
+            let task = thread.task.thread().host_task();
+            let task = task.expect("it has not ended");
+            managers::own(self.number, task);
+            task.release();
         }
         self.depth.fetch_add(1, Ordering::SeqCst);
         thread.task.thread().locks.fetch_add(1, Ordering::SeqCst);
@@ -480,6 +503,7 @@ impl Monitor {
         );
         thread.task.thread().locks.fetch_sub(1, Ordering::SeqCst);
         if self.depth.fetch_sub(1, Ordering::SeqCst) == 1 {
+            managers::disown(self.number);
             self.owner.store(0, Ordering::SeqCst);
             self.tell();
         }
