@@ -52,7 +52,11 @@ pub(crate) enum Standing {
 }
 
 /// How often in a row returners go before what else waits.
-const RETURNS_MAX: u32 = 3;
+const RETURNS_MAX: u32 = if cfg!(feature = "bug_claim_turns") {
+    u32::MAX
+} else {
+    3
+};
 /// How often in a row some returners go before others.
 const BEFORE_MAX: u32 = 3;
 
@@ -178,6 +182,9 @@ impl Thread {
         }
         lists.spares.push(self.index);
         self.standing.set(Standing::Spare);
+        if cfg!(feature = "bug_spare_look") {
+            return Found::Wait { call: false };
+        }
         // What could not be given up before there was this thread.
         let free = lists.free.pop().map(|index| &core.slots[index]);
         if let Some(slot) = free.or_else(|| core.take_left(|driver| driver.blocks.get())) {
