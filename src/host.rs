@@ -32,6 +32,7 @@ use crate::task::{Abort, Kind, Task};
 use crate::task_manager::TaskManager;
 use crate::threadpool::Pool;
 use crate::transition::State;
+use crate::views;
 
 /// A created task that asks for no stack size has this much.
 const STACK_SIZE: usize = 256 * 1024;
@@ -451,6 +452,7 @@ impl Builder {
             (None, None) => {}
         }
         let control: Arc<dyn IHostControl> = Arc::new(control);
+        views::hosts::note(&shared);
         Ok(Host {
             control: ComRef::new(gate, Origin::Host, control),
             shared,
@@ -602,20 +604,7 @@ impl Host {
 
     /// Figures, taken without stopping anything.
     pub fn figures(&self) -> Figures {
-        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let counts = &self.shared.figures;
-        let (switches, failed_switches) = self.shared.switching.counts();
-        Figures {
-            objects: self.shared.gate.objects(),
-            stray_hooks: load(&counts.stray_hooks),
-            frames_left: load(&counts.frames_left),
-            failed_exits: load(&counts.failed_exits),
-            switches,
-            failed_switches,
-            escalations: self.shared.overseer.steps(),
-            yields_asked: self.shared.quanta.asked(),
-            deadlocks_broken: self.shared.deadlocks.broken(),
-        }
+        self.shared.figures()
     }
 
     /// Ends the host, in this order: work that was queued is finished; from then on calls are refused, but for those that end
@@ -645,8 +634,28 @@ impl Host {
     }
 }
 
+impl Shared {
+    pub(crate) fn figures(&self) -> Figures {
+        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let counts = &self.figures;
+        let (switches, failed_switches) = self.switching.counts();
+        Figures {
+            objects: self.gate.objects(),
+            stray_hooks: load(&counts.stray_hooks),
+            frames_left: load(&counts.frames_left),
+            failed_exits: load(&counts.failed_exits),
+            switches,
+            failed_switches,
+            escalations: self.overseer.steps(),
+            yields_asked: self.quanta.asked(),
+            deadlocks_broken: self.deadlocks.broken(),
+        }
+    }
+}
+
 impl Drop for Host {
     fn drop(&mut self) {
+        views::hosts::forget(&self.shared);
         // Those who are left keep what they need; there is nobody to tell.
         let _ = self.shutdown(SHUTDOWN_LIMIT);
     }

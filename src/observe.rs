@@ -37,7 +37,7 @@
 //! answers were cut off (`answers_lost`) and connections refused (`refused`) since the start. What is wrong with a
 //! request is said in one line `{"error":"..."}`, and the connection goes on. No row has a column `end` or `error`.
 //!
-//! The table `hosts` is not served: the socket belongs to a scheduler, which knows of no hosts.
+//! The table `hosts` has those of the process that are on this scheduler.
 //!
 //! # Who is served
 //!

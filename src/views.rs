@@ -30,33 +30,39 @@
 //! | `native_sections` | native section that is open | |
 //! | `native_targets` | what native sections call that have lost their slot | |
 //! | `histograms` | distribution of times | |
+//! | `task_ledgers` | task whose time is booked, with where it went; ended ones too | |
+//! | `stalls` | report of something that did not go on, with its cause | |
 //! | `threads` | thread of the process | `sys.dm_os_threads` |
 //! | `sys_info` | scheduler | `sys.dm_os_sys_info` |
 //! | `stack_classes` | size of stacks | |
 //! | `hosts` | host | `sys.dm_os_hosts` |
 #![forbid(unsafe_code)]
 
+pub(crate) mod hosts;
 mod os_threads;
 mod rows;
 mod table;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::sync::Arc;
 
 use fiberhost_scheduler::native::Target;
-use fiberhost_scheduler::stats::TargetFacts;
 use fiberhost_scheduler::stats::{
     Histogram, Histograms, Snapshot, TaskFacts, TaskState, ThreadFacts, ThreadState,
 };
+use fiberhost_scheduler::stats::{LedgerFacts, TargetFacts};
 use fiberhost_scheduler::{
-    Accounting, Backing, Blocker, Observed, Priority, Scheduler, StackClass, WaitReason,
+    Accounting, Backing, Blocker, Observed, Priority, Scheduler, StackClass, Stall, StallKind,
+    WaitReason,
 };
 
 use crate::host::Host;
 use os_threads::OsThread;
 pub use rows::{
     HistogramRow, HostRow, NativeSectionRow, NativeTargetRow, SchedulerRow, StackClassRow,
-    SystemRow, TaskRow, ThreadRow, WaitStatsRow, WaitingTaskRow, WorkerRow,
+    StallRow, SystemRow, TaskLedgerRow, TaskRow, ThreadRow, WaitStatsRow, WaitingTaskRow,
+    WorkerRow,
 };
 pub(crate) use table::json_text;
 pub use table::{Cell, Column, ColumnKind, Row, json_lines, prometheus};
@@ -67,6 +73,8 @@ use table::{json_lines_picked, ms};
 pub struct Views {
     snapshot: Snapshot,
     stacks: Vec<StackClass>,
+    stalls: Vec<Arc<Stall>>,
+    ledgers: Vec<LedgerFacts>,
     histograms: Histograms,
     hosts: Vec<HostRow>,
     /// Where a task stands in the snapshot, by its number.
@@ -118,6 +126,8 @@ macro_rules! each_table {
             native_sections: NativeSectionRow,
             native_targets: NativeTargetRow,
             histograms: HistogramRow,
+            stalls: StallRow,
+            task_ledgers: TaskLedgerRow,
             threads: ThreadRow,
             sys_info: SystemRow,
             stack_classes: StackClassRow,
@@ -191,9 +201,19 @@ impl Views {
             tasks: places.map(|(place, task)| (task.id, place)).collect(),
             slots: slots.collect(),
             stacks: scheduler.stack_classes(),
+            stalls: scheduler.stalls(),
+            ledgers: scheduler.ledgers(),
             histograms: scheduler.histograms(),
-            hosts: hosts.iter().map(|host| host_row(host)).collect(),
+            hosts: hosts.iter().map(|host| hosts::row(host)).collect(),
             snapshot,
+        }
+    }
+
+    /// The same with all hosts on that scheduler.
+    pub(crate) fn with_hosts(scheduler: &Observed) -> Views {
+        Views {
+            hosts: hosts::on(scheduler),
+            ..Views::of(scheduler, &[])
         }
     }
 
@@ -334,6 +354,9 @@ impl Views {
             blocking_reason: task.blocked_by.map(|(_, why)| match why {
                 Blocker::Join => "it waits for its end",
                 Blocker::Thread => "it needs its thread",
+                Blocker::Lock => "it waits for a mutex that it has",
+                Blocker::RwLock => "it waits for a read-write lock that it has",
+                Blocker::Once => "it waits for the initialiser that it runs",
                 _ => "it waits for it",
             }),
             blocking_chain: (!texts.is_empty()).then(|| texts.join(" > ")),
@@ -434,6 +457,25 @@ impl Views {
         rows
     }
 
+    /// The table `stalls`, the oldest first. The first time that a stall is shown, names are looked up for it.
+    pub fn stalls(&self) -> Vec<StallRow> {
+        let at = self.snapshot.at;
+        self.stalls
+            .iter()
+            .map(|stall| stall_row(stall, ms(at.saturating_sub(stall.at()))))
+            .collect()
+    }
+
+    /// The table `task_ledgers`: of tasks that have ended, in that order, and then of those that live.
+    pub fn task_ledgers(&self) -> Vec<TaskLedgerRow> {
+        let live = self.snapshot.tasks.iter();
+        let live = live.filter_map(|task| task.ledger.as_deref());
+        // One that has ended since the look stands in both.
+        let ended: HashSet<u64> = self.ledgers.iter().map(|facts| facts.task).collect();
+        let live = live.filter(|facts| !ended.contains(&facts.task));
+        self.ledgers.iter().chain(live).map(ledger_row).collect()
+    }
+
     /// The table `threads`. It asks the kernel when it is called.
     pub fn threads(&self) -> Vec<ThreadRow> {
         let ours = |os: &OsThread| {
@@ -493,6 +535,7 @@ impl Views {
             context_switches_count: figures.switches,
             steals_count: figures.steals,
             handovers_count: figures.handovers,
+            stalls_count: figures.stalls,
             idle_workers_count: figures.idle_workers,
             threads_count: figures.threads,
             stacks_count: figures.stacks,
@@ -552,17 +595,66 @@ fn histogram_row(
     }
 }
 
-fn host_row(host: &Host) -> HostRow {
-    let figures = host.figures();
-    HostRow {
-        host_id: host.id(),
-        host_type: "CLR",
-        name: host.scheduler().name().to_owned(),
-        objects_count: figures.objects,
-        task_switches_count: figures.switches,
-        failed_switches_count: figures.failed_switches,
-        stray_hooks_count: figures.stray_hooks,
-        frames_left_count: figures.frames_left,
-        failed_exits_count: figures.failed_exits,
+fn ledger_row(facts: &LedgerFacts) -> TaskLedgerRow {
+    let waits: Vec<String> = facts
+        .suspended
+        .iter()
+        .map(|(reason, time)| format!("{reason} {:.3}", ms(*time)))
+        .collect();
+    TaskLedgerRow {
+        task_id: facts.task,
+        task_name: facts.name.clone(),
+        is_ended: facts.is_ended,
+        elapsed_ms: ms(facts.elapsed),
+        processor_ms: ms(facts.on_processor),
+        runnable_ms: ms(facts.runnable),
+        suspended_ms: ms(facts.suspended_total()),
+        suspended_by: (!waits.is_empty()).then(|| waits.join(", ")),
+        blocked_ms: ms(facts.blocked),
+        native_processor_ms: ms(facts.native_on_processor),
+        native_blocked_ms: ms(facts.native_blocked),
+        native_short_ms: ms(facts.native_short),
+        stolen_ms: ms(facts.stolen),
+    }
+}
+
+/// As many functions of a stack as are shown.
+const STACK_MAX: usize = 16;
+
+fn stall_row(stall: &Stall, age_ms: f64) -> StallRow {
+    let id = stall.task_id();
+    let frames: Vec<String> = stall
+        .symbols()
+        .iter()
+        .take(STACK_MAX)
+        .map(ToString::to_string)
+        .collect();
+    StallRow {
+        stall_id: stall.number(),
+        cause: match stall.kind() {
+            StallKind::User => "USER LOOP",
+            StallKind::System => "KERNEL",
+            StallKind::Sleeping => "BLOCKED IN KERNEL",
+            StallKind::Starving => "STARVED",
+            StallKind::NativeSection => "NATIVE SECTION",
+            StallKind::AllWorkers => "ALL WORKERS",
+            StallKind::LongWait => "LONG WAIT",
+            StallKind::Deadlock => "DEADLOCK",
+            _ => "UNKNOWN",
+        },
+        age_ms,
+        duration_ms: ms(stall.lasted()),
+        task_id: (id != 0).then_some(id),
+        task_name: stall.task_name().map(str::to_owned),
+        worker_id: stall.worker(),
+        os_thread_id: stall.os_thread().map(|id| u64::from(id.unsigned_abs())),
+        function: stall.function().map(str::to_owned),
+        system_call: stall.system_call_name(),
+        wait_channel: stall.wait_channel().map(str::to_owned),
+        native_target: stall.target(),
+        wait_type: stall.wait_reason().map(|reason| reason.to_string()),
+        blocking_task_id: stall.blocking_task(),
+        detail: stall.detail().map(str::to_owned),
+        stack: (!frames.is_empty()).then(|| frames.join(" < ")),
     }
 }

@@ -11,8 +11,11 @@ mod pipeline;
 #[path = "../examples/echo_load.rs"]
 mod echo_load;
 
+#[path = "../examples/trace.rs"]
+mod trace;
+
 /// The command is this function: `run` over the process's own arguments, which here are the test harness's.
-const _: [fn() -> ExitCode; 2] = [pipeline::main, echo_load::main];
+const _: [fn() -> ExitCode; 3] = [pipeline::main, echo_load::main, trace::main];
 
 /// What a run of the example left.
 struct Ran {
@@ -203,6 +206,38 @@ fn pipeline_explains_itself() {
     assert_eq!(ran.code, ExitCode::SUCCESS);
     assert!(ran.out.contains("usage: pipeline"), "{}", ran.out);
     assert_eq!(ran.err, "");
+}
+
+#[test]
+fn trace_draws_what_its_tasks_did() {
+    let folder = Folder::new("trace");
+    let mut out = Vec::new();
+    trace::run([OsString::from(folder.as_str())], &mut out).expect("it writes");
+    let out = String::from_utf8(out).expect("text");
+    assert!(
+        out.contains("trace.svg") && out.contains(" events, 0 lost"),
+        "{out}"
+    );
+    let read = |name: &str| fs::read_to_string(folder.0.join(name)).expect("it was written");
+    let svg = read("trace.svg");
+    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
+    for name in ["clock", "clerk 1", "clerk 2", "clerk 3", "producer"] {
+        assert!(
+            svg.contains(&format!("<title>{name}: ")),
+            "{name} has turns"
+        );
+    }
+    // Each order wakes somebody or is there already; three of 24 are sealed.
+    assert!(svg.matches("<path d=\"M").count() >= 20);
+    assert_eq!(svg.matches("<title>native</title>").count(), 3);
+    let json: serde_json::Value = serde_json::from_str(&read("trace.json")).expect("it is JSON");
+    assert!(
+        json["traceEvents"]
+            .as_array()
+            .is_some_and(|events| events.len() > 100)
+    );
+    let nowhere = folder.0.join("nowhere");
+    assert!(trace::run([nowhere.into_os_string()], &mut Vec::new()).is_err());
 }
 
 #[test]

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use common::{LONG, Watchdog, checked, child, eventually, until_waits, with_on_fibers};
+use fiberhost::Host;
 use fiberhost::observe::Observe;
 use fiberhost::scheduler::{JoinHandle, Scheduler, WaitReason, Wake, park};
 use fiberhost::views::TABLES;
@@ -128,8 +129,7 @@ fn every_table_is_described_and_served() {
         let described = client.rows(json!({"tables": true}));
         let names: Vec<_> = described.iter().map(|table| &table["table"]).collect();
         let all: Vec<_> = TABLES.iter().map(|table| table.name).collect();
-        let served: Vec<_> = all.iter().filter(|&&name| name != "hosts").collect();
-        assert_eq!(names, served);
+        assert_eq!(names, all);
         for table in &described {
             assert!(table["meaning"].as_str().is_some_and(|text| text.len() > 5));
             let rows = client.rows(json!({"table": table["table"]}));
@@ -155,6 +155,51 @@ fn every_table_is_described_and_served() {
     assert!(place.is_empty(), "the socket went with the scheduler");
 }
 
+/// Also while one of them is made or ends, and only those on the scheduler whose socket it is.
+#[test]
+fn hosts_are_shown_from_their_beginning_to_their_end() {
+    let place = Place::new("hosts");
+    with_on_fibers(checked(1).observe(place.socket()), |scheduler| {
+        let mut client = Client::new(&place.socket());
+        let ids = |client: &mut Client| -> Vec<u64> {
+            let rows = client.rows(json!({"table": "hosts", "columns": ["host_id"]}));
+            let ids = rows.iter().map(|row| row["host_id"].as_u64());
+            ids.map(|id| id.expect("a number")).collect()
+        };
+        assert_eq!(ids(&mut client), [] as [u64; 0]);
+        let elsewhere = Host::builder().build().expect("a host");
+        let one = Host::builder().scheduler(scheduler.clone()).build();
+        let one = one.expect("a host");
+        let two = Host::builder().scheduler(scheduler.clone()).build();
+        let two = two.expect("a host");
+        assert_eq!(ids(&mut client), [one.id(), two.id()]);
+        drop(one);
+        assert_eq!(ids(&mut client), [two.id()]);
+        drop((two, elsewhere));
+        std::thread::scope(|scope| {
+            let maker = scope.spawn(|| {
+                for _ in 0..50 {
+                    let host = Host::builder().scheduler(scheduler.clone()).build();
+                    drop(host.expect("a host"));
+                }
+            });
+            while !maker.is_finished() {
+                assert!(ids(&mut client).len() <= 1);
+            }
+        });
+        assert_eq!(ids(&mut client), [] as [u64; 0]);
+    });
+    // A host whose scheduler ends with it, and has the socket.
+    let builder = Scheduler::builder().workers(1).observe(place.socket());
+    let host = Host::builder().scheduler_settings(builder).build();
+    let host = host.expect("a host");
+    let mut client = Client::new(&place.socket());
+    let rows = client.rows(json!({"table": "hosts"}));
+    assert_eq!(rows[0]["host_id"], host.id());
+    drop(host);
+    assert!(place.is_empty(), "the socket went with the scheduler");
+}
+
 #[test]
 fn a_wrong_request_gets_a_sentence_and_the_next_one_its_answer() {
     let place = Place::new("wrong");
@@ -166,8 +211,6 @@ fn a_wrong_request_gets_a_sentence_and_the_next_one_its_answer() {
         assert!(error.contains("no column \"colour\"") && error.contains("task_state"));
         let error = client.error(json!({"table": "tasks", "columns": ["task_id", "task_id"]}));
         assert!(error.contains("comes twice"), "{error}");
-        let error = client.error(json!({"table": "hosts"}));
-        assert!(error.contains("not served"), "{error}");
         let error = client.error(json!(["tasks"]));
         assert!(error.contains("{ is missing"), "{error}");
         // Blank lines are none; two requests in one packet, and one without its newline, are answered all the same.

@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 
 use fiberhost::scheduler::sync::{AutoResetEvent, Mutex};
 use fiberhost::scheduler::{
-    Builder, Scheduler, Wake, check_quantum, park, simulate, sleep, spawn, timeout, yield_now,
+    Builder, Scheduler, WaitReason, Wake, check_quantum, native, park, simulate, sleep, spawn,
+    timeout, yield_now,
 };
 use simulate::Faults;
 
@@ -155,6 +156,70 @@ fn a_deadlock_is_told_with_the_seed_and_the_tasks() {
     parked.task().unpark();
     assert_eq!(parked.join().expect("it returns"), Wake::Signalled);
     never.set();
+    scheduler
+        .shutdown(Duration::from_secs(1))
+        .expect("no task is left");
+}
+
+#[test]
+fn a_task_whose_thread_is_anothers_is_told_so() {
+    static CODE: native::Target = native::Target::new("native code");
+    let scheduler = Scheduler::builder()
+        .simulate(1)
+        .faults(Faults::none())
+        .workers(1)
+        .build()
+        .expect("a scheduler");
+    let (go, answer) = (
+        Arc::new(AutoResetEvent::new(false)),
+        Arc::new(AutoResetEvent::new(false)),
+    );
+    let (gone, answers) = (Arc::clone(&go), Arc::clone(&answer));
+    let caller = scheduler.spawn(move || {
+        let bound = spawn(move || {
+            gone.wait();
+            answers.set();
+        });
+        // It starts here, on the only worker.
+        while bound.task().wait_reason() == WaitReason::None {
+            yield_now();
+        }
+        native::section(&CODE, || native::callback(|| answer.wait()));
+        bound.join().expect("it returns");
+    });
+    // Until the callback waits.
+    sleep(Duration::from_millis(1));
+    go.set();
+    let panic = catch_unwind(AssertUnwindSafe(|| caller.join())).expect_err("a deadlock");
+    let text = message(&*panic);
+    assert!(
+        text.contains("task 2 of \"fiberhost\" is Runnable, but its thread sleeps with task 1"),
+        "{text}"
+    );
+    // An abort ends the callback's wait, and so gives the thread back.
+    scheduler
+        .shutdown(Duration::from_secs(1))
+        .expect("no task is left");
+}
+
+#[test]
+fn a_program_that_never_ends_is_told_so() {
+    let scheduler = Scheduler::builder()
+        .simulate(9)
+        .faults(Faults::default().steps_max(20_000))
+        .build()
+        .expect("a scheduler");
+    let task = scheduler.task().name("turns").spawn(|| -> () {
+        loop {
+            yield_now();
+        }
+    });
+    let task = task.expect("there is memory");
+    let panic = catch_unwind(AssertUnwindSafe(|| task.join())).expect_err("it never ends");
+    let text = message(&*panic);
+    for part in ["no end", "seed 9", "after 20000 steps", "\"turns\" is"] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
     scheduler
         .shutdown(Duration::from_secs(1))
         .expect("no task is left");
@@ -314,7 +379,7 @@ fn one_simulation_at_a_time_and_several_schedulers_in_it() {
     assert!(simulate::is_on());
     drop(second);
     assert!(!simulate::is_on());
-    assert!(simulate::trace().is_none());
+    assert!(simulate::progress().is_none());
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::current::{self, Thread};
 use crate::fiber::{self, KnownGuard, overflow};
 use crate::join::TaskRef;
 use crate::scheduler::{Core, Scheduler};
+use crate::stats::ledger;
 use crate::task::{Task, release};
 
 /// The calling thread as a task, until this guard is dropped; see [`Scheduler::adopt`].
@@ -92,6 +93,9 @@ impl Scheduler {
             core.checker.adopt(thread, task);
         }
         current::set_left(thread);
+        if ledger::adopted(thread, task) {
+            current::mark();
+        }
         Ok(Adopted {
             _core: core,
             thread,
@@ -126,7 +130,10 @@ impl Drop for Adopted {
         );
         // Not to name a task that is over.
         self.guard = None;
-        current::step_in();
+        if current::step_in().is_none() && current::take_mark().is_some() {
+            ledger::entered(self.thread);
+            current::step_in();
+        }
         self.thread.come_back();
         fiber::thread::run_to_end(self.thread, self.task, || ());
         self.thread.put_away();

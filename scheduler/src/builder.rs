@@ -2,19 +2,24 @@
 #![forbid(unsafe_code)]
 
 use std::io;
+#[cfg(not(any(loom, shuttle)))]
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::deadlock::{Deadlock, OnDeadlock};
+#[cfg(not(any(loom, shuttle)))]
+use crate::dump::{self, signal::OnSignal};
 use crate::fiber::stack::{self, Guards};
 use crate::join::{self, JoinHandle, TaskRef};
 use crate::observed::{Make, Observed};
 use crate::scheduler::{Plan, Scheduler, SpawnError};
 #[cfg(feature = "simulate")]
-use crate::simulate::{Faults, Order};
+use crate::simulate::Faults;
 use crate::stall::{OnQuantum, OnStall, Orders, Stall, sample};
 use crate::task::{Backing, Priority};
 use crate::trace::Recording;
+use crate::wait::WaitReason;
 use crate::watch::Accounting;
 
 /// 128 KiB: a panic with its backtrace needs 24, a call into a C library often 64.
@@ -35,6 +40,7 @@ const IDLE_SPIN: Duration = Duration::ZERO;
 const STALL_AFTER: Duration = Duration::from_secs(10);
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
 const WARM_STACKS: usize = 1024;
+const LEDGERS_KEPT: usize = 1024;
 const WORKERS_MAX: usize = 1024;
 /// As many as Go has.
 #[cfg(not(any(loom, shuttle)))]
@@ -77,11 +83,14 @@ pub(crate) struct Settings {
     pub(crate) emergency_lane: bool,
     pub(crate) observers: Vec<Make>,
     pub(crate) accounting: Accounting,
+    pub(crate) ledgers_kept: usize,
     pub(crate) recording: Recording,
     pub(crate) check_invariants: bool,
     pub(crate) force_migration: bool,
     #[cfg(feature = "simulate")]
-    pub(crate) simulate: Option<Order>,
+    pub(crate) simulate: Option<u64>,
+    #[cfg(feature = "simulate")]
+    pub(crate) faults: Faults,
 }
 
 impl Settings {
@@ -151,6 +160,7 @@ impl Builder {
                     after: STALL_AFTER,
                     tell: None,
                     signal: Some(sample::default_signal()),
+                    waits: Vec::new(),
                     tell_quantum: None,
                 },
                 on_deadlock: None,
@@ -165,11 +175,14 @@ impl Builder {
                 emergency_lane: false,
                 observers: Vec::new(),
                 accounting: Accounting::Sampled,
+                ledgers_kept: LEDGERS_KEPT,
                 recording: Recording::Rare,
                 check_invariants: false,
                 force_migration: false,
                 #[cfg(feature = "simulate")]
                 simulate: None,
+                #[cfg(feature = "simulate")]
+                faults: Faults::default(),
             },
         }
     }
@@ -270,10 +283,36 @@ impl Builder {
     }
 
     /// How long a task may keep its thread without settling, which is waiting or yielding, before that is reported, once: as an
-    /// event of `tracing`, and to [`on_stall`](Builder::on_stall). A native section is reported after the same time.
+    /// event of `tracing`, to [`on_stall`](Builder::on_stall), and in [`Scheduler::stalls`]. A native section is reported after the same time.
+    /// If that holds for all workers while work waits, there is one more report.
     /// It is found up to an eighth later, or a quarter of a second. [`Duration::MAX`] is never. Default: 10 s.
     pub fn stall_after(mut self, time: Duration) -> Self {
         self.settings.stalls.after = time;
+        self
+    }
+
+    /// Waits for these reasons are reported as stalls are, each once, when they have lasted for so long: those for locks, say,
+    /// in a program whose tasks never hold one for long. Called again for a reason, the last time counts.
+    ///
+    /// The monitor looks through all tasks for it, eight times in that time but at most once in two milliseconds; with
+    /// 100,000 tasks a look takes a millisecond or so. It looks while there are tasks, though all wait. Default: none.
+    ///
+    /// ```
+    /// use fiberhost_scheduler::{Scheduler, WaitReason};
+    /// use std::time::Duration;
+    ///
+    /// let locks = [WaitReason::Mutex, WaitReason::RwLockRead, WaitReason::RwLockWrite];
+    /// let scheduler = Scheduler::builder().report_waits(locks, Duration::from_secs(30)).build()?;
+    /// assert!(scheduler.stalls().is_empty());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn report_waits(
+        mut self,
+        reasons: impl IntoIterator<Item = WaitReason>,
+        after: Duration,
+    ) -> Self {
+        let reasons = reasons.into_iter().map(|reason| (reason, after));
+        self.settings.stalls.waits.extend(reasons);
         self
     }
 
@@ -403,6 +442,32 @@ impl Builder {
         self
     }
 
+    /// Appends a [dump](crate::dump::Dump) to this file whenever the process gets this signal: one of SIGUSR1, SIGUSR2, SIGHUP,
+    /// SIGQUIT, or a real-time signal. A thread of its own writes it. What goes wrong is an event of `tracing`, and counted:
+    /// [`Stats::dumps_lost`](crate::Stats::dumps_lost). A handler that was there is called as well.
+    ///
+    /// [`build`](Builder::build) fails if the signal is another one, if nothing can be written there, or if sixteen schedulers of
+    /// the process do this already. Default: no.
+    ///
+    /// ```no_run
+    /// use fiberhost_scheduler::Scheduler;
+    ///
+    /// // `kill -QUIT` and the number of the process.
+    /// let scheduler = Scheduler::builder().dump_on(3, "/var/log/engine.dump").build()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[cfg(not(any(loom, shuttle)))]
+    pub fn dump_on(self, signal: i32, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        self.observed_by(move |observed| {
+            if !dump::signal::is_usable(signal) {
+                let text = format!("no dumps are made at signal {signal}");
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+            }
+            Ok(Box::new(OnSignal::start(observed, signal, path.clone())?))
+        })
+    }
+
     /// How long dropping the last handle waits for tasks. Default: 10 s.
     pub fn shutdown_limit(mut self, limit: Duration) -> Self {
         self.settings.shutdown_limit = limit;
@@ -412,6 +477,12 @@ impl Builder {
     /// How exact the times are that are kept of waits and turns. Counts are exact always. Default: one in about 120 is timed.
     pub fn accounting(mut self, accounting: Accounting) -> Self {
         self.settings.accounting = accounting;
+        self
+    }
+
+    /// How many ledgers of ended tasks are kept ([`Scheduler::ledgers`]): the newest. Default: 1024.
+    pub fn ledgers_kept(mut self, ledgers: usize) -> Self {
+        self.settings.ledgers_kept = ledgers;
         self
     }
 
@@ -459,10 +530,7 @@ impl Builder {
     pub fn simulate(mut self, seed: u64) -> Self {
         const SPIN: Duration = Duration::from_micros(5);
         let settings = &mut self.settings;
-        settings.simulate = Some(Order {
-            seed,
-            faults: Faults::default(),
-        });
+        settings.simulate = Some(seed);
         settings.workers = 2;
         settings.idle_spin = SPIN;
         settings.check_invariants = true;
@@ -473,9 +541,7 @@ impl Builder {
     /// What goes wrong in a [simulation](Builder::simulate). Default: [`Faults::default`].
     #[cfg(feature = "simulate")]
     pub fn faults(mut self, faults: Faults) -> Self {
-        if let Some(order) = &mut self.settings.simulate {
-            order.faults = faults;
-        }
+        self.settings.faults = faults;
         self
     }
 
@@ -483,7 +549,7 @@ impl Builder {
     ///
     /// # Errors
     /// `InvalidInput` if there are no workers, or more than 1024 of them or of bound workers, if the stack size is 0 or above 1 GiB, or if the quantum,
-    /// the limit on tasks or that for stalls is 0, or the signal for stalls is no real-time signal; `Unsupported` under a user shadow stack, or for a simulation where the jump switch is not written; otherwise what the system said when it refused a thread. Nothing is left running then.
+    /// the limit on tasks or one of those for stalls and waits is 0, or the signal for stalls is no real-time signal; `Unsupported` under a user shadow stack, or for a simulation where the jump switch is not written; otherwise what the system said when it refused a thread. Nothing is left running then.
     pub fn build(self) -> io::Result<Scheduler> {
         let settings = self.settings;
         stack::check_size(settings.stack_size)?;
@@ -499,6 +565,8 @@ impl Builder {
             Some("a quantum of 0".to_owned())
         } else if settings.stalls.after.is_zero() {
             Some("a limit of 0 for stalls".to_owned())
+        } else if settings.stalls.waits.iter().any(|(_, it)| it.is_zero()) {
+            Some("a limit of 0 for waits".to_owned())
         } else if let Some(signal) = settings.stalls.signal.filter(|&it| !sample::is_usable(it)) {
             Some(format!("{signal} is no real-time signal"))
         } else if settings.max_tasks == 0 {
@@ -621,6 +689,30 @@ impl TaskBuilder {
     /// ```
     pub fn span(mut self, span: tracing::Span) -> Self {
         self.plan.span = Some(span);
+        self
+    }
+
+    /// How exact the times are that are kept of it. With [`Accounting::Exact`] it has a ledger of where its time went,
+    /// [`TaskRef::ledger`](crate::TaskRef::ledger), whatever the scheduler does for the others; with any other it has none, also
+    /// where the others have. Default: [what the scheduler does](Builder::accounting).
+    ///
+    /// From the first task on that asks for it, all spawns of the scheduler take a longer way, by some tens of nanoseconds.
+    ///
+    /// ```
+    /// use fiberhost_scheduler::{Accounting, Scheduler, sleep};
+    /// use std::time::Duration;
+    ///
+    /// let scheduler = Scheduler::new()?;
+    /// let task = scheduler.task().accounting(Accounting::Exact).spawn(|| sleep(Duration::from_millis(5)))?;
+    /// let known = task.task().clone();
+    /// task.join()?;
+    /// let ledger = known.ledger().expect("it asked for one");
+    /// assert!(ledger.suspended_total() >= Duration::from_millis(5));
+    /// assert_eq!(ledger.total(), ledger.elapsed);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn accounting(mut self, accounting: Accounting) -> Self {
+        self.plan.accounting = Some(accounting);
         self
     }
 

@@ -83,6 +83,8 @@ pub(crate) struct Thread {
     pinned: AtomicUsize,
     /// Where it stands when it has no slot. Owner: that lock, too.
     pub(crate) standing: Plain<Standing>,
+    /// It passed others when it last stood among those that come back. Owner: that lock, too.
+    pub(crate) passes: Plain<bool>,
     /// The monitor finds that it has had its slot for a quantum while other threads wait for one.
     pub(crate) overdue: AtomicBool,
     /// Tasks spawned and ended here. Written by this thread, summed by others.
@@ -154,6 +156,7 @@ impl Thread {
             blocks: Plain::new(false),
             pinned: AtomicUsize::new(0),
             standing: Plain::new(Standing::None),
+            passes: Plain::new(false),
             overdue: AtomicBool::new(false),
             spawned: AtomicU64::new(0),
             ended: AtomicU64::new(0),
@@ -307,12 +310,17 @@ struct Here {
     thread: Cell<*const Thread>,
     /// The worker that this thread is, while it is in a native section.
     left: Cell<*const Thread>,
-    /// Sections opened inside that one.
+    /// Sections opened inside that one; and `MARKED`, if its end is to be noted.
     depth: Cell<u32>,
     /// The record of a simulated thread, for when it is no worker: those have none of their own from the system.
     #[cfg(fiberhost_simulate)]
     plain: Cell<Option<&'static Task>>,
 }
+
+/// In `Here::depth`: whoever ends the outer section has something to do before.
+const MARKED: u32 = 1 << 31;
+/// Instead of that: the outer section ends now, and that has not been done yet.
+const ENDING: u32 = 1 << 30;
 
 impl Here {
     const fn new() -> Here {
@@ -323,6 +331,20 @@ impl Here {
             #[cfg(fiberhost_simulate)]
             plain: Cell::new(None),
         }
+    }
+}
+
+impl Here {
+    /// One of the inner sections ends; or an outer one that is marked, which ends in the second step, after `take_mark`.
+    ///
+    /// Apart, since the compiler would make one longer comparison of both on the way of the outer ones.
+    #[cold]
+    #[inline(never)]
+    fn end_inner(&self) {
+        self.depth.set(match self.depth.get() {
+            MARKED => ENDING,
+            depth => depth - 1,
+        });
     }
 }
 
@@ -449,7 +471,7 @@ pub(crate) fn step_out() -> Option<&'static Thread> {
 pub(crate) fn step_in() -> Option<&'static Thread> {
     let thread = HERE.with(|here| {
         if here.depth.get() > 0 {
-            here.depth.set(here.depth.get() - 1);
+            here.end_inner();
             return std::ptr::null();
         }
         let thread = here.left.replace(std::ptr::null());
@@ -491,16 +513,38 @@ pub(crate) fn step_in_last() -> Option<&'static Thread> {
     unsafe { launder(thread).as_ref() }
 }
 
+/// The end of the section that has just been opened is to be noted: its [`step_in`] answers nothing, [`take_mark`] does then,
+/// and the next `step_in` is the one that ends it.
+#[inline(never)]
+pub(crate) fn mark() {
+    HERE.with(|here| here.depth.set(here.depth.get() | MARKED));
+}
+
+/// After a [`step_in`] that answered nothing: whether it was for an outer section that is marked. It is not any more. Answers
+/// whose thread it is.
+#[inline(never)]
+pub(crate) fn take_mark() -> Option<&'static Thread> {
+    let thread = HERE.with(|here| {
+        if here.depth.get() != ENDING {
+            return std::ptr::null();
+        }
+        here.depth.set(0);
+        here.left.get()
+    });
+    // SAFETY: as in `thread`.
+    unsafe { launder(thread).as_ref() }
+}
+
 /// How many sections are open inside the outer one, if one is.
 #[inline(never)]
 pub(crate) fn depth() -> Option<u32> {
-    HERE.with(|here| (!here.left.get().is_null()).then(|| here.depth.get()))
+    HERE.with(|here| (!here.left.get().is_null()).then(|| here.depth.get() & !MARKED))
 }
 
 /// Sets that, for code that is called back from inside sections and for the return from it.
 #[inline(never)]
 pub(crate) fn set_depth(depth: u32) {
-    HERE.with(|here| here.depth.set(depth));
+    HERE.with(|here| here.depth.set((here.depth.get() & MARKED) | depth));
 }
 
 /// A thread that comes to a scheduler from outside: a worker in a native section from now on; nothing at the end.

@@ -155,7 +155,11 @@ pub(crate) fn tell(deadlock: &Deadlock) {
         }
         None => tracing::error!(%deadlock, "tasks wait for each other and cannot go on"),
     }
-    let here = running().and_then(|(thread, _)| thread.core().on_deadlock());
+    let core = running().map(|(thread, _)| thread.core());
+    if let Some(core) = core {
+        core.reports.deadlock(core, deadlock);
+    }
+    let here = core.and_then(|core| core.on_deadlock());
     if let Some(OnDeadlock(tell)) = here {
         contain(|| tell(deadlock));
     }

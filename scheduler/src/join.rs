@@ -14,6 +14,7 @@ use crate::current::{Thread, any, running, within};
 use crate::deadlock::Deadlock;
 use crate::park::{self, Limit};
 use crate::scheduler::SpawnError;
+use crate::stats::LedgerFacts;
 use crate::suspend::Arm;
 use crate::sync::lock_waits::{self, Place, What};
 use crate::task::state::{Epoch, Stand};
@@ -285,8 +286,11 @@ impl TaskRef {
 
     /// A reference to a task of which the caller has none. `None`: it has ended.
     pub(crate) fn find(task: &'static Task) -> Option<TaskRef> {
+        let kept = task.life.try_keep();
         // Made only if a reference was taken: its drop gives one back.
-        task.life.try_keep().then(|| TaskRef { task })
+        (kept || cfg!(feature = "bug_life_find"))
+            .then(|| TaskRef { task })
+            .filter(|_| kept)
     }
 
     /// The task's record, kept as long as this reference.
@@ -331,6 +335,13 @@ impl TaskRef {
     /// are shifted.
     pub fn stack_used(&self) -> Option<usize> {
         self.is_finished().then(|| self.task.stack_used()).flatten()
+    }
+
+    /// Where its time has gone, until now or until its end. `None` if nobody asked for that: see
+    /// [`TaskBuilder::accounting`](crate::TaskBuilder::accounting).
+    pub fn ledger(&self) -> Option<LedgerFacts> {
+        let ledger = self.task.ledger()?;
+        Some(ledger.of(self.id(), self.task.name()))
     }
 
     /// Gives it the permit of [`park`](crate::park).

@@ -113,7 +113,7 @@
 //!
 //! # How it is built
 //!
-//! The modules in reading order; all but [`sync`], [`native`], [`stats`], [`trace`], `io` and `net` are private, and what is public of them is
+//! The modules in reading order; all but [`sync`], [`native`], [`dump`], [`stats`], [`trace`], `io` and `net` are private, and what is public of them is
 //! named here.
 //!
 //! 1. `primitive`: the one door to atomics, locks, cells, clock and threads, so that checkers and simulations can replace them;
@@ -134,7 +134,7 @@
 //!     could never end.
 //! 11. [`sync`]: what tasks and threads wait for together.
 //! 12. `io` and `net` (feature `net`): waiting for descriptors; `future` (feature `futures`): tasks and futures.
-//! 13. `monitor`, `stall`, `watch`, [`stats`], [`trace`], `observed` and `check`: who looks on from outside.
+//! 13. `monitor`, `stall`, `symbol`, [`dump`], `watch`, [`stats`], [`trace`], `observed` and `check`: who looks on from outside.
 //! 14. `simulate` (feature `simulate`) and `simulation`: all that on one thread, with its own clock and a seeded order.
 //! 15. `environment`, `scheduler` and `builder`: what the process must be like; the whole, its start and end; every default.
 
@@ -145,6 +145,7 @@ pub(crate) mod check;
 pub(crate) mod claim;
 pub(crate) mod current;
 pub(crate) mod deadlock;
+pub mod dump;
 pub(crate) mod environment;
 pub(crate) mod fiber;
 pub(crate) mod freeze;
@@ -188,6 +189,7 @@ pub(crate) mod stall;
 pub mod stats;
 pub(crate) mod steal;
 pub(crate) mod suspend;
+pub(crate) mod symbol;
 pub mod sync;
 pub(crate) mod task;
 pub(crate) mod threads;
@@ -218,6 +220,7 @@ pub use scheduler::{Scheduler, ShutdownError, SpawnError};
 pub use scope::{Scope, ScopedJoinHandle, run, scope, spawn};
 pub use stall::{Stall, StallKind};
 pub use stats::{StackClass, Stats};
+pub use symbol::Frame;
 pub use task::{Backing, Priority};
 pub use urgent::Urgent;
 pub use wait::{Heed, WaitReason, Wake};

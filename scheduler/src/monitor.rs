@@ -252,7 +252,7 @@ impl Monitor {
         Duration::from_nanos(self.quantum_ns.load(Ordering::Relaxed))
     }
 
-    fn tick_time(&self) -> Duration {
+    pub(crate) fn tick_time(&self) -> Duration {
         (self.quantum() / TICKS)
             .min(self.section / SECTION_TICKS)
             .max(TICK_MIN)

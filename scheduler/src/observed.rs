@@ -9,9 +9,11 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use crate::dump::Dump;
 use crate::primitive::Mutex;
 use crate::scheduler::Core;
-use crate::stats::{Histograms, Snapshot, StackClass, Stats};
+use crate::stall::Stall;
+use crate::stats::{Histograms, LedgerFacts, Snapshot, StackClass, Stats};
 
 /// What can be read of a scheduler without stopping anything. It does not keep the scheduler from shutting down, and may
 /// be read on any thread, also when all workers are stuck. Cloning it is cheap.
@@ -25,6 +27,11 @@ impl Observed {
         Observed {
             core: Arc::clone(core),
         }
+    }
+
+    /// Whether this is that scheduler.
+    pub fn is_of(&self, scheduler: &crate::Scheduler) -> bool {
+        std::ptr::eq(&*self.core, scheduler.core())
     }
 
     /// As [`Scheduler::name`](crate::Scheduler::name).
@@ -45,6 +52,21 @@ impl Observed {
     /// As [`Scheduler::histograms`](crate::Scheduler::histograms).
     pub fn histograms(&self) -> Histograms {
         Histograms::of(&self.core)
+    }
+
+    /// As [`Scheduler::stalls`](crate::Scheduler::stalls).
+    pub fn stalls(&self) -> Vec<Arc<Stall>> {
+        self.core.stalls()
+    }
+
+    /// As [`Scheduler::dump`](crate::Scheduler::dump).
+    pub fn dump(&self) -> Dump {
+        Dump::of(&self.core)
+    }
+
+    /// As [`Scheduler::ledgers`](crate::Scheduler::ledgers).
+    pub fn ledgers(&self) -> Vec<LedgerFacts> {
+        self.core.ledgers()
     }
 
     /// As [`Scheduler::stack_classes`](crate::Scheduler::stack_classes).

@@ -17,6 +17,7 @@
 
 use crate::current::Thread;
 use crate::primitive::{clock, simulated};
+use crate::stats::ledger;
 use crate::task::{Task, flag};
 use crate::wait::{Interrupt, Wake};
 
@@ -137,9 +138,11 @@ impl Thread {
         if !wanted {
             return false;
         }
-        self.lease.leave();
-        self.give_up(true);
-        self.come_back();
+        ledger::around_claim(self, || {
+            self.lease.leave();
+            self.give_up(true);
+            self.come_back();
+        });
         true
     }
 }

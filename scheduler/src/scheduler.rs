@@ -20,6 +20,7 @@ use crate::builder::{Builder, Settings};
 use crate::check::Checker;
 use crate::current::{self, Thread};
 use crate::deadlock::OnDeadlock;
+use crate::dump::Dump;
 use crate::environment;
 use crate::fiber::stack::StackPool;
 use crate::idle::Idle;
@@ -35,6 +36,8 @@ use crate::primitive::{
 use crate::queue::{Fifo, Injector};
 use crate::simulation;
 use crate::slot::Slot;
+use crate::stall::{Reports, Stall};
+use crate::stats::ledger::{History, LedgerFacts};
 use crate::stats::sections::Lasting;
 use crate::stats::{Histograms, Snapshot, StackClass, Stats, SystemFacts};
 use crate::task::{Backing, Task};
@@ -70,6 +73,10 @@ pub(crate) struct Core {
     pub(crate) outside_ring: Outside,
     /// Native sections that lost their slot.
     pub(crate) lasting: Lasting,
+    /// What did not go on.
+    pub(crate) reports: Reports,
+    /// The ledgers of ended tasks.
+    pub(crate) history: History,
     /// In which simulation its threads have their turns, if it is simulated.
     pub(crate) simulation: Option<u64>,
     /// From which stamps count.
@@ -116,6 +123,10 @@ impl Core {
     /// Nanoseconds since the scheduler began.
     pub(crate) fn now(&self) -> u64 {
         u64::try_from((clock::now() - self.began).as_nanos()).unwrap_or(u64::MAX - 1)
+    }
+
+    pub(crate) fn began(&self) -> Instant {
+        self.began
     }
 
     /// That time so much later; far enough away means never.
@@ -381,6 +392,25 @@ impl Scheduler {
         });
     }
 
+    /// All tasks with what they are at and where they stand, without stopping anything: see [`Dump`].
+    ///
+    /// A running task is asked by a [signal](Builder::stall_signal), which some system calls answer with `EINTR`; one in a
+    /// native section is not.
+    pub fn dump(&self) -> Dump {
+        Dump::of(self.core())
+    }
+
+    /// The ledgers of tasks that have ended, the newest of them ([`Builder::ledgers_kept`]), in the order of their ends: where
+    /// the time of each went. Those of live tasks are in the [snapshot](Scheduler::snapshot).
+    pub fn ledgers(&self) -> Vec<LedgerFacts> {
+        self.core().ledgers()
+    }
+
+    /// What did not go on: the newest 256 reports of stalls, long waits and deadlocks, the oldest first.
+    pub fn stalls(&self) -> Vec<Arc<Stall>> {
+        self.core().stalls()
+    }
+
     /// What can be read of it, for somebody who looks on and does not keep it.
     pub fn observed(&self) -> Observed {
         Observed::new(self.arc())
@@ -464,6 +494,8 @@ impl Core {
             watching: Watching::new(unusual, settings.accounting, settings.recording),
             outside_ring: Outside::new(),
             lasting: Lasting::new(),
+            reports: Reports::new(),
+            history: History::new(settings.ledgers_kept),
             simulation,
             origin: Origin::now(),
             monitor: Monitor::new(

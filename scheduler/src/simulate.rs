@@ -73,19 +73,23 @@
 //!   `std::time::Instant` does not.
 //! - *Faults*: see [`Faults`].
 //! - *The calling thread.* What a plain thread can do with a scheduler, the thread that built this one can, and the others have
-//!   their turns when it waits.
+//!   their turns when it waits: by a join, or with what is in [`sync`](crate::sync). What it waits for with std's
+//!   channels never comes.
 //! - *Native sections* are code of the thread. They take no time, unless they say so by [`pass`]; then the monitor may take their
 //!   slot as it does from a thread that is blocked.
 //!
 //! # What is not
 //!
 //! - Other threads of the system: a spawn from there is refused ([`SpawnError::is_elsewhere`](crate::SpawnError::is_elsewhere)),
-//!   and a shutdown from there is an error. What they wake is woken, but not reproducibly.
+//!   and a shutdown from there is an error, so the last handle is dropped by the thread that built the scheduler, or by a task
+//!   of it. What they wake is woken, but not reproducibly.
 //! - Sockets and descriptors: a task that wants to wait for one gets an `Unsupported` error.
 //! - Locks of std or parking_lot that are held across a wait: they block the only thread there is, for ever.
 //! - Thread-locals: all workers have those of the one thread. While a task waits in a destructor because it panics,
-//!   `std::thread::panicking` says so to all others too.
-//! - A loop that waits without a wait, a yield or a point never ends.
+//!   `std::thread::panicking` says so to all others too. If a second task panics in that time and its destructors wait, an
+//!   abort of it may end the process.
+//! - A loop that waits without a wait, a yield or a point never ends, and nobody is told. One that yields is told after
+//!   [so many choices](Faults::steps_max).
 //! - The random numbers, the hash maps' order and the clock of std: a program that depends on them does not repeat itself.
 //!
 //! # Deadlocks
@@ -132,7 +136,11 @@ pub struct Faults {
     pub(crate) hold_once_in: u32,
     pub(crate) put_off_once_in: u32,
     pub(crate) refuse_spawn_once_in: u32,
+    pub(crate) steps_max: u64,
 }
+
+/// Some seconds; a program of a test needs some hundred.
+const STEPS_MAX: u64 = 10_000_000;
 
 impl Default for Faults {
     /// Jumps of the clock by up to 20 ms, threads that are held up, and tasks that are put off. Spawns are not refused.
@@ -144,6 +152,7 @@ impl Default for Faults {
             hold_once_in: 32,
             put_off_once_in: 8,
             refuse_spawn_once_in: 0,
+            steps_max: STEPS_MAX,
         }
     }
 }
@@ -158,6 +167,7 @@ impl Faults {
             hold_once_in: 0,
             put_off_once_in: 0,
             refuse_spawn_once_in: 0,
+            steps_max: STEPS_MAX,
         }
     }
 
@@ -189,19 +199,19 @@ impl Faults {
         self
     }
 
+    /// No fault, but what is done about one: after so many choices the program is taken for one that never ends, and the wait
+    /// of the thread that built the scheduler panics as in a [deadlock](crate::simulate#deadlocks). Default: ten million.
+    pub fn steps_max(mut self, steps: u64) -> Self {
+        self.steps_max = steps;
+        self
+    }
+
     /// One in so many spawns is refused, as if there were no memory. [`Scheduler::spawn`](crate::Scheduler::spawn) and
     /// [`spawn`](crate::spawn()) panic then. 0: never.
     pub fn refuse_spawns(mut self, once_in: u32) -> Self {
         self.refuse_spawn_once_in = once_in;
         self
     }
-}
-
-/// What is to be simulated.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Order {
-    pub(crate) seed: u64,
-    pub(crate) faults: Faults,
 }
 
 /// What [`explore`] has done.
@@ -302,8 +312,20 @@ pub fn is_on() -> bool {
     simulated::here().is_some()
 }
 
-/// How many choices the simulation that the caller is in has made, and a number into which each of them and each resume of a
-/// task has gone: equal for equal runs. `None` outside a simulation.
-pub fn trace() -> Option<(u64, u64)> {
-    simulated::here().map(|world| (world.steps(), world.mark()))
+/// How far a simulation has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// How many choices were made.
+    pub steps: u64,
+    /// A number into which each of them and each resume of a task has gone: equal for equal runs.
+    pub mark: u64,
+}
+
+/// How far the simulation has come that the caller is in. `None` outside of one.
+pub fn progress() -> Option<Progress> {
+    simulated::here().map(|world| Progress {
+        steps: world.steps(),
+        mark: world.mark(),
+    })
 }

@@ -23,10 +23,10 @@ const STACK: usize = 256 * 1024;
 
 /// A scheduler with these settings starts. Answers in which simulation.
 pub(crate) fn begin(settings: &Settings) -> io::Result<Option<u64>> {
-    let Some(order) = settings.simulate else {
+    let Some(seed) = settings.simulate else {
         return Ok(None);
     };
-    World::enter(order.seed, order.faults).map(|world| Some(world.number()))
+    World::enter(seed, settings.faults).map(|world| Some(world.number()))
 }
 
 /// It is there.

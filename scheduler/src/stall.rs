@@ -13,13 +13,20 @@
 //!
 //! A process that was stopped has not stalled: if a pass comes late, all stretches begin anew.
 //!
-//! The monitor waits for nobody: what is not there yet is there at a later tick. Before the report nothing is allocated.
+//! Beside the stretches of single threads there are two more things to see: that all slots are kept (`stall/stuck.rs`), and
+//! waits that last (`stall/waits.rs`).
+//!
+//! The monitor waits for nobody: what is not there yet is there at a later tick. Before the report nothing is allocated, but
+//! for the list of records in which waits that last are looked for, where that is asked for.
 
+mod calls;
 mod kernel;
+mod report;
 pub(crate) mod sample;
+mod stuck;
+mod waits;
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,175 +36,15 @@ use crate::native::Target;
 use crate::primitive::{Instant, Ordering};
 use crate::scheduler::Core;
 use crate::task::payload::contain;
-use crate::task::release;
 use crate::trace::{self, What};
+use crate::wait::WaitReason;
 use kernel::{Blocked, Look, judge};
+pub(crate) use report::Reports;
+pub use report::{Stall, StallKind};
+use report::{Where, Whose};
 use sample::{Ask, Frames, Question};
-
-/// What a stalled thread was found to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum StallKind {
-    /// It runs, mostly in code of the program.
-    User,
-    /// It runs, mostly in the kernel.
-    System,
-    /// It is blocked in the kernel.
-    Sleeping,
-    /// It could run, but the system gives the processors to others.
-    Starving,
-    /// It is in a native section: its slot is not stalled, but the task has been away for so long.
-    NativeSection,
-    /// The kernel does not say.
-    Unknown,
-}
-
-impl StallKind {
-    /// Whether it runs, in the program or in the kernel.
-    pub fn is_running(self) -> bool {
-        matches!(self, StallKind::User | StallKind::System)
-    }
-}
-
-impl fmt::Display for StallKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            StallKind::User => "runs",
-            StallKind::System => "runs in the kernel",
-            StallKind::Sleeping => "sleeps in the kernel",
-            StallKind::Starving => "starves for a processor",
-            StallKind::NativeSection => "is in a native section",
-            StallKind::Unknown => "does not settle",
-        })
-    }
-}
-
-/// The report of a task that has kept its thread for longer than [`Builder::stall_after`](crate::Builder::stall_after).
-pub struct Stall {
-    kind: StallKind,
-    task: Whose,
-    worker: usize,
-    thread: i32,
-    lasted: Duration,
-    target: Option<&'static Target>,
-    blocked: Blocked,
-    frames: Frames,
-}
-
-/// The task of a stretch.
-struct Whose {
-    id: u64,
-    name: Option<Arc<str>>,
-}
-
-impl Stall {
-    /// What the thread does.
-    pub fn kind(&self) -> StallKind {
-        self.kind
-    }
-
-    /// The task's number, as [`TaskRef::id`](crate::TaskRef::id).
-    pub fn task_id(&self) -> u64 {
-        self.task.id
-    }
-
-    /// The task's name, if it was given one.
-    pub fn task_name(&self) -> Option<&str> {
-        self.task.name.as_deref()
-    }
-
-    /// The number of the thread among those of its scheduler, which is part of its name.
-    pub fn worker(&self) -> usize {
-        self.worker
-    }
-
-    /// The number by which the system knows the thread.
-    pub fn os_thread(&self) -> i32 {
-        self.thread
-    }
-
-    /// How long the task had not settled, or the section had been open.
-    pub fn lasted(&self) -> Duration {
-        self.lasted
-    }
-
-    /// What the native section calls, if it is about one: [`Target::name`].
-    pub fn target(&self) -> Option<&'static str> {
-        self.target.map(Target::name)
-    }
-
-    /// The number of the system call in which it is blocked, if the kernel says so.
-    pub fn system_call(&self) -> Option<u64> {
-        self.blocked.call
-    }
-
-    /// The function of the kernel in which it is blocked, if the kernel says so.
-    pub fn wait_channel(&self) -> Option<&str> {
-        self.blocked.channel()
-    }
-
-    /// Program counters, innermost first: the task's frames and then the worker's. They are addresses of code, to be turned
-    /// into names by a debugger or a library for that.
-    ///
-    /// After the first these are all words on the stack that point behind a call. None is missing, up to 32 KiB from the
-    /// innermost; but some may be left over from calls that have returned.
-    ///
-    /// Empty for native sections, without a [signal](crate::Builder::stall_signal), and if the thread did not answer in
-    /// time: since it is not scheduled, has the signal blocked, or is blocked where no signal reaches it.
-    pub fn frames(&self) -> &[usize] {
-        &self.frames.likely
-    }
-
-    /// The same along the frame pointers: exact where all code keeps them. Functions that do not are left out, or end it.
-    pub fn linked_frames(&self) -> &[usize] {
-        &self.frames.linked
-    }
-}
-
-impl fmt::Display for Stall {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "task {}", self.task.id)?;
-        if let Some(name) = &self.task.name {
-            write!(f, " {name:?}")?;
-        }
-        let ms = self.lasted.as_millis();
-        write!(f, " {} for {ms} ms on worker {}", self.kind, self.worker)?;
-        if let Some(target) = self.target() {
-            write!(f, ": {target}")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for Stall {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stall")
-            .field("kind", &self.kind)
-            .field("task_id", &self.task.id)
-            .field("task_name", &self.task.name)
-            .field("worker", &self.worker)
-            .field("os_thread", &self.thread)
-            .field("lasted", &self.lasted)
-            .field("target", &self.target())
-            .field("system_call", &self.blocked.call)
-            .field("wait_channel", &self.blocked.channel())
-            .field("frames", &Hex(&self.frames.likely))
-            .field("linked_frames", &Hex(&self.frames.linked))
-            .finish()
-    }
-}
-
-struct Hex<'a>(&'a [usize]);
-
-impl fmt::Debug for Hex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut list = f.debug_list();
-        for address in self.0 {
-            list.entry(&format_args!("{address:#x}"));
-        }
-        list.finish()
-    }
-}
+use stuck::Stuck;
+use waits::LongWaits;
 
 /// Who is told of stalls.
 #[derive(Clone)]
@@ -234,6 +81,8 @@ pub(crate) struct Orders {
     pub(crate) after: Duration,
     pub(crate) tell: Option<OnStall>,
     pub(crate) signal: Option<i32>,
+    /// Which waits are reported when they have lasted for so long.
+    pub(crate) waits: Vec<(WaitReason, Duration)>,
     /// Who is told of quanta that are over.
     pub(crate) tell_quantum: Option<OnQuantum>,
 }
@@ -263,7 +112,8 @@ enum Stretch {
 enum Stage {
     Seen,
     Looked(Option<Look>),
-    Reported,
+    /// As this, with the system call in which it was blocked.
+    Reported(StallKind, Option<u64>),
 }
 
 impl Watch {
@@ -330,6 +180,8 @@ pub(crate) struct Stalls {
     next_pass: u64,
     last_pass: Option<u64>,
     asked: Option<Asked>,
+    stuck: Stuck,
+    waits: LongWaits,
 }
 
 /// A thread that was asked where it stands.
@@ -352,6 +204,8 @@ impl Stalls {
             next_pass: 0,
             last_pass: None,
             asked: None,
+            stuck: Stuck::default(),
+            waits: LongWaits::new(&orders.waits),
         }
     }
 
@@ -359,6 +213,7 @@ impl Stalls {
     pub(crate) fn tick(&mut self, core: &'static Core) {
         let now = core.now();
         self.collect(core, now);
+        self.waits.tick(core, now);
         if now < self.next_pass {
             return;
         }
@@ -371,6 +226,7 @@ impl Stalls {
             }
             self.pass(core, thread, now);
         }
+        self.stuck.look(core, self.after, now);
         self.last_pass = Some(now);
         self.next_pass = now.saturating_add(self.period);
     }
@@ -387,16 +243,18 @@ impl Stalls {
             }
             Stage::Looked(first) if age >= self.after => {
                 let is_early = first.is_some_and(|first| now - first.at < self.window);
-                if !is_early && self.found(core, thread, &watch, first, now) {
-                    watch.stage = Stage::Reported;
+                if !is_early
+                    && let Some((kind, call)) = self.found(core, thread, &watch, first, now)
+                {
+                    watch.stage = Stage::Reported(kind, call);
                 }
             }
-            Stage::Seen | Stage::Looked(_) | Stage::Reported => {}
+            Stage::Seen | Stage::Looked(_) | Stage::Reported(..) => {}
         }
         thread.watch.set(watch);
     }
 
-    /// Steps 3 and 4. `false`: not yet.
+    /// Steps 3 and 4: what it does, and the call in which it is blocked. `None`: not yet.
     fn found(
         &mut self,
         core: &'static Core,
@@ -404,7 +262,7 @@ impl Stalls {
         watch: &Watch,
         first: Option<Look>,
         now: u64,
-    ) -> bool {
+    ) -> Option<(StallKind, Option<u64>)> {
         let os_id = thread.os_id.load(Ordering::Relaxed);
         let second = Look::at(os_id, now);
         let kind = match (watch.stretch, first, second) {
@@ -421,7 +279,7 @@ impl Stalls {
         let signal = core.monitor.orders.signal;
         let Some(signal) = signal.filter(|_| kind != StallKind::NativeSection) else {
             report(core, thread, kind, blocked, Frames::default());
-            return true;
+            return Some((kind, blocked.call));
         };
         let ask = match self.asked {
             Some(_) => Ask::Busy,
@@ -438,10 +296,10 @@ impl Stalls {
                     signal,
                 });
             }
-            Ask::Busy if now - watch.since < self.after.saturating_add(TURN_MAX) => return false,
+            Ask::Busy if now - watch.since < self.after.saturating_add(TURN_MAX) => return None,
             Ask::Busy | Ask::Refused => report(core, thread, kind, blocked, Frames::default()),
         }
-        true
+        Some((kind, blocked.call))
     }
 
     /// Takes the answer, if it is there.
@@ -451,9 +309,11 @@ impl Stalls {
         };
         let thread = core.threads.get(asked.index);
         let watch = thread.watch.get();
+        let mut blocked = asked.blocked;
         let frames = if asked.question.is_answered() {
             let sample = asked.question.take();
             if watch.stretch == Stretch::Resume(sample.settled) {
+                blocked.call = blocked.call.or(sample.call);
                 sample.frames
             } else {
                 Frames::default()
@@ -470,14 +330,14 @@ impl Stalls {
             asked.question.give_up();
             Frames::default()
         };
-        report(core, thread, asked.kind, asked.blocked, frames);
+        report(core, thread, asked.kind, blocked, frames);
     }
 
     /// When it is to be called again.
     pub(crate) fn next_tick(&self, core: &Core) -> Instant {
         match &self.asked {
             Some(_) => core.instant(core.now() + ANSWER_LOOK),
-            None => core.instant(self.next_pass),
+            None => core.instant(self.next_pass.min(self.waits.next())),
         }
     }
 
@@ -496,14 +356,16 @@ impl Stalls {
         let due = |thread: &Thread| {
             let watch = thread.watch.get();
             let at = match (watch.stretch, watch.stage) {
-                (Stretch::Nothing, _) | (_, Stage::Reported) => return None,
+                (Stretch::Nothing, _) | (_, Stage::Reported(..)) => return None,
                 (_, Stage::Seen) => self.after.saturating_sub(self.window),
                 (_, Stage::Looked(_)) => self.after,
             };
             Some(watch.since.saturating_add(at))
         };
-        let due = core.threads.iter().filter_map(due).min()?;
-        Some(core.instant(due.max(self.next_pass)))
+        let due = core.threads.iter().filter_map(due).min();
+        let due = due.map(|due| due.max(self.next_pass));
+        let due = due.into_iter().chain(self.waits.next_scan(core)).min()?;
+        Some(core.instant(due))
     }
 }
 
@@ -524,70 +386,28 @@ fn report(
     frames: Frames,
 ) {
     let watch = thread.watch.get();
-    let Some(task) = whose(thread) else { return };
+    let Some(task) = thread.task.get().and_then(Whose::of) else {
+        return;
+    };
     let target = matches!(watch.stretch, Stretch::Section(_))
         .then(|| Target::stored(thread.target.load(Ordering::Relaxed)))
         .flatten();
+    let id = task.id;
     let stall = Stall {
-        kind,
-        task,
-        worker: thread.index,
-        thread: thread.os_id.load(Ordering::Relaxed),
+        task: Some(task),
+        thread: Some(Where {
+            worker: thread.index,
+            os_id: thread.os_id.load(Ordering::Relaxed),
+        }),
         lasted: Duration::from_nanos(core.now().saturating_sub(watch.since)),
         target,
         blocked,
         frames,
+        ..Stall::new(core, kind)
     };
     // What was read is of this stretch, unless that has just ended: then there is nothing to report.
     if watch.goes_on(thread) {
-        trace::record(core, None, stall.task.id, What::Stall);
-        stall.deliver(core.monitor.orders.tell.as_ref());
-    }
-}
-
-/// The task that runs there.
-fn whose(thread: &Thread) -> Option<Whose> {
-    let task = thread.task.get()?;
-    // It runs, so it has a reference of its own; this one is for the case that it ends just now.
-    if !task.life.try_keep() {
-        return None;
-    }
-    let whose = Whose {
-        id: task.id.get(),
-        name: task.name(),
-    };
-    contain(|| release(task));
-    Some(whose)
-}
-
-impl Stall {
-    /// Tells whoever wants to know. Their panics end here: the monitor has others to look after.
-    fn deliver(&self, tell: Option<&OnStall>) {
-        let told = catch_unwind(AssertUnwindSafe(|| {
-            self.event();
-            if let Some(OnStall(tell)) = tell {
-                tell(self);
-            }
-        }));
-        if let Err(panic) = told {
-            contain(|| drop(panic));
-            contain(|| tracing::error!("who was told of a stall panicked"));
-        }
-    }
-
-    fn event(&self) {
-        tracing::warn!(
-            kind = %self.kind,
-            task = self.task.id,
-            name = self.task_name(),
-            worker = self.worker,
-            thread = self.thread,
-            lasted_ms = self.lasted.as_millis() as u64,
-            target_name = self.target(),
-            system_call = self.system_call(),
-            wait_channel = self.wait_channel(),
-            frames = ?Hex(self.frames()),
-            "a task does not settle"
-        );
+        trace::record(core, None, id, What::Stall);
+        stall.deliver(core);
     }
 }

@@ -6,12 +6,14 @@
 pub(crate) mod coarse;
 pub(crate) mod histogram;
 mod histograms;
+pub(crate) mod ledger;
 pub(crate) mod sections;
-mod snapshot;
+pub(crate) mod snapshot;
 pub(crate) mod waits;
 
 pub use histogram::Histogram;
 pub use histograms::Histograms;
+pub use ledger::LedgerFacts;
 pub use sections::TargetFacts;
 pub use snapshot::{
     SectionFacts, SlotFacts, Snapshot, SystemFacts, TaskFacts, TaskState, ThreadFacts, ThreadState,
@@ -38,6 +40,8 @@ pub struct Stats {
     pub idle_workers: usize,
     /// OS threads that run tasks, sleep with them, or stand by.
     pub threads: usize,
+    /// Those of them that have a task which could go on, and wait for a slot.
+    pub claimants: usize,
     /// Slots that were taken from threads which were in native sections for too long.
     pub handovers: u64,
     /// How often a task slept with a thread that others may have started on: it owned the thread, or was called back from
@@ -45,6 +49,11 @@ pub struct Stats {
     pub owner_sleeps: u64,
     /// How many of them were on threads that are [reserved](crate::Builder::bound_workers).
     pub reserved_owner_sleeps: u64,
+    /// Reports of stalls, long waits and deadlocks made so far. The newest are kept:
+    /// [`Scheduler::stalls`](crate::Scheduler::stalls).
+    pub stalls: u64,
+    /// Dumps at a [signal](crate::Builder::dump_on) that could not be written, of all schedulers of the process.
+    pub dumps_lost: u64,
     /// Stacks made so far; they are reused and not unmapped before the scheduler goes.
     pub stacks: usize,
     /// Bytes of address space mapped for stacks.
@@ -96,6 +105,10 @@ impl Stats {
             ended,
             steals: sum(|thread| &thread.steals),
             idle_workers: core.parts().map(|part| part.idle.sleeping()).sum(),
+            claimants: core
+                .parts()
+                .map(|part| part.idle.claimants() as usize)
+                .sum(),
             threads: core.parts().map(Core::thread_count).sum(),
             handovers: core
                 .parts()
@@ -103,6 +116,11 @@ impl Stats {
                 .sum(),
             owner_sleeps,
             reserved_owner_sleeps,
+            stalls: core.parts().map(|part| part.reports.made()).sum(),
+            #[cfg(not(any(loom, shuttle)))]
+            dumps_lost: crate::dump::signal::lost(),
+            #[cfg(any(loom, shuttle))]
+            dumps_lost: 0,
             stacks,
             stack_bytes_mapped,
             idle_spin: core.idle_spin,

@@ -22,6 +22,7 @@ use crate::primitive::{
     AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, Plain, ShownAddress, ShownWord, SpinLock,
 };
 use crate::scheduler::Core;
+use crate::stats::ledger::Ledger;
 use crate::sync::wait_list::{WaitList, WaitNode};
 use crate::wait::{Interrupt, WaitReason, Wake};
 use payload::Payload;
@@ -257,6 +258,8 @@ pub(crate) struct Extra {
     pub(crate) tokens: Vec<Arc<crate::cancel::Node>>,
     /// Its span, and what it has entered.
     pub(crate) span: Option<crate::span::Carried>,
+    /// Where its time goes, if that is booked.
+    pub(crate) ledger: Option<Box<Ledger>>,
     /// Bytes of its stack that it used, written at its end if that is measured.
     pub(crate) stack_used: Option<usize>,
 }
@@ -340,6 +343,11 @@ impl Task {
     pub(crate) fn scheduler(&self) -> Option<&'static Core> {
         // SAFETY: the pointer came from an `Arc` that is alive as long as a task of it is.
         unsafe { self.core.get().as_ref() }
+    }
+
+    /// Whether it is a task of this scheduler, if it is one at all.
+    pub(crate) fn belongs_to(&self, core: &Core) -> bool {
+        std::ptr::eq(self.core.get(), core)
     }
 
     /// The record at this address.
@@ -605,6 +613,19 @@ impl Task {
         extra.and_then(|extra| extra.name.clone())
     }
 
+    /// Where its time goes, if that is booked.
+    pub(crate) fn ledger(&self) -> Option<&'static Ledger> {
+        // SAFETY: written before the task is queued and dropped with the last reference, which the caller has, or the task
+        // itself.
+        let extra = unsafe { self.extra.get().as_ref() };
+        extra.and_then(|extra| extra.ledger.as_deref())
+    }
+
+    /// Gives it a ledger. Only before it is queued.
+    pub(crate) fn set_ledger(&self, ledger: Ledger) {
+        self.extra_mut().ledger = Some(Box::new(ledger));
+    }
+
     /// How much of its stack it used. Only once it is done: then nobody writes it any more.
     pub(crate) fn stack_used(&self) -> Option<usize> {
         // SAFETY: written before the task's end and dropped with the last reference, which the caller has.
@@ -725,7 +746,7 @@ impl Task {
                 || break_exclusive(self, wake, Some(epoch), || by)
         };
         // A wait that may be broken of a circle says so by what it allows.
-        let broken = flags & flag::BREAK != 0;
+        let broken = flags & flag::BREAK != 0 && !cfg!(feature = "bug_waits_break");
         ((unwind || broken) && take(Interrupt::Unwind, Wake::Aborted))
             || (flags & flag::CANCELS != 0 && take(Interrupt::Abort, Wake::Aborted))
             || (flags & flag::ALERT != 0 && take(Interrupt::Alert, Wake::Alerted))

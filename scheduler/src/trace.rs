@@ -1,9 +1,10 @@
 //! What happened, and when: a ring of events for each thread, written by it alone, and read at any time.
 //!
 //! What is recorded is for the scheduler to say, at its start ([`Builder::trace`](crate::Builder::trace)) and later
-//! ([`Scheduler::set_trace`](crate::Scheduler::set_trace)). What is rare is recorded always: steals, slots handed over, and
-//! stalls. The rest costs a time-stamp and some stores each, which is more than a switch may cost unasked:
-//! it is recorded on request, and where it is not requested it costs nothing (`watch.rs`).
+//! ([`Scheduler::set_trace`](crate::Scheduler::set_trace)). Recorded always is what is rare, or costs much more than its record:
+//! steals, slots handed over, stalls, waits that end by their time limit; and those waits and wakes, one in about 120, of
+//! which the times are taken anyhow. The rest costs a time-stamp and some stores each, which is more than a switch may cost
+//! unasked: it is recorded on request, and where it is not requested it costs nothing (`watch.rs`).
 //!
 //! [`Trace::chrome`] writes it in the format of Chrome and Perfetto.
 #![forbid(unsafe_code)]
@@ -24,10 +25,11 @@ pub(crate) use ring::Ring;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Recording {
-    /// Steals, hand-overs and stalls.
+    /// Steals, hand-overs, stalls and timers, and some of the waits and wakes: those of which the
+    /// [times](crate::Accounting) are taken.
     #[default]
     Rare,
-    /// That, and of each task its spawn, start, waits, wakes and end.
+    /// That, and of each task its spawn, start, waits, wakes, native sections and end.
     Tasks,
     /// That, and each switch to a task and back from it.
     Switches,
@@ -93,6 +95,13 @@ pub enum What {
     },
     /// It came back from such a section, and has a slot again.
     Return,
+    /// It goes into a native section.
+    Leave {
+        /// What it calls.
+        target: Option<&'static Target>,
+    },
+    /// It comes back from one.
+    Enter,
     /// It did not settle for long.
     Stall,
 }
@@ -114,6 +123,8 @@ pub enum Stop {
 pub struct Trace {
     /// What happened, in order of time.
     pub events: Vec<Event>,
+    /// What was recorded when it was read. Less than [`Tasks`](Recording::Tasks): of the waits some are there and others are not.
+    pub recording: Recording,
     /// How many events were written over before they could be read: a ring keeps some thousands.
     pub lost: u64,
 }
@@ -134,6 +145,8 @@ const STEAL: u8 = 12;
 const HAND_OVER: u8 = 13;
 const RETURN: u8 = 14;
 const STALL: u8 = 15;
+const LEAVE: u8 = 17;
+const ENTER: u8 = 18;
 /// The second unit of an event, whose first word is a value instead of a stamp.
 const MORE: u8 = 16;
 
@@ -159,6 +172,8 @@ impl What {
             What::HandOver { target } => (HAND_OVER, Some(Target::address_of(target) as u64)),
             What::Return => (RETURN, None),
             What::Stall => (STALL, None),
+            What::Leave { target } => (LEAVE, Some(Target::address_of(target) as u64)),
+            What::Enter => (ENTER, None),
         }
     }
 
@@ -185,6 +200,10 @@ impl What {
             },
             RETURN => What::Return,
             STALL => What::Stall,
+            LEAVE => What::Leave {
+                target: Target::stored(more as usize),
+            },
+            ENTER => What::Enter,
             _ => return None,
         })
     }
@@ -237,6 +256,7 @@ impl Trace {
         let rate = core.origin.rate();
         let mut trace = Trace {
             events: Vec::new(),
+            recording: core.watching.recording(),
             lost: 0,
         };
         for thread in core.threads.iter() {

@@ -13,8 +13,13 @@
 //! # Samples
 //!
 //! By default one wait in about 120 is timed: every second fairness pick, which comes after 61 resumes, raises `SAMPLED` on the task
-//! that is to run next. So the choice falls on a resume, whoever's it is, and a task is timed as often as it runs.
-//! With [`Accounting::Exact`] all tasks are watched, and all waits timed.
+//! that is to run next. So the choice falls on a resume, whoever's it is, and a task is timed as often as it runs. What is
+//! timed so is in the trace as well: it has a stamp already.
+//!
+//! A wait that is timed and recorded costs some 460 instructions more, four time-stamps and four locked instructions among
+//! them. One in 61 would be 7.5 for each wait, and more time than the operator's view may cost it; one in 122 is half.
+//! With [`Accounting::Exact`] all tasks are watched, all waits timed, and each task has a ledger (`stats/ledger.rs`). A task
+//! can ask for that alone: from the first that does, spawns and ends take the other way.
 //!
 //! # Times of a wait
 //!
@@ -29,9 +34,11 @@ use std::sync::OnceLock;
 
 use crate::current::{self, Thread};
 use crate::fiber::{DONE, Word, YIELD};
+use crate::native::Target;
 use crate::primitive::{AtomicBool, AtomicU8, AtomicU64, Ordering, Plain, ticks};
 use crate::scheduler::Core;
 use crate::stats::histogram::{Histogram, Recorder};
+use crate::stats::ledger::{self, Ledger, Meter, State};
 use crate::task::{Task, flag, unusual};
 use crate::trace::{Recording, Stop, What, record};
 use crate::wait::{WaitReason, Wake};
@@ -45,7 +52,8 @@ pub enum Accounting {
     /// One wait in about 120 is timed.
     #[default]
     Sampled,
-    /// All waits and turns are timed: each costs some tens of nanoseconds more.
+    /// All waits and turns are timed, and each task has a ledger of where its time went
+    /// ([`TaskRef::ledger`](crate::TaskRef::ledger)): a wait costs some hundreds of nanoseconds more.
     Exact,
 }
 
@@ -57,6 +65,8 @@ pub(crate) struct Watching {
     unusual: bool,
     accounting: Accounting,
     recording: AtomicU8,
+    /// Some task has asked for a ledger of its own.
+    asked: AtomicBool,
 }
 
 impl Watching {
@@ -66,6 +76,7 @@ impl Watching {
             unusual,
             accounting,
             recording: AtomicU8::new(recording as u8),
+            asked: AtomicBool::new(false),
         };
         watching.set_recording(recording);
         watching
@@ -95,10 +106,28 @@ impl Watching {
         self.recording.load(Ordering::Relaxed) >= at_least as u8
     }
 
+    pub(crate) fn recording(&self) -> Recording {
+        match self.recording.load(Ordering::Relaxed) {
+            0 => Recording::Rare,
+            1 => Recording::Tasks,
+            _ => Recording::Switches,
+        }
+    }
+
     pub(crate) fn set_recording(&self, recording: Recording) {
         self.recording.store(recording as u8, Ordering::Relaxed);
-        self.special
-            .store(self.unusual || self.all(), Ordering::Relaxed);
+        self.special.store(
+            self.unusual || self.all() || self.asked.load(Ordering::Relaxed),
+            Ordering::Relaxed,
+        );
+    }
+
+    /// A task wants to be watched that is about to be spawned. It may be one that is recorded from now on, or no longer, at the same
+    /// moment: so this comes first, and `special` is set again after.
+    pub(crate) fn ask(&self) {
+        if !self.asked.swap(true, Ordering::SeqCst) {
+            self.special.store(true, Ordering::SeqCst);
+        }
     }
 }
 
@@ -108,6 +137,13 @@ pub(crate) struct Times {
     sampled: Plain<(u64, u64)>,
     /// When the turn began that is under way, if its task is watched. Owner: the thread.
     turn: Plain<u64>,
+    /// The ledger of the task that runs here, if it has one. Owner: the thread.
+    pub(crate) ledger: Plain<Option<&'static Ledger>>,
+    /// Whether native sections of the task that runs here are noted. Owner: the thread.
+    pub(crate) notes_sections: Plain<bool>,
+    /// Whether one that has a ledger ever ran here. Owner: the thread.
+    pub(crate) has_ledgers: Plain<bool>,
+    pub(crate) meter: Meter,
     kept: OnceLock<Box<Kept>>,
 }
 
@@ -128,7 +164,19 @@ impl Times {
         Times {
             sampled: Plain::new((0, 0)),
             turn: Plain::new(0),
+            ledger: Plain::new(None),
+            notes_sections: Plain::new(false),
+            has_ledgers: Plain::new(false),
+            meter: Meter::new(),
             kept: OnceLock::new(),
+        }
+    }
+
+    /// The thread has slept: what the kernel had counted before says nothing of what comes.
+    pub(crate) fn forget_reading(&self) {
+        // Only one that has run such a task has asked the kernel.
+        if self.has_ledgers.get() {
+            self.meter.forget();
         }
     }
 
@@ -207,10 +255,10 @@ pub(crate) fn begin(thread: &Thread, task: &Task, reason: WaitReason) -> Begun {
         }
     }
     let core = thread.core();
-    if core.watching.records(Recording::Tasks) {
-        let what = What::Park { reason };
-        thread.ring.record(at, task.id.get(), what);
+    if let Some(ledger) = task.ledger() {
+        thread.close_run(ledger, State::Suspended(reason), core.now());
     }
+    thread.ring.record(at, task.id.get(), What::Park { reason });
     Begun { at, reason }
 }
 
@@ -222,6 +270,14 @@ pub(crate) fn end(task: &Task, begun: Begun, wake: Wake) {
     };
     let now = ticks::now();
     task.clear_unusual(unusual::TIMED);
+    // It was not resumed, if it did not leave its stack.
+    if let Some(ledger) = task.ledger()
+        && ledger.state() != State::Running
+    {
+        thread.times.meter.forget();
+        thread.open_run(ledger, thread.core().now());
+        note_sections(thread, task);
+    }
     let woken = task.woken_at.load(Ordering::Relaxed);
     let kept = thread.times.kept();
     let reason = begun.reason as usize;
@@ -233,10 +289,9 @@ pub(crate) fn end(task: &Task, begun: Begun, wake: Wake) {
         // Relaxed: one writer.
         sum.store(sum.load(Ordering::Relaxed) + runnable, Ordering::Relaxed);
     }
-    if thread.core().watching.records(Recording::Tasks) {
-        let what = What::Resume { wake };
-        thread.ring.record(now, task.id.get(), what);
-    }
+    thread
+        .ring
+        .record(now, task.id.get(), What::Resume { wake });
 }
 
 /// Step 2. `here` is the worker that the caller is, if it is one.
@@ -248,10 +303,12 @@ pub(crate) fn woken(here: Option<&'static Thread>, task: &'static Task) {
     let now = ticks::now();
     // Relaxed: queueing the task releases it.
     task.woken_at.store(now, Ordering::Relaxed);
+    if let (Some(ledger), Some(core)) = (task.ledger(), task.scheduler()) {
+        ledger.turn_to(State::Runnable, core.now());
+    }
     // The waker has the task, so its scheduler is there.
-    let Some(core) = here.map(|thread| thread.core()).filter(|core| {
-        core.watching.records(Recording::Tasks) && std::ptr::eq(*core, task.core.get())
-    }) else {
+    let own = |core: &&Core| std::ptr::eq(*core, task.core.get());
+    let Some(core) = here.map(|thread| thread.core()).filter(own) else {
         return outside(task);
     };
     let by = here.and_then(|thread| thread.task.get());
@@ -272,17 +329,37 @@ fn outside(task: &'static Task) {
     let Some(core) = task.scheduler() else {
         return;
     };
-    if core.watching.records(Recording::Tasks) {
-        let by = current::within().map(|(_, task)| task);
-        record(core, None, task.id.get(), wake_of(task, by));
+    let by = current::within().map(|(_, task)| task);
+    record(core, None, task.id.get(), wake_of(task, by));
+}
+
+/// A timer has ended the wait of this task, which may run already.
+pub(crate) fn timed_out(thread: &Thread, id: u64, at: u64) {
+    if !cfg!(any(loom, shuttle)) {
+        thread.ring.record(at, id, What::Timer);
     }
 }
 
-/// A task was spawned and is not queued yet.
+/// A stamp for that: taken before, since the task may go on at once.
+pub(crate) fn stamp() -> u64 {
+    ticks::now()
+}
+
+/// A task was spawned and is not queued yet. It may want more, or less, than what its scheduler does for all.
 #[cold]
-pub(crate) fn spawned(core: &Core, here: Option<&'static Thread>, task: &Task) {
-    if !core.watching.all() {
+pub(crate) fn spawned(
+    core: &Core,
+    here: Option<&'static Thread>,
+    task: &Task,
+    wanted: Option<Accounting>,
+) {
+    let is_exact = wanted.unwrap_or(core.watching.accounting) == Accounting::Exact;
+    let is_recorded = core.watching.records(Recording::Tasks);
+    if !(is_exact || is_recorded) || cfg!(any(loom, shuttle)) {
         return;
+    }
+    if is_exact {
+        task.set_ledger(Ledger::new(core.began(), core.now()));
     }
     watch(task);
     if core.watching.records(Recording::Tasks) {
@@ -297,8 +374,11 @@ pub(crate) fn watch(task: &Task) {
     task.set_unusual(unusual::WATCHED);
 }
 
-/// And no longer.
+/// And no longer, unless it has a ledger.
 pub(crate) fn unwatch(task: &Task) {
+    if task.ledger().is_some() {
+        return;
+    }
     task.lower(flag::WATCHED);
     task.clear_unusual(unusual::WATCHED);
 }
@@ -306,8 +386,50 @@ pub(crate) fn unwatch(task: &Task) {
 /// A watched task has ended. `here` is the worker, if it ran on one.
 #[cold]
 pub(crate) fn ended(core: &Core, here: Option<&'static Thread>, task: &Task) {
+    ledger::ended(core, here, task);
     if core.watching.records(Recording::Tasks) {
         record(core, here, task.id.get(), What::Exit);
+    }
+}
+
+/// A watched task starts on a thread of its own, which nobody resumes.
+#[cold]
+pub(crate) fn started_on_thread(thread: &Thread, task: &Task) {
+    if let Some(ledger) = task.ledger() {
+        thread.open_run(ledger, thread.core().now());
+    }
+    note_sections(thread, task);
+    started(thread, task);
+}
+
+/// From now on those of this task, which runs here, are noted, or no longer.
+fn note_sections(thread: &Thread, task: &Task) {
+    let is_recorded = task.is_watched() && thread.core().watching.records(Recording::Tasks);
+    let noted = is_recorded || task.ledger().is_some();
+    thread.times.notes_sections.set(noted);
+}
+
+/// A task whose sections are noted has left.
+#[cold]
+pub(crate) fn left(thread: &'static Thread) {
+    ledger::left(thread);
+    if let Some(task) = thread.task.get().filter(|task| task.is_watched())
+        && thread.core().watching.records(Recording::Tasks)
+    {
+        let target = Target::stored(thread.target.load(Ordering::Relaxed));
+        let what = What::Leave { target };
+        thread.ring.record(ticks::now(), task.id.get(), what);
+    }
+}
+
+/// It comes back.
+#[cold]
+pub(crate) fn entered(thread: &'static Thread) {
+    ledger::entered(thread);
+    if let Some(task) = thread.task.get().filter(|task| task.is_watched())
+        && thread.core().watching.records(Recording::Tasks)
+    {
+        thread.ring.record(ticks::now(), task.id.get(), What::Enter);
     }
 }
 
@@ -323,6 +445,10 @@ pub(crate) fn started(thread: &Thread, task: &Task) {
 pub(crate) fn run(thread: &Thread, task: &Task) {
     let now = ticks::now();
     thread.times.turn.set(now);
+    note_sections(thread, task);
+    if let Some(ledger) = task.ledger() {
+        thread.open_run(ledger, thread.core().now());
+    }
     if thread.core().watching.records(Recording::Switches) {
         thread.ring.record(now, task.id.get(), What::Run);
     }
@@ -332,6 +458,16 @@ pub(crate) fn run(thread: &Thread, task: &Task) {
 pub(crate) fn ran(thread: &Thread, task: &Task, word: Word) {
     let now = ticks::now();
     let core = thread.core();
+    thread.times.notes_sections.set(false);
+    if let Some(ledger) = task.ledger() {
+        // A wait was booked when it began, and an end is when it is counted.
+        if word == YIELD {
+            thread.close_run(ledger, State::Runnable, core.now());
+        }
+        if word != DONE {
+            thread.times.ledger.set(None);
+        }
+    }
     if core.watching.accounting == Accounting::Exact {
         let turn = now.saturating_sub(thread.times.turn.get());
         thread.times.kept().turns.record(turn);

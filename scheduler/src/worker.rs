@@ -157,6 +157,7 @@ impl Thread {
     }
 
     #[cold]
+    #[inline(never)]
     fn resume_seen<const CHECKED: bool>(&'static self, task: &'static Task) -> fiber::Word {
         let is_watched = task.is_watched();
         if is_watched {
@@ -506,7 +507,12 @@ impl Thread {
 
     pub(crate) fn fire_timers(&self) {
         self.fire_timers_by(|timer| {
-            timer.task.wake(timer.epoch, Wake::TimedOut, 0);
+            // Of this wait, if it is still on: then the task has not ended.
+            let (id, is_timed) = (timer.task.id.get(), timer.task.is_timed());
+            let at = watch::stamp();
+            if timer.task.wake(timer.epoch, Wake::TimedOut, 0) && !is_timed {
+                watch::timed_out(self, id, at);
+            }
         });
     }
 

@@ -28,7 +28,7 @@ use parking_lot::Mutex;
 
 use super::request::Request;
 use super::socket::{self, SocketFile};
-use crate::views::{ColumnKind, HostRow, Row, TABLES, Table, UnknownTable, Views, json_text};
+use crate::views::{ColumnKind, TABLES, Table, UnknownTable, Views, json_text};
 
 /// Connections at once.
 const CLIENTS: usize = 8;
@@ -195,10 +195,10 @@ impl Shared {
     fn answer(&self, request: &Request) -> Result<String, String> {
         let began = Instant::now();
         let mut text = match request {
-            Request::Tables => served().map(described).collect(),
+            Request::Tables => TABLES.iter().map(described).collect(),
             Request::Rows { table, columns } => {
                 let (table, picked) = find(table, columns.as_deref())?;
-                let views = Views::of(&self.observed, &[]);
+                let views = Views::with_hosts(&self.observed);
                 views
                     .json_picked(table.name, &picked)
                     .map_err(|error| error.to_string())?
@@ -246,20 +246,9 @@ fn write_within(mut stream: &UnixStream, text: &[u8], limit: Duration) -> io::Re
     Ok(())
 }
 
-/// The tables that a scheduler alone can fill.
-fn served() -> impl Iterator<Item = &'static Table> {
-    let tables = TABLES.iter();
-    tables.filter(|table| table.name != HostRow::TABLE)
-}
-
 /// A table by its name, and where the columns stand that are asked for.
 fn find(name: &str, columns: Option<&[String]>) -> Result<(&'static Table, Vec<usize>), String> {
-    if name == HostRow::TABLE {
-        return Err(format!(
-            "the table {name:?} is not served here: a scheduler knows of no hosts"
-        ));
-    }
-    let table = served().find(|table| table.name == name);
+    let table = TABLES.iter().find(|table| table.name == name);
     let table = table.ok_or_else(|| UnknownTable::new(name).to_string())?;
     let place = |name: &String| {
         let mut all = table.columns.iter();

@@ -117,7 +117,8 @@ table! {
         Fact wait_type: Option<String>,
         /// The number of the task without which it cannot go on, as far as that is known.
         Fact blocking_task_id: Option<u64>,
-        /// Why: it waits for that task's end, or that task sleeps with the thread on which it must go on.
+        /// Why: it waits for that task's end or for a mutex that it has, or that task sleeps with the thread on which it must
+        /// go on.
         Fact blocking_reason: Option<&'static str>,
         /// The numbers of the tasks from that one on, each blocked by the next, with ` > ` between them.
         Fact blocking_chain: Option<String>,
@@ -246,6 +247,79 @@ table! {
 }
 
 table! {
+    /// A task whose time is booked, on request; ended ones too, as many as are kept. The parts add up to the elapsed time.
+    TaskLedgerRow in "task_ledgers" {
+        /// The task's number.
+        Key task_id: u64,
+        /// Its name, if it was given one.
+        Fact task_name: Option<Arc<str>>,
+        /// It has ended.
+        Gauge is_ended: bool,
+        /// Milliseconds from its spawn until now, or until its end.
+        Gauge elapsed_ms: f64,
+        /// Milliseconds for which it had a processor.
+        Gauge processor_ms: f64,
+        /// Milliseconds for which it could have run, and waited for a worker.
+        Gauge runnable_ms: f64,
+        /// Milliseconds for which it waited.
+        Gauge suspended_ms: f64,
+        /// The same by reason, with commas between them.
+        Fact suspended_by: Option<String>,
+        /// Milliseconds for which it blocked its thread outside of native sections.
+        Gauge blocked_ms: f64,
+        /// Milliseconds of native sections for which it had a processor.
+        Gauge native_processor_ms: f64,
+        /// Milliseconds of native sections for which it blocked its thread.
+        Gauge native_blocked_ms: f64,
+        /// Milliseconds of native sections that were shorter than a tick of the monitor, which are not split.
+        Gauge native_short_ms: f64,
+        /// Milliseconds for which its thread could have run, and the system gave the processor to others.
+        Gauge stolen_ms: f64,
+    }
+}
+
+table! {
+    /// Something that did not go on: a task that kept its thread, all workers together, a wait that lasts, a deadlock. The
+    /// newest 256 are kept.
+    StallRow in "stalls" {
+        /// The report's number, which no other of the process has.
+        Key stall_id: u64,
+        /// A task kept its thread for too long: `USER LOOP` it ran, `KERNEL` it ran in the kernel, `BLOCKED IN KERNEL` it was
+        /// blocked there, `STARVED` it got no processor, `NATIVE SECTION` it was in a section, `UNKNOWN` the kernel does not
+        /// say. Or `ALL WORKERS` were kept; a `LONG WAIT`; a `DEADLOCK`.
+        Fact cause: &'static str,
+        /// Milliseconds since the report was made.
+        Gauge age_ms: f64,
+        /// Milliseconds for which it had lasted then.
+        Gauge duration_ms: f64,
+        /// The number of the task; of a deadlock the one whose wait closed the circle.
+        Fact task_id: Option<u64>,
+        /// Its name, if it was given one.
+        Fact task_name: Option<String>,
+        /// The number of the thread that it kept.
+        Fact worker_id: Option<usize>,
+        /// The number by which the system knows that thread.
+        Fact os_thread_id: Option<u64>,
+        /// The innermost function with a name.
+        Fact function: Option<String>,
+        /// The system call in which it was, if that could be found out.
+        Fact system_call: Option<&'static str>,
+        /// The function of the kernel in which it was blocked, if the kernel says so.
+        Fact wait_channel: Option<String>,
+        /// What its native section called.
+        Fact native_target: Option<&'static str>,
+        /// What it waited for.
+        Fact wait_type: Option<String>,
+        /// The number of the task without which its wait did not end, as far as that was known.
+        Fact blocking_task_id: Option<u64>,
+        /// What all workers were kept by, and how many by the same; who waited for whom.
+        Fact detail: Option<String>,
+        /// The innermost functions of its stack, with ` < ` between them.
+        Fact stack: Option<String>,
+    }
+}
+
+table! {
     /// The scheduler as a whole. SQL Server shows this as `sys.dm_os_sys_info`.
     SystemRow in "sys_info" {
         /// By which the scheduler's threads are called.
@@ -290,6 +364,8 @@ table! {
         Counter steals_count: u64,
         /// Slots that were taken from threads which were in native sections for too long.
         Counter handovers_count: u64,
+        /// Reports of stalls, long waits and deadlocks. The newest are in the table `stalls`.
+        Counter stalls_count: u64,
         /// Workers that sleep.
         Gauge idle_workers_count: usize,
         /// OS threads of the scheduler.

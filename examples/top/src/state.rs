@@ -19,10 +19,11 @@ const FIRST: [&str; 7] = [
     "wait_stats",
 ];
 /// Where more stands about a task, and the column that names it there.
-const ABOUT_TASKS: [(&str, &str); 3] = [
+const ABOUT_TASKS: [(&str, &str); 4] = [
     ("tasks", "task_id"),
     ("waiting_tasks", "waiting_task_id"),
     ("native_sections", "task_id"),
+    ("stalls", "task_id"),
 ];
 const PAGE: usize = 20;
 

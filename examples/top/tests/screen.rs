@@ -36,6 +36,7 @@ impl World {
         let folder = std::env::temp_dir().join(name);
         fs::create_dir_all(&folder).expect("a folder");
         let builder = Scheduler::builder().workers(2).name("engine");
+        let builder = builder.stall_after(Duration::from_millis(100));
         let scheduler = builder.observe(folder.join("socket")).build();
         let scheduler = scheduler.expect("a scheduler");
         let go = Arc::new(ManualResetEvent::new(false));
@@ -68,8 +69,11 @@ impl World {
         });
         tasks.push(scan.expect("a task"));
         let began = Instant::now();
-        while scheduler.stats().handovers == 0 {
-            assert!(began.elapsed() < LONG, "the section keeps its slot");
+        while scheduler.stats().handovers == 0 || scheduler.stalls().is_empty() {
+            assert!(
+                began.elapsed() < LONG,
+                "the section keeps its slot, or is no stall"
+            );
             std::thread::sleep(Duration::from_millis(1));
         }
         World {
@@ -142,7 +146,13 @@ fn one_screen_shows_each_table() {
         let screen = world.screen(&["--table", table, "--width", "200"]);
         assert!(screen.contains("engine: scan"), "{table}:\n{screen}");
     }
+    let screen = world.screen(&["--table", "stalls", "--width", "200"]);
+    for text in ["stalls: 1 row", "NATIVE SECTION", "scan"] {
+        assert!(screen.contains(text), "{text}\n{screen}");
+    }
     for table in [
+        "hosts",
+        "task_ledgers",
         "workers",
         "wait_stats",
         "histograms",

@@ -41,7 +41,7 @@ pub(crate) fn run(thread: &'static Thread) {
     let guard = ThreadGuard::new(task);
     current::set_thread(thread);
     thread.claim();
-    watch::started(thread, task);
+    watch::started_on_thread(thread, task);
     if thread.core().simulation.is_some() {
         thread.ask_for_slice();
     }
@@ -81,6 +81,8 @@ pub(crate) fn run_to_end(thread: &'static Thread, task: &'static Task, looks: im
         core.checker.end_run(thread, task);
     }
     thread.task.set(None);
+    // The end settles too: the next task of a thread with this record does not go on where this one was seen to stall.
+    Thread::count(&thread.settled_here);
     thread.end(task);
     thread.give_back();
 }

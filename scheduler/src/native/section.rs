@@ -13,6 +13,7 @@ use crate::primitive::Ordering;
 use crate::stats::sections;
 use crate::suspend::FOREVER;
 use crate::task::Hold;
+use crate::watch;
 
 /// What a section calls: its name in reports and figures. Made once, as a `static`.
 ///
@@ -75,6 +76,9 @@ pub unsafe fn leave(target: &'static Target) {
             .target
             .store(std::ptr::from_ref(target).addr(), Ordering::Relaxed);
         thread.lease.leave();
+        if thread.times.notes_sections.get() {
+            note_left(thread);
+        }
     }
 }
 
@@ -86,10 +90,29 @@ pub unsafe fn leave(target: &'static Target) {
 /// As for [`leave`].
 #[inline]
 pub unsafe fn enter() {
-    if let Some(thread) = current::step_in()
-        && !thread.lease.enter()
-    {
-        claim(thread);
+    match current::step_in() {
+        Some(thread) if !thread.lease.enter() => claim(thread),
+        Some(_) => {}
+        None => enter_marked(),
+    }
+}
+
+/// The sections of the task that runs here are noted.
+#[cold]
+#[inline(never)]
+fn note_left(thread: &'static Thread) {
+    preserving_errno(|| watch::left(thread));
+    current::mark();
+}
+
+/// The end of an inner section, of none on a plain thread, or of an outer one that is marked.
+#[inline(never)]
+fn enter_marked() {
+    if let Some(thread) = current::take_mark() {
+        preserving_errno(|| watch::entered(thread));
+        if current::step_in().is_some() && !thread.lease.enter() {
+            claim(thread);
+        }
     }
 }
 
@@ -116,6 +139,9 @@ pub unsafe fn leave_if<T: 'static>(
         .target
         .store(std::ptr::from_ref(target).addr(), Ordering::Relaxed);
     thread.lease.leave();
+    if thread.times.notes_sections.get() {
+        note_left(thread);
+    }
     true
 }
 

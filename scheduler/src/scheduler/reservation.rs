@@ -30,7 +30,8 @@ use super::Core;
 use crate::current::Thread;
 use crate::primitive::Ordering;
 use crate::simulation;
-use crate::stats::StackClass;
+use crate::stall::Stall;
+use crate::stats::{LedgerFacts, StackClass};
 use crate::task::Task;
 
 impl Core {
@@ -82,6 +83,21 @@ impl Core {
         let of = |part: &Core| part.owner_sleeps.load(Ordering::Relaxed);
         let reserved = self.reservation().map_or(0, of);
         (of(self) + reserved, reserved)
+    }
+
+    /// The newest reports of both, the oldest first.
+    pub(crate) fn stalls(&self) -> Vec<Arc<Stall>> {
+        let parts = self.parts();
+        let mut stalls: Vec<_> = parts.flat_map(|part| part.reports.read()).collect();
+        stalls.sort_by_key(|stall| stall.number());
+        stalls
+    }
+
+    /// The ledgers of tasks of both that have ended.
+    pub(crate) fn ledgers(&self) -> Vec<LedgerFacts> {
+        let mut ledgers: Vec<_> = self.parts().flat_map(|part| part.history.read()).collect();
+        ledgers.sort_by_key(|facts| facts.spawned + facts.elapsed);
+        ledgers
     }
 
     /// The stacks of both by size.

@@ -18,7 +18,7 @@ use crate::simulation;
 use crate::stats::coarse;
 use crate::task::{Backing, Kind, Priority, Task, pool, release};
 use crate::wait::WaitReason;
-use crate::watch;
+use crate::watch::{self, Accounting};
 
 /// Why a task could not be spawned.
 #[derive(Debug)]
@@ -96,6 +96,8 @@ pub(crate) struct Plan {
     pub(crate) mobile: bool,
     pub(crate) reserved: bool,
     pub(crate) span: Option<tracing::Span>,
+    /// `None`: as the scheduler does.
+    pub(crate) accounting: Option<Accounting>,
 }
 
 impl Plan {
@@ -108,6 +110,7 @@ impl Plan {
             mobile: false,
             reserved: false,
             span: None,
+            accounting: None,
         }
     }
 }
@@ -214,8 +217,11 @@ impl Core {
             None => (pool::next_id_block(1), coarse::ticks(self.now())),
         };
         self.fill(task, class, id, now, closure);
+        if plan.accounting == Some(Accounting::Exact) {
+            self.watching.ask();
+        }
         if self.watching.is_special() {
-            watch::spawned(self, here, task);
+            watch::spawned(self, here, task, plan.accounting);
             simulation::note_spawn(self, task);
         }
         if let Some(span) = &plan.span {
@@ -313,7 +319,7 @@ impl Core {
         let id = pool::next_id_block(1);
         self.fill(task, 0, id, coarse::ticks(self.now()), || ());
         if self.watching.is_special() {
-            watch::spawned(self, None, task);
+            watch::spawned(self, None, task, None);
             simulation::note_spawn(self, task);
         }
         task.set_kind(Kind::Started);

@@ -88,7 +88,6 @@ pub(crate) struct World {
     began: Instant,
     now: Cell<u64>,
     steps: Cell<u64>,
-    switches: Cell<u64>,
     /// On the heap, so that they stay where they are.
     strands: RefCell<Vec<Rc<Strand>>>,
     running: Cell<usize>,
@@ -129,7 +128,6 @@ impl World {
             began: Instant::now(),
             now: Cell::new(0),
             steps: Cell::new(0),
-            switches: Cell::new(0),
             strands: RefCell::new(Vec::new()),
             running: Cell::new(OUTERMOST),
             panicking: Cell::new(0),
@@ -189,7 +187,6 @@ impl World {
         self.faults.set(faults);
         self.now.set(0);
         self.steps.set(0);
-        self.switches.set(0);
         self.running.set(OUTERMOST);
         self.panicking.set(0);
         self.spawned.set(0);
@@ -356,8 +353,11 @@ impl World {
 
     fn choose(&self) -> usize {
         self.steps.set(self.steps.get() + 1);
-        self.now.set(self.now.get() + STEP_NS);
+        self.now.set(self.now.get().saturating_add(STEP_NS));
         self.be_unfair();
+        if self.steps.get() == self.faults.get().steps_max {
+            self.give_up(report::no_end(self));
+        }
         loop {
             if let Some(next) = self.choose_now() {
                 return next;
@@ -365,7 +365,7 @@ impl World {
             let strands = self.strands.borrow();
             let Some(at) = strands.iter().filter_map(|strand| strand.until()).min() else {
                 drop(strands);
-                self.give_up();
+                self.give_up(report::deadlock(self));
                 continue;
             };
             self.now.set(at.max(self.now.get()));
@@ -410,7 +410,6 @@ impl World {
         };
         // SAFETY: strands stay where they are, and are dropped only when all but the outermost are over, and that one has its turn.
         let (mine, other) = unsafe { (&*mine, &*other) };
-        self.switches.set(self.switches.get() + 1);
         let panicking = self.panicking();
         if panicking {
             self.panicking.set(self.panicking.get() + 1);
@@ -430,14 +429,18 @@ impl World {
         look(&self.strands.borrow()[self.running.get()])
     }
 
-    /// Nobody can run, and nobody will.
+    /// Nobody can run, and nobody will; or this goes on for ever.
     #[cold]
-    fn give_up(&self) {
-        let text = report::deadlock(self);
+    fn give_up(&self, text: String) {
         let before = self.verdict.borrow_mut().replace(text.clone());
         let strands = self.strands.borrow();
         let outermost = &strands[OUTERMOST];
-        if before.is_some() || self.panicking.get() > 0 {
+        let panics = if self.is_outermost() {
+            self.panicking()
+        } else {
+            outermost.panicking.get()
+        };
+        if before.is_some() || panics {
             // It was told, and waits again; or it panics already.
             eprintln!("fiberhost: {text}");
             std::process::abort();
@@ -559,9 +562,14 @@ impl Turns for World {
     fn pass(&self, time: Duration) {
         let never = AtomicU32::new(0);
         let until = self.now() + time;
+        let mut given_up = false;
         while self.now() < until {
             // Only the time ends it.
-            let _ = self.block(&never, 0, Some(until));
+            given_up |= self.block(&never, 0, Some(until)) == Unblocked::GiveUp;
+        }
+        if given_up {
+            // That is for a wait.
+            self.strand(|strand| strand.given_up.set(true));
         }
     }
 

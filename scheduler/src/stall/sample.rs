@@ -34,7 +34,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, AtomicUsize
 use crate::current::Thread;
 use crate::fiber;
 use crate::fiber::overflow::earlier::{Earlier, is_installed};
-use crate::fiber::overflow::frames::{Code, Linked};
+use crate::fiber::overflow::frames::{Around, Code, Linked};
 use crate::fiber::overflow::report::Registers;
 
 const FREE: u64 = 0;
@@ -92,6 +92,12 @@ struct Buffer {
     os_id: AtomicI32,
     settled: AtomicU64,
     instruction: AtomicUsize,
+    /// What the register says that has the number of a system call, and later its result.
+    accumulator: AtomicUsize,
+    stack: AtomicUsize,
+    frame: AtomicUsize,
+    base: AtomicUsize,
+    task_id: AtomicU64,
     linked: Words<LINKED_MAX>,
     task: Words<TASK_WORDS>,
     worker: Words<WORKER_WORDS>,
@@ -103,6 +109,11 @@ static BUFFER: Buffer = Buffer {
     os_id: AtomicI32::new(0),
     settled: AtomicU64::new(0),
     instruction: AtomicUsize::new(0),
+    accumulator: AtomicUsize::new(0),
+    stack: AtomicUsize::new(0),
+    frame: AtomicUsize::new(0),
+    base: AtomicUsize::new(0),
+    task_id: AtomicU64::new(0),
     linked: Words::new(),
     task: Words::new(),
     worker: Words::new(),
@@ -133,7 +144,7 @@ pub(crate) fn is_usable(signal: i32) -> bool {
 }
 
 /// What became of a question.
-pub(super) enum Ask {
+pub(crate) enum Ask {
     Asked(Question),
     /// Somebody else's is under way.
     Busy,
@@ -142,10 +153,10 @@ pub(super) enum Ask {
 }
 
 /// One that was asked; it is to be answered or given up.
-pub(super) struct Question(u64);
+pub(crate) struct Question(u64);
 
 /// Asks where this thread stands.
-pub(super) fn ask(thread: &'static Thread, signal: i32) -> Ask {
+pub(crate) fn ask(thread: &'static Thread, signal: i32) -> Ask {
     if !has_handler(signal) {
         return Ask::Refused;
     }
@@ -183,17 +194,20 @@ impl Question {
         (self.0 << PHASE_BITS) | phase
     }
 
-    pub(super) fn is_answered(&self) -> bool {
+    pub(crate) fn is_answered(&self) -> bool {
         // Acquire: the answer is there.
         BUFFER.state.load(Ordering::Acquire) == self.word(ANSWERED)
     }
 
     /// The answer. Only if it is there.
-    pub(super) fn take(self) -> Sample {
+    pub(crate) fn take(self) -> Sample {
         debug_assert!(self.is_answered(), "an answer is taken when it is there");
         let sample = Sample {
             settled: BUFFER.settled.load(Ordering::Relaxed),
+            call: call(),
             frames: frames(),
+            task: BUFFER.task_id.load(Ordering::Relaxed),
+            captured: captured(),
         };
         // Release: whoever asks next finds the buffer unused.
         BUFFER.state.store(self.word(FREE), Ordering::Release);
@@ -201,7 +215,7 @@ impl Question {
     }
 
     /// Takes the question back.
-    pub(super) fn give_up(self) {
+    pub(crate) fn give_up(self) {
         let from_to = [(ASKED, FREE), (FILLING, GIVEN_UP), (ANSWERED, FREE)];
         // Again and again: the handler may go on from each to the next.
         while !from_to.iter().any(|&(from, to)| {
@@ -219,10 +233,27 @@ impl Question {
 }
 
 /// Where a thread stood.
-pub(super) struct Sample {
+pub(crate) struct Sample {
     /// How often it had settled.
     pub(super) settled: u64,
+    /// The system call that the signal has interrupted, or met at its end, if the code around it tells.
+    pub(super) call: Option<u64>,
     pub(super) frames: Frames,
+    /// The number of the task that it ran; 0 for none.
+    pub(crate) task: u64,
+    pub(crate) captured: Captured,
+}
+
+/// Registers of a thread or of a task that does not run, and a copy of its stack, for who knows the tables that unwinding uses.
+pub(crate) struct Captured {
+    pub(crate) instruction: usize,
+    pub(crate) stack: usize,
+    pub(crate) frame: usize,
+    /// The register that is left to its owner by every function.
+    pub(crate) base: usize,
+    /// What was copied, and from where on.
+    pub(crate) words_at: usize,
+    pub(crate) words: Box<[usize]>,
 }
 
 /// Program counters, innermost first.
@@ -243,6 +274,30 @@ fn frames() -> Frames {
     Frames {
         likely: innermost().chain(likely).collect(),
         linked: innermost().chain(BUFFER.linked.iter()).collect(),
+    }
+}
+
+fn captured() -> Captured {
+    let read = |word: &AtomicUsize| word.load(Ordering::Relaxed);
+    Captured {
+        instruction: read(&BUFFER.instruction),
+        stack: read(&BUFFER.stack),
+        frame: read(&BUFFER.frame),
+        base: read(&BUFFER.base),
+        words_at: read(&BUFFER.stack),
+        words: BUFFER.task.iter().collect(),
+    }
+}
+
+/// The number of the system call at whose instruction the thread stood: either it is about to be made again, and its number in
+/// the register for that; or it has just been made, and the instruction before it says which.
+fn call() -> Option<u64> {
+    let at = BUFFER.instruction.load(Ordering::Relaxed);
+    let code = Code::read();
+    match code.around(at)? {
+        Around::Call => Some(BUFFER.accumulator.load(Ordering::Relaxed) as u64),
+        Around::BehindCall(number) => number.map(u64::from),
+        Around::Nothing => None,
     }
 }
 
@@ -390,6 +445,14 @@ fn copy(thread: &Thread, registers: &Registers) {
     BUFFER
         .instruction
         .store(registers.instruction, Ordering::Relaxed);
+    BUFFER
+        .accumulator
+        .store(registers.accumulator, Ordering::Relaxed);
+    BUFFER.stack.store(registers.stack, Ordering::Relaxed);
+    BUFFER.frame.store(registers.frame, Ordering::Relaxed);
+    BUFFER.base.store(registers.base, Ordering::Relaxed);
+    let task = thread.task.get().map_or(0, |task| task.id.get());
+    BUFFER.task_id.store(task, Ordering::Relaxed);
     BUFFER.linked.clear();
     BUFFER.task.clear();
     BUFFER.worker.clear();

@@ -63,6 +63,7 @@ impl Thread {
     pub(crate) fn refresh_coarse(&self) {
         if !cfg!(any(loom, shuttle)) {
             self.coarse.set(self.core().now());
+            self.times.forget_reading();
         }
     }
 }

@@ -13,8 +13,8 @@ use crate::native::Target;
 use crate::primitive::ticks::{self, Rate};
 use crate::primitive::{AtomicU32, AtomicU64, Mutex, Ordering};
 use crate::scheduler::Core;
-use crate::stats::coarse;
 use crate::stats::histogram::{Histogram, Recorder};
+use crate::stats::{coarse, ledger};
 use crate::trace::{self, What};
 
 /// The section in which a thread was seen last, by the mark of its lease, and when it was first seen there.
@@ -186,7 +186,7 @@ pub(crate) fn come_back(thread: &'static Thread) {
         let lasted = ticks::now().saturating_sub(stamp);
         core.lasting.with(target, |kept| kept.times.record(lasted));
     }
-    thread.claim();
+    ledger::around_claim(thread, || thread.claim());
     let task = thread.task.get().map_or(0, |task| task.id.get());
     trace::record(core, Some(thread), task, What::Return);
 }

@@ -34,8 +34,10 @@ use crate::native::Target;
 use crate::primitive::{Ordering, fence};
 use crate::scheduler::Core;
 use crate::stats::histogram::Histogram;
+use crate::stats::ledger::LedgerFacts;
 use crate::stats::sections::TargetFacts;
 use crate::stats::{Stats, coarse, sections};
+use crate::sync::lock_waits;
 use crate::task::payload::contain;
 use crate::task::{Backing, Kind, Priority, Task, flag, pool, release};
 use crate::wait::WaitReason;
@@ -212,6 +214,8 @@ pub struct TaskFacts {
     pub blocked_by: Option<(u64, Blocker)>,
     /// The native section in which it is.
     pub section: Option<SectionFacts>,
+    /// Where its time has gone, if [that is booked](crate::TaskBuilder::accounting).
+    pub ledger: Option<Box<LedgerFacts>>,
 }
 
 /// How often tasks waited for one reason, and how long those waits lasted that were timed.
@@ -400,7 +404,7 @@ fn read(core: &'static Core, task: &'static Task, threads: &Threads, now: u64) -
     }
     // Step 2.
     let kind = task.kind();
-    if !matches!(kind, Kind::Fresh | Kind::Started) || !std::ptr::eq(task.core.get(), core) {
+    if !matches!(kind, Kind::Fresh | Kind::Started) || !task.belongs_to(core) {
         return Read::IsNot;
     }
     let facts = facts(task, kind, threads, now);
@@ -409,8 +413,10 @@ fn read(core: &'static Core, task: &'static Task, threads: &Threads, now: u64) -
     if task.id.get() != facts.id || task.life.is_done() {
         return Read::Ended;
     }
+    let (name, ledger) = kept(task, facts.id);
     Read::Is(TaskFacts {
-        name: name(task, facts.id),
+        name,
+        ledger,
         ..facts
     })
 }
@@ -434,6 +440,7 @@ fn facts(task: &'static Task, kind: Kind, threads: &Threads, now: u64) -> TaskFa
     TaskFacts {
         id,
         name: None,
+        ledger: None,
         state,
         priority: task.priority(),
         backing: if task.is_on_thread() {
@@ -452,34 +459,43 @@ fn facts(task: &'static Task, kind: Kind, threads: &Threads, now: u64) -> TaskFa
     }
 }
 
-/// Whom it waits for: the one whose end it waits for, or the one who sleeps with its thread.
+/// Whom it waits for: whoever it is that its wait is for, or the one who sleeps with its thread.
 fn blocker(task: &'static Task, kind: Kind, owner: Option<u64>) -> Option<(u64, Blocker)> {
-    if let Some(joined) = joined(task) {
-        return Some((joined, Blocker::Join));
+    if let Some(blocker) = blocker_in_wait(task) {
+        return Some(blocker);
     }
     let owner = owner.filter(|&owner| kind == Kind::Started && owner != task.id.get())?;
     Some((owner, Blocker::Thread))
 }
 
-fn joined(task: &'static Task) -> Option<u64> {
+/// Whose end the wait is for that is on, or who has the mutex that it is for.
+pub(crate) fn blocker_in_wait(task: &'static Task) -> Option<(u64, Blocker)> {
     let epoch = task.wait.armed_epoch()?;
-    if task.reason() != WaitReason::Join {
-        return None;
-    }
-    let joined = task.joins()?.id.get();
+    let blocker = match task.reason() {
+        WaitReason::Join => (task.joins()?.id.get(), Blocker::Join),
+        WaitReason::Mutex | WaitReason::RwLockRead | WaitReason::RwLockWrite | WaitReason::Once => {
+            lock_waits::holder(task.id.get())?
+        }
+        _ => return None,
+    };
     // It is what that wait waits for if the wait is still on.
-    (task.wait.armed_epoch() == Some(epoch)).then_some(joined)
+    (task.wait.armed_epoch() == Some(epoch)).then_some(blocker)
 }
 
-/// The name of the task with this number, if it has not ended.
-fn name(task: &'static Task, id: u64) -> Option<Arc<str>> {
+/// What lies elsewhere of the task with this number, if it has not ended: its name and its ledger.
+fn kept(task: &'static Task, id: u64) -> (Option<Arc<str>>, Option<Box<LedgerFacts>>) {
     if !task.has_extra() || !task.life.try_keep() {
-        return None;
+        return (None, None);
     }
-    let name = (task.id.get() == id).then(|| task.name()).flatten();
+    let (mut name, mut facts) = (None, None);
+    if task.id.get() == id {
+        name = task.name();
+        let ledger = task.ledger();
+        facts = ledger.map(|ledger| Box::new(ledger.of(id, name.clone())));
+    }
     // The last reference takes what is left of the task with it.
     contain(|| release(task));
-    name
+    (name, facts)
 }
 
 fn waits(core: &Core, tasks: &[TaskFacts]) -> Vec<WaitFacts> {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::{Event, Stop, Trace, What};
+use super::{Event, Recording, Stop, Trace, What};
 
 /// The track of what happened on no thread of the scheduler.
 const OUTSIDE: usize = 1_000_000;
@@ -19,9 +19,10 @@ impl Trace {
     /// The trace as JSON, for `ui.perfetto.dev` or `chrome://tracing`.
     ///
     /// Slices are as exact as what was recorded: without the [switches](super::Recording::Switches) a yield is not seen, and the
-    /// slice of a task that yielded ends where the next one begins.
+    /// slice of a task that yielded ends where the next one begins. Without those of the [tasks](super::Recording::Tasks) there
+    /// are no turns, only the moments of those waits that were recorded.
     pub fn chrome(&self) -> String {
-        let mut writer = Writer::new();
+        let mut writer = Writer::new(self.recording < Recording::Tasks);
         writer.tracks(&self.events);
         for event in &self.events {
             writer.event(event);
@@ -57,6 +58,8 @@ struct Begun {
 
 struct Writer {
     out: String,
+    /// Waits are samples: when a turn began, or ended, is not known.
+    sampled: bool,
     turns: HashMap<usize, Turn>,
     /// Flows to tasks that have not gone on yet.
     flows: HashMap<u64, Begun>,
@@ -65,8 +68,9 @@ struct Writer {
 }
 
 impl Writer {
-    fn new() -> Writer {
+    fn new(sampled: bool) -> Writer {
         Writer {
+            sampled,
             out: String::from("{\"displayTimeUnit\":\"ns\",\"traceEvents\":["),
             turns: HashMap::new(),
             flows: HashMap::new(),
@@ -103,6 +107,13 @@ impl Writer {
         let (track, at) = (track(event), event.at);
         self.last = self.last.max(at);
         match event.what {
+            What::Resume { wake } if self.sampled => {
+                self.moment(track, at, &format!("goes on: {wake:?}"), event.task);
+                self.end_flow(event.task, track, at);
+            }
+            What::Park { reason } if self.sampled => {
+                self.instant(track, at, &format!("waits: {reason}"), event.task);
+            }
             What::Start | What::Resume { .. } | What::Run => {
                 if self
                     .turns
@@ -136,6 +147,11 @@ impl Writer {
                 );
             }
             What::Return => self.instant(track, at, "return", event.task),
+            What::Leave { target } => {
+                let target = target.map_or("", |target| target.name());
+                self.instant(track, at, &format!("leave {}", escaped(target)), event.task);
+            }
+            What::Enter => self.instant(track, at, "enter", event.task),
             What::Stall => self.instant(track, at, "stall", event.task),
         }
     }
@@ -163,6 +179,14 @@ impl Writer {
         ));
     }
 
+    /// A slice that stands for a moment.
+    fn moment(&mut self, track: usize, at: Duration, name: &str, task: u64) {
+        let (began, lasted) = (us(at), us(MOMENT));
+        self.object(format_args!(
+            "\"tid\":{track},\"ph\":\"X\",\"cat\":\"event\",\"name\":\"{name} task {task}\",\"ts\":{began:.3},\"dur\":{lasted:.3}"
+        ));
+    }
+
     fn begin_flow(&mut self, event: &Event, name: &'static str) {
         let begun = Begun {
             at: event.at,
@@ -182,11 +206,7 @@ impl Writer {
         self.flow += 1;
         let (id, name) = (self.flow, begun.name);
         if !begun.on_turn {
-            let (began, lasted) = (us(begun.at), us(MOMENT));
-            let tid = begun.track;
-            self.object(format_args!(
-                "\"tid\":{tid},\"ph\":\"X\",\"cat\":\"event\",\"name\":\"{name} task {task}\",\"ts\":{began:.3},\"dur\":{lasted:.3}"
-            ));
+            self.moment(begun.track, begun.at, name, task);
         }
         for (phase, track, at) in [("s", begun.track, begun.at), ("f", track, at)] {
             let at = us(at);

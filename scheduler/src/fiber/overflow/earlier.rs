@@ -52,6 +52,24 @@ impl Earlier {
         done
     }
 
+    /// Calls the handler that was there, if there was one: for a signal that somebody has given a meaning with ours, so that
+    /// the default, which may be to end the process, is not wanted any more.
+    ///
+    /// # Safety
+    /// The arguments are those of a handler.
+    pub(crate) unsafe fn hand_on_to_handler(
+        &self,
+        signal: libc::c_int,
+        info: *mut libc::siginfo_t,
+        context: *mut libc::c_void,
+    ) {
+        let handler = self.handler.load(Ordering::Acquire);
+        if !matches!(handler, libc::SIG_DFL | libc::SIG_IGN) {
+            // SAFETY: the caller's promise.
+            unsafe { self.hand_on(signal, info, context, false) };
+        }
+    }
+
     /// Does what would have happened without us.
     ///
     /// # Safety

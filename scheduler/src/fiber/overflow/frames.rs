@@ -148,19 +148,65 @@ impl Code {
             return false;
         }
         let mut before = [0_u8; LONGEST];
-        let to = libc::iovec {
-            iov_base: before.as_mut_ptr().cast(),
-            iov_len: LONGEST,
-        };
-        let from = libc::iovec {
-            iov_base: (address - LONGEST) as *mut libc::c_void,
-            iov_len: LONGEST,
-        };
-        // SAFETY: the kernel writes into our buffer, and refuses where there is nothing to read.
-        let read = unsafe {
-            libc::process_vm_readv(libc::getpid(), &raw const to, 1, &raw const from, 1, 0)
-        };
-        read == LONGEST as isize && ends_in_a_call(before)
+        peek(address - LONGEST, &mut before) && ends_in_a_call(before)
+    }
+
+    /// Whether there is a system call at this address or before it, where another thread stands.
+    pub(crate) fn around(&self, address: usize) -> Option<Around> {
+        if !self.has(address) {
+            return None;
+        }
+        let mut bytes = [0_u8; LONGEST + 2];
+        peek(address - LONGEST, &mut bytes).then(|| Around::of(&bytes))
+    }
+}
+
+/// Copies memory of the process that may be gone. `false`: some of it is.
+pub(crate) fn peek(address: usize, bytes: &mut [u8]) -> bool {
+    let to = libc::iovec {
+        iov_base: bytes.as_mut_ptr().cast(),
+        iov_len: bytes.len(),
+    };
+    let from = libc::iovec {
+        iov_base: address as *mut libc::c_void,
+        iov_len: bytes.len(),
+    };
+    // SAFETY: the kernel writes into our buffer, and refuses where there is nothing to read.
+    let read =
+        unsafe { libc::process_vm_readv(libc::getpid(), &raw const to, 1, &raw const from, 1, 0) };
+    read == bytes.len() as isize
+}
+
+/// What system call stands around an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Around {
+    /// The instruction at the address is one.
+    Call,
+    /// The one before it is, with this number if the one before that says it.
+    BehindCall(Option<u32>),
+    Nothing,
+}
+
+impl Around {
+    /// Seven bytes before the address, and two behind it.
+    fn of(bytes: &[u8; LONGEST + 2]) -> Around {
+        const CALL: [u8; 2] = [0x0f, 0x05];
+        if cfg!(not(target_arch = "x86_64")) {
+            return Around::Nothing;
+        }
+        if bytes[5..7] == CALL {
+            // `mov eax, number`, or `xor eax, eax`.
+            let number = match bytes[..5] {
+                [0xb8, a, b, c, d] => Some(u32::from_le_bytes([a, b, c, d])),
+                [.., 0x31, 0xc0] => Some(0),
+                _ => None,
+            };
+            Around::BehindCall(number)
+        } else if bytes[7..] == CALL {
+            Around::Call
+        } else {
+            Around::Nothing
+        }
     }
 }
 
@@ -246,6 +292,20 @@ mod tests {
         let function = this_function_is_code_and_its_stack_is_not as *const () as usize;
         assert!(is_code(function));
         assert!(!is_code((&raw const code).addr()));
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn system_calls_are_known_by_their_bytes() {
+        let number = [0xb8, 0x3e, 1, 0, 0, 0x0f, 0x05, 0x90, 0x90];
+        assert_eq!(Around::of(&number), Around::BehindCall(Some(318)));
+        let zero = [0x90, 0x90, 0x90, 0x31, 0xc0, 0x0f, 0x05, 0x48, 0x3d];
+        assert_eq!(Around::of(&zero), Around::BehindCall(Some(0)));
+        let given = [0x90, 0x90, 0x48, 0x89, 0xf8, 0x0f, 0x05, 0xc3, 0x90];
+        assert_eq!(Around::of(&given), Around::BehindCall(None));
+        let again = [0xb8, 0x3e, 1, 0, 0, 0x90, 0x90, 0x0f, 0x05];
+        assert_eq!(Around::of(&again), Around::Call);
+        assert_eq!(Around::of(&[0x90; 9]), Around::Nothing);
     }
 
     #[cfg(target_arch = "x86_64")]

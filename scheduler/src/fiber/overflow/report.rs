@@ -20,6 +20,9 @@ pub(crate) struct Registers {
     pub(crate) instruction: usize,
     pub(crate) stack: usize,
     pub(crate) frame: usize,
+    pub(crate) base: usize,
+    /// A system call's number, and then its result.
+    pub(crate) accumulator: usize,
 }
 
 impl Registers {
@@ -34,6 +37,8 @@ impl Registers {
             instruction: read(libc::REG_RIP),
             stack: read(libc::REG_RSP),
             frame: read(libc::REG_RBP),
+            base: read(libc::REG_RBX),
+            accumulator: read(libc::REG_RAX),
         }
     }
 
@@ -47,6 +52,8 @@ impl Registers {
             instruction: 0,
             stack: 0,
             frame: 0,
+            base: 0,
+            accumulator: 0,
         }
     }
 }

@@ -1,0 +1,225 @@
+//! What the operator's view costs: the tables with many tasks, a reader beside a worker, and the ring of events.
+//!
+//! `cargo bench --bench views`; with a word only what has it in its name: `tables`, `reader`, `ring`. Figures are medians over
+//! rounds. `tables` counts the processor time of the thread that reads, so it hardly depends on what else the machine does; the
+//! others need a quiet one with two processors.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use fiberhost::scheduler::sync::AutoResetEvent;
+use fiberhost::scheduler::trace::Recording;
+use fiberhost::scheduler::{Accounting, Scheduler, park, yield_now};
+use fiberhost::views::{TABLES, Views};
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let is_wanted = |name: &str| {
+        let mut words = wanted
+            .iter()
+            .filter(|word| !word.starts_with('-'))
+            .peekable();
+        words.peek().is_none() || words.any(|word| word == name)
+    };
+    if is_wanted("tables") {
+        tables();
+    }
+    if is_wanted("reader") {
+        reader();
+    }
+    if is_wanted("ring") {
+        ring();
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Milliseconds of processor time that the calling thread has used.
+fn thread_ms() -> f64 {
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: a place that outlives the call.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut now) };
+    now.tv_sec as f64 * 1e3 + now.tv_nsec as f64 / 1e6
+}
+
+/// All tables, while 100,000 tasks are parked.
+fn tables() {
+    const TASKS: usize = 100_000;
+    let scheduler = Scheduler::builder()
+        .workers(1)
+        .build()
+        .expect("a scheduler");
+    let tasks: Vec<_> = (0..TASKS).map(|_| scheduler.spawn(park)).collect();
+    while scheduler.stats().idle_workers == 0 {
+        std::thread::yield_now();
+    }
+    let (mut looks, mut rows, mut texts) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..11 {
+        let began = thread_ms();
+        let views = Views::take(&scheduler, &[]);
+        looks.push(thread_ms() - began);
+        let began = thread_ms();
+        black_box((
+            views.schedulers(),
+            views.workers(),
+            views.tasks(),
+            views.waiting_tasks(),
+            views.wait_stats(),
+            views.native_sections(),
+            views.native_targets(),
+            views.histograms(),
+        ));
+        black_box((
+            views.stalls(),
+            views.task_ledgers(),
+            views.threads(),
+            views.sys_info(),
+            views.stack_classes(),
+            views.hosts(),
+        ));
+        rows.push(thread_ms() - began);
+        let began = thread_ms();
+        for table in TABLES {
+            black_box(views.json(table.name).expect("a table"));
+        }
+        texts.push(thread_ms() - began);
+    }
+    let (look, rows, texts) = (median(looks), median(rows), median(texts));
+    println!(
+        "tables: {TASKS} tasks: look {look:.1} ms, rows of all tables {rows:.1} ms (together {:.1}, aim 50), the same as JSON {texts:.1} ms",
+        look + rows
+    );
+    for task in tasks {
+        task.task().unpark();
+    }
+}
+
+/// How long a task that was woken waits for its one worker, beside a thread that reads the tables and beside one that spins.
+fn reader() {
+    const ROUNDS: usize = 5;
+    let mut tails = [Vec::new(), Vec::new()];
+    for _ in 0..ROUNDS {
+        for (place, tail) in tails.iter_mut().enumerate() {
+            tail.push(delay(place == 0));
+        }
+    }
+    let [read, spun] = tails.map(median);
+    println!(
+        "reader: p99.9 of the dispatch delay {read:.0} ns beside a reader, {spun:.0} ns beside a thread that spins (aim: no higher)"
+    );
+}
+
+/// The p99.9 of the dispatch delay, in nanoseconds.
+fn delay(reads: bool) -> f64 {
+    let builder = Scheduler::builder()
+        .workers(1)
+        .accounting(Accounting::Exact);
+    let scheduler = builder.build().expect("a scheduler");
+    let done = Arc::new(AtomicBool::new(false));
+    let events = Arc::new([AutoResetEvent::new(false), AutoResetEvent::new(false)]);
+    let tasks = [0, 1].map(|side| {
+        let (events, done) = (Arc::clone(&events), Arc::clone(&done));
+        scheduler.spawn(move || {
+            while !done.load(Ordering::Relaxed) {
+                events[1 - side].set();
+                events[side].wait_for(Duration::from_millis(100));
+            }
+        })
+    });
+    let until = Instant::now() + Duration::from_secs(1);
+    while Instant::now() < until {
+        if reads {
+            black_box(Views::take(&scheduler, &[]));
+        } else {
+            std::hint::spin_loop();
+        }
+    }
+    done.store(true, Ordering::Relaxed);
+    for task in tasks {
+        task.join().expect("no panic");
+    }
+    scheduler
+        .histograms()
+        .dispatch_delay
+        .quantile(0.999)
+        .as_nanos() as f64
+}
+
+/// What a record of the ring costs: of a yield with switches recorded, which are two records, and of a time-stamp with two
+/// stores alone.
+fn ring() {
+    const ROUNDS: usize = 9;
+    let (mut without, mut with, mut watched, mut bare) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        without.push(yields(Recording::Rare));
+        watched.push(yields(Recording::Tasks));
+        with.push(yields(Recording::Switches));
+        bare.push(stamps());
+    }
+    let [without, watched, with, bare] = [without, watched, with, bare].map(median);
+    let record = (with - watched) / 2.0;
+    println!(
+        "ring: a yield {without:.1} ns, of a watched task {watched:.1} ns, with its switches recorded {with:.1} ns: {record:.1} ns a record; a time-stamp with two stores {bare:.1} ns, {:.2} times (aim at most 1.2)",
+        record / bare
+    );
+}
+
+/// Nanoseconds for a yield of one of two tasks.
+fn yields(recording: Recording) -> f64 {
+    const YIELDS: u32 = 300_000;
+    let builder = Scheduler::builder().workers(1).trace(recording);
+    let scheduler = builder.build().expect("a scheduler");
+    scheduler.run(|| {
+        let task = fiberhost::scheduler::spawn(|| {
+            for _ in 0..YIELDS {
+                yield_now();
+            }
+        });
+        yield_now();
+        let began = Instant::now();
+        for _ in 0..YIELDS {
+            yield_now();
+        }
+        let each = began.elapsed().as_nanos() as f64 / f64::from(2 * YIELDS);
+        task.join().expect("no panic");
+        each
+    })
+}
+
+/// Nanoseconds for a time-stamp and two stores, into as much memory as a ring has.
+fn stamps() -> f64 {
+    const UNITS: usize = 8192;
+    const STAMPS: usize = 1_000_000;
+    let units: Vec<[AtomicU64; 2]> = (0..UNITS)
+        .map(|_| [AtomicU64::new(0), AtomicU64::new(0)])
+        .collect();
+    let began = Instant::now();
+    for number in 0..STAMPS {
+        let unit = &units[number % UNITS];
+        unit[0].store(stamp(), Ordering::Release);
+        unit[1].store(number as u64, Ordering::Release);
+    }
+    let each = began.elapsed().as_nanos() as f64 / STAMPS as f64;
+    black_box(units);
+    each
+}
+
+#[cfg(target_arch = "x86_64")]
+fn stamp() -> u64 {
+    // SAFETY: every processor with this instruction set has it.
+    unsafe { std::arch::x86_64::_rdtsc() }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn stamp() -> u64 {
+    Instant::now().elapsed().as_nanos() as u64
+}

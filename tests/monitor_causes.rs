@@ -1,0 +1,477 @@
+//! What does not go on is kept in a table with its cause, and the cause is the right one each time.
+
+mod common;
+
+use std::cell::Cell;
+use std::io::Write;
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, mpsc};
+use std::time::Duration;
+
+use common::{checked, eventually, hog_until, until_waits, with_on_fibers};
+use fiberhost::scheduler::native::{self, Target};
+use fiberhost::scheduler::sync::{ManualResetEvent, Mutex, RawMutex};
+use fiberhost::scheduler::{
+    Backing, Builder, Scheduler, Stall, StallKind, WaitReason, Wake, park, sleep, yield_now,
+};
+use fiberhost::views::{StallRow, Views};
+
+/// The shortest that is promised, and what user and kernel can be told apart in: the kernel counts that by ticks of 10 ms.
+const SHORT: Duration = Duration::from_millis(20);
+const LONG: Duration = Duration::from_millis(100);
+const RUNS: usize = 20;
+
+fn within(after: Duration) -> Builder {
+    checked(1).stall_after(after)
+}
+
+/// The report with this number, counted from 1, when it is there.
+#[track_caller]
+fn report(scheduler: &Scheduler, number: usize) -> Arc<Stall> {
+    eventually("it is reported", || scheduler.stalls().len() >= number);
+    Arc::clone(&scheduler.stalls()[number - 1])
+}
+
+fn row(scheduler: &Scheduler, number: usize) -> StallRow {
+    Views::take(scheduler, &[]).stalls()[number - 1].clone()
+}
+
+/// Nanoseconds for which the calling thread ran, and could have but did not.
+fn scheduled() -> (u64, u64) {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("the kernel counts");
+    let mut fields = text.split_ascii_whitespace().map(|it| it.parse().unwrap());
+    (fields.next().unwrap(), fields.next().unwrap())
+}
+
+/// Runs a task that keeps its worker by `work` until it is reported, some times, and looks at what the reports say.
+/// On a machine that is too busy the thread starves whatever it does, and then that is the cause which is right: so
+/// the kernel is asked what the thread did. Where that was neither the one nor the other, both will do.
+fn keep(
+    after: Duration,
+    work: impl Fn(&AtomicBool) + Clone + Send + 'static,
+    is_right: impl Fn(StallKind) -> bool,
+    look: impl Fn(&Stall, &StallRow),
+) {
+    let clear = Cell::new(0);
+    with_on_fibers(within(after), |scheduler| {
+        for run in 1..=RUNS {
+            let stop = Arc::new(AtomicBool::new(false));
+            let (seen, work) = (Arc::clone(&stop), work.clone());
+            let task = scheduler.task().name("keeps").spawn(move || {
+                let before = scheduled();
+                work(&seen);
+                let after = scheduled();
+                (after.0 - before.0, after.1 - before.1)
+            });
+            let task = task.expect("a task");
+            let stall = report(scheduler, run);
+            stop.store(true, Ordering::SeqCst);
+            let id = task.task().id();
+            let (ran, waited) = task.join().expect("no panic");
+            assert_eq!(stall.task_id(), id);
+            let kind = stall.kind();
+            if ran > 3 * waited {
+                assert!(is_right(kind), "run {run}: {stall:?}, ran {ran} {waited}");
+            } else if waited > 3 * ran {
+                assert_eq!(kind, StallKind::Starving, "run {run}: {stall:?}");
+                continue;
+            } else if !is_right(kind) {
+                assert_eq!(kind, StallKind::Starving, "run {run}: {stall:?}");
+                continue;
+            }
+            clear.set(clear.get() + 1);
+            look(&stall, &row(scheduler, run));
+        }
+        assert_eq!(scheduler.stats().stalls, RUNS as u64);
+    });
+    println!("{} of {RUNS} had a processor", clear.get());
+}
+
+#[inline(never)]
+fn a_loop_of_the_program(stop: &AtomicBool) {
+    while !stop.load(Ordering::SeqCst) {
+        std::hint::black_box(());
+    }
+}
+
+#[inline(never)]
+fn a_loop_in_the_kernel(stop: &AtomicBool) {
+    let mut bytes = vec![0_u8; 1 << 20];
+    while !stop.load(Ordering::SeqCst) {
+        // SAFETY: room that outlives the call.
+        let read = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
+        assert!(read > 0);
+    }
+}
+
+#[test]
+fn a_loop_is_told_with_its_function() {
+    keep(
+        SHORT,
+        a_loop_of_the_program,
+        StallKind::is_running,
+        |stall, row| {
+            assert!(matches!(row.cause, "USER LOOP" | "KERNEL"), "{row:?}");
+            // A thread that is not scheduled when it is asked gives no answer in time.
+            if !stall.frames().is_empty() {
+                let stack = row.stack.as_deref().expect("there are frames");
+                assert!(stack.contains("a_loop_of_the_program"), "{row:?}");
+                let function = row.function.as_deref().expect("the loop has a name");
+                assert!(function.contains("a_loop_of_the_program"), "{row:?}");
+            }
+        },
+    );
+}
+
+#[test]
+fn a_loop_of_the_program_and_one_in_the_kernel_are_told_apart() {
+    let is_user = |kind| kind == StallKind::User;
+    keep(LONG, a_loop_of_the_program, is_user, |_, row| {
+        assert_eq!(row.cause, "USER LOOP");
+    });
+    let is_system = |kind| kind == StallKind::System;
+    keep(LONG, a_loop_in_the_kernel, is_system, |stall, row| {
+        assert_eq!(row.cause, "KERNEL");
+        assert!(
+            matches!(row.system_call, None | Some("getrandom")),
+            "{row:?}"
+        );
+        if !stall.frames().is_empty() {
+            let stack = row.stack.as_deref().expect("there are frames");
+            assert!(stack.contains("a_loop_in_the_kernel"), "{row:?}");
+        }
+    });
+}
+
+#[test]
+fn a_thread_that_is_blocked_in_the_kernel_is_told_with_the_call() {
+    with_on_fibers(within(SHORT), |scheduler| {
+        for run in 1..=RUNS {
+            let (receive, send) = std::io::pipe().expect("a pipe");
+            let task = scheduler.spawn(move || {
+                let mut byte = 0_u8;
+                // SAFETY: one byte that outlives the call.
+                unsafe { libc::read(receive.as_raw_fd(), (&raw mut byte).cast(), 1) }
+            });
+            let stall = report(scheduler, run);
+            (&send).write_all(&[7]).expect("somebody reads");
+            assert_eq!(task.join().expect("no panic"), 1);
+            assert_eq!(stall.kind(), StallKind::Sleeping, "run {run}: {stall:?}");
+            let row = row(scheduler, run);
+            assert_eq!(row.cause, "BLOCKED IN KERNEL");
+            // Some systems do not let a process see that of itself.
+            assert!(matches!(row.system_call, None | Some("read")), "{row:?}");
+        }
+    });
+}
+
+static SLOW: Target = Target::new("a slow call");
+
+#[test]
+fn a_section_that_lasts_is_told_with_its_target() {
+    with_on_fibers(within(SHORT), |scheduler| {
+        for run in 1..=RUNS {
+            let (sender, receiver) = mpsc::channel::<()>();
+            let task = scheduler.spawn(move || {
+                native::section(&SLOW, || receiver.recv().expect("it comes"));
+            });
+            let stall = report(scheduler, run);
+            sender.send(()).expect("it waits");
+            task.join().expect("no panic");
+            assert_eq!(stall.kind(), StallKind::NativeSection, "run {run}");
+            let row = row(scheduler, run);
+            assert_eq!(row.cause, "NATIVE SECTION");
+            assert_eq!(row.native_target, Some("a slow call"));
+        }
+    });
+}
+
+/// Puts the calling thread on one processor, and behind everybody else there. `false`: the system refuses.
+fn last_on(processor: usize, last: bool) -> bool {
+    // SAFETY: plain structures that outlive the calls, which are about the calling thread.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(processor, &mut set);
+        let parameters: libc::sched_param = std::mem::zeroed();
+        libc::sched_setaffinity(0, size_of_val(&set), &raw const set) == 0
+            && (!last || libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const parameters) == 0)
+    }
+}
+
+#[test]
+fn a_thread_that_gets_no_processor_is_told_to_starve() {
+    // SAFETY: the call takes nothing.
+    let processor = usize::try_from(unsafe { libc::sched_getcpu() }).expect("the kernel knows");
+    let over = Arc::new(AtomicBool::new(false));
+    let neighbours = [(); 2].map(|()| {
+        let over = Arc::clone(&over);
+        std::thread::spawn(move || {
+            assert!(last_on(processor, false));
+            a_loop_of_the_program(&over);
+        })
+    });
+    with_on_fibers(within(SHORT), |scheduler| {
+        for run in 1..=RUNS {
+            let stop = Arc::new(AtomicBool::new(false));
+            let seen = Arc::clone(&stop);
+            // A thread of its own, which ends with it.
+            let task = scheduler.task().backing(Backing::Thread).spawn(move || {
+                let is_last = last_on(processor, true);
+                if is_last {
+                    // What came before was not the last: it begins anew.
+                    yield_now();
+                    a_loop_of_the_program(&seen);
+                }
+                is_last
+            });
+            let task = task.expect("a task");
+            eventually("it is reported, or cannot be", || {
+                scheduler.stalls().len() >= run || task.task().is_finished()
+            });
+            stop.store(true, Ordering::SeqCst);
+            if !task.join().expect("no panic") {
+                println!("nothing tried: the system does not let a thread be the last");
+                return;
+            }
+            let stall = report(scheduler, run);
+            assert_eq!(stall.kind(), StallKind::Starving, "run {run}: {stall:?}");
+            assert_eq!(row(scheduler, run).cause, "STARVED");
+        }
+    });
+    over.store(true, Ordering::SeqCst);
+    for neighbour in neighbours {
+        neighbour.join().expect("no panic");
+    }
+}
+
+/// The report of all workers, if there is one.
+fn all_workers(scheduler: &Scheduler) -> Option<Arc<Stall>> {
+    let mut stalls = scheduler.stalls().into_iter();
+    stalls.find(|stall| stall.kind() == StallKind::AllWorkers)
+}
+
+#[test]
+fn workers_that_are_all_kept_by_the_same_are_told_once_with_that() {
+    with_on_fibers(checked(2).stall_after(SHORT), |scheduler| {
+        let gate = Arc::new((std::sync::Mutex::new(false), Condvar::new()));
+        let tasks = [(); 2].map(|()| {
+            let gate = Arc::clone(&gate);
+            scheduler.spawn(move || {
+                let open = gate.0.lock().expect("no panic");
+                drop(gate.1.wait_while(open, |open| !*open).expect("no panic"));
+            })
+        });
+        eventually("both workers are kept", || scheduler.stalls().len() == 2);
+        // Nothing waits for them, so that is nobody's trouble.
+        std::thread::sleep(3 * SHORT);
+        assert!(all_workers(scheduler).is_none());
+        let waits = scheduler.spawn(|| ());
+        eventually("it is told", || all_workers(scheduler).is_some());
+        std::thread::sleep(5 * SHORT);
+        assert_eq!(scheduler.stalls().len(), 3, "once");
+        let stall = all_workers(scheduler).expect("it is there");
+        assert_eq!((stall.task_id(), stall.worker()), (0, None));
+        assert!(stall.lasted() >= SHORT);
+        let detail = stall.detail().expect("it says by what");
+        let expected = [
+            "2 of 2: system call futex",
+            "2 of 2: a task sleeps in the kernel",
+        ];
+        assert!(expected.contains(&detail), "{detail}");
+        *gate.0.lock().expect("no panic") = true;
+        gate.1.notify_all();
+        for task in tasks {
+            task.join().expect("no panic");
+        }
+        waits.join().expect("no panic");
+    });
+}
+
+#[test]
+fn tasks_that_wait_with_all_the_threads_there_may_be_are_told_with_the_wait() {
+    // Each has its thread for itself, and no other thread can take the slots over.
+    let builder = checked(2).stall_after(SHORT).max_threads(2);
+    with_on_fibers(builder, |scheduler| {
+        let lock = Arc::new(RawMutex::new());
+        assert!(lock.try_lock());
+        let tasks = [(); 2].map(|()| {
+            let lock = Arc::clone(&lock);
+            scheduler.spawn(move || {
+                let _own = native::own();
+                assert_eq!(lock.lock(), Wake::Signalled);
+                lock.unlock().expect("it has locked it");
+            })
+        });
+        for task in &tasks {
+            until_waits(task.task(), WaitReason::Mutex);
+        }
+        let waits = scheduler.spawn(|| ());
+        eventually("it is told", || all_workers(scheduler).is_some());
+        let stall = all_workers(scheduler).expect("it is there");
+        assert_eq!(stall.detail(), Some("2 of 2: wait for Mutex"));
+        lock.unlock().expect("this thread has locked it");
+        for task in tasks {
+            task.join().expect("no panic");
+        }
+        waits.join().expect("no panic");
+    });
+}
+
+#[test]
+fn workers_that_are_busy_and_go_on_are_not_told() {
+    with_on_fibers(checked(2).stall_after(4 * LONG), |scheduler| {
+        let tasks: Vec<_> = (0..6)
+            .map(|_| {
+                scheduler.spawn(|| {
+                    for _ in 0..20 {
+                        let until = std::time::Instant::now() + Duration::from_millis(5);
+                        hog_until(|| std::time::Instant::now() >= until);
+                        yield_now();
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.join().expect("no panic");
+        }
+        assert!(all_workers(scheduler).is_none(), "{:?}", scheduler.stalls());
+    });
+}
+
+#[test]
+fn a_wait_that_lasts_is_told_once_with_who_has_the_lock() {
+    let builder = checked(2).report_waits([WaitReason::Mutex], Duration::from_millis(40));
+    with_on_fibers(builder, |scheduler| {
+        let lock = Arc::new(Mutex::new(0));
+        let holder = {
+            let lock = Arc::clone(&lock);
+            scheduler.task().name("holder").spawn(move || {
+                let _guard = lock.lock();
+                park();
+            })
+        };
+        let holder = holder.expect("a task");
+        until_waits(holder.task(), WaitReason::Park);
+        let waiter = {
+            let lock = Arc::clone(&lock);
+            scheduler
+                .task()
+                .name("waiter")
+                .spawn(move || *lock.lock() += 1)
+        };
+        let waiter = waiter.expect("a task");
+        // All workers sleep, and the monitor would as well.
+        eventually("it is told", || !scheduler.stalls().is_empty());
+        std::thread::sleep(Duration::from_millis(200));
+        let stalls = scheduler.stalls();
+        assert_eq!(stalls.len(), 1, "once, and not that the holder parks");
+        let stall = &stalls[0];
+        assert_eq!(stall.kind(), StallKind::LongWait);
+        assert_eq!(stall.task_id(), waiter.task().id());
+        assert_eq!(stall.task_name(), Some("waiter"));
+        assert_eq!(stall.wait_reason(), Some(WaitReason::Mutex));
+        assert_eq!(stall.blocking_task(), Some(holder.task().id()));
+        assert!(stall.lasted() >= Duration::from_millis(38), "{stall}");
+        // The same stands in the table of waits.
+        let waits = Views::take(scheduler, &[]).waiting_tasks();
+        let wait = waits
+            .iter()
+            .find(|row| row.waiting_task_id == waiter.task().id());
+        let wait = wait.expect("it waits");
+        assert_eq!(wait.blocking_task_id, Some(holder.task().id()));
+        assert_eq!(
+            wait.blocking_reason,
+            Some("it waits for a mutex that it has")
+        );
+        holder.task().unpark();
+        holder.join().expect("no panic");
+        waiter.join().expect("no panic");
+        sleep(Duration::from_millis(50));
+        assert_eq!(scheduler.stalls().len(), 1);
+    });
+}
+
+#[test]
+fn of_many_waits_that_last_some_are_told_and_the_others_counted() {
+    let builder = checked(1).report_waits([WaitReason::Event], Duration::from_millis(30));
+    with_on_fibers(builder, |scheduler| {
+        let event = Arc::new(ManualResetEvent::new(false));
+        let tasks: Vec<_> = (0..100)
+            .map(|_| {
+                let event = Arc::clone(&event);
+                scheduler.spawn(move || event.wait())
+            })
+            .collect();
+        eventually("they are told", || !scheduler.stalls().is_empty());
+        std::thread::sleep(Duration::from_millis(100));
+        let stalls = scheduler.stalls();
+        let more = stalls.iter().filter_map(|stall| stall.detail());
+        let more = more.map(|text| text.split(' ').nth(1).expect("a number"));
+        let more: usize = more
+            .map(|text| text.parse::<usize>().expect("a number"))
+            .sum();
+        assert_eq!(stalls.len() + more, 100);
+        event.set();
+        for task in tasks {
+            assert_eq!(task.join().expect("no panic"), Wake::Signalled);
+        }
+    });
+}
+
+#[test]
+fn a_deadlock_is_kept_with_who_waits_for_whom() {
+    with_on_fibers(checked(1), |scheduler| {
+        let [one, other] = [Arc::new(Mutex::new(())), Arc::new(Mutex::new(()))];
+        let first = {
+            let (one, other) = (Arc::clone(&one), Arc::clone(&other));
+            scheduler.spawn(move || {
+                let _one = one.lock();
+                park();
+                other.lock_or_deadlock().is_err()
+            })
+        };
+        until_waits(first.task(), WaitReason::Park);
+        let second = scheduler.spawn(move || {
+            let _other = other.lock();
+            let _one = one.lock();
+        });
+        until_waits(second.task(), WaitReason::Mutex);
+        first.task().unpark();
+        let (first_id, second_id) = (first.task().id(), second.task().id());
+        assert!(first.join().expect("no panic"), "it is refused");
+        second.join().expect("no panic");
+        let row = row(scheduler, 1);
+        assert_eq!((row.cause, row.task_id), ("DEADLOCK", Some(first_id)));
+        let detail = row.detail.expect("who waits for whom");
+        for id in [first_id, second_id] {
+            assert!(detail.contains(&format!("task {id} ")), "{detail}");
+        }
+    });
+}
+
+#[test]
+fn the_table_is_bounded_and_its_count_goes_on() {
+    let builder = checked(1).report_waits([WaitReason::Park], Duration::from_millis(2));
+    with_on_fibers(builder, |scheduler| {
+        let mut tasks = Vec::new();
+        while scheduler.stats().stalls < 300 {
+            tasks.extend((0..20).map(|_| scheduler.spawn(park)));
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let stalls = scheduler.stalls();
+        assert_eq!(stalls.len(), 256);
+        assert!(stalls.is_sorted_by_key(|stall| stall.number()));
+        for task in tasks {
+            task.task().unpark();
+            task.join().expect("no panic");
+        }
+    });
+}
+
+#[test]
+fn a_limit_of_nothing_is_refused() {
+    let builder = Scheduler::builder().report_waits([WaitReason::Mutex], Duration::ZERO);
+    let error = builder.build().expect_err("it makes no sense");
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+}
