@@ -6,15 +6,19 @@
 //! In unmanaged code (state native) a wait blocks the thread, so it is the thread that has to be woken. Who waits says which
 //! one before it looks at the latch for the last time; who alerts sets the latch before it looks whom to wake. Both do so
 //! under one lock: so either the latch is seen, or the thread is. The same thread is woken by a shutdown (`blocked`).
+//!
+//! A wait that is broken to end a deadlock (`deadlock`) is woken like this too, and looks for its mark; so it heeds alerts of
+//! the scheduler, whatever it heeds of its own.
 #![forbid(unsafe_code)]
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use fiberhost_scheduler::{Heed, TaskRef, ThreadAlerts, Wake, thread_alerts};
 use parking_lot::Mutex;
 
 use crate::current::{self, Current};
-use crate::deadlock::{Broken, Edge, Entered};
+use crate::deadlock::{Broken, Edge};
 use crate::host::Shared;
 use crate::task::Kind;
 use crate::transition::State;
@@ -97,7 +101,7 @@ pub(crate) fn wait(
         caller: &caller,
         heed,
         thread: thread.as_ref(),
-        standing: None,
+        broken: &Cell::new(false),
     };
     // Nobody breaks it.
     looking.wait(limit, wait).unwrap_or(Wake::Aborted)
@@ -105,6 +109,8 @@ pub(crate) fn wait(
 
 /// A wait without a limit for what others have. It stands among those in which circles are looked for, and may end by being
 /// [`Broken`], if that is allowed.
+///
+/// It stands while it cannot run, and no longer: the runtime is told that its task is out before, and that it is in after that.
 pub(crate) fn wait_for_owner(
     host: &Shared,
     heed: Heed,
@@ -116,26 +122,32 @@ pub(crate) fn wait_for_owner(
         return Ok(self::wait(host, None, heed, wait));
     };
     let thread = blocks(&caller).then(thread_alerts);
-    let wakes = match &thread {
-        Some(thread) => Some(thread.thread()),
-        None => caller.task().scheduler_task(),
-    };
-    let standing =
-        wakes.and_then(|wakes| (host.deadlocks).enter(&caller, wakes.clone(), edge, breakable));
-    let Some(standing) = standing else {
-        return Ok(self::wait(host, None, heed, wait));
+    let broken = Cell::new(false);
+    let standing = |limit, heed| {
+        let wakes = match &thread {
+            Some(thread) => Some(thread.thread()),
+            None => caller.task().scheduler_task(),
+        };
+        // One that heeds nothing could not be told.
+        let breakable = breakable && heed != Heed::Nothing;
+        let edge = edge.clone();
+        let entered =
+            wakes.and_then(|wakes| (host.deadlocks).enter(&caller, wakes.clone(), edge, breakable));
+        let wake = wait(limit, heed);
+        broken.set(entered.is_some_and(|entered| entered.is_broken()));
+        wake
     };
     if !breakable {
-        return Ok(self::wait(host, None, heed, wait));
+        return Ok(self::wait(host, None, heed, standing));
     }
     let looking = Looking {
         host,
         caller: &caller,
         heed,
         thread: thread.as_ref(),
-        standing: Some(&standing),
+        broken: &broken,
     };
-    looking.wait(None, wait)
+    looking.wait(None, standing)
 }
 
 /// Whether a wait of this task blocks its thread.
@@ -164,7 +176,8 @@ struct Looking<'a> {
     heed: Heed,
     /// That it blocks.
     thread: Option<&'a ThreadAlerts>,
-    standing: Option<&'a Entered<'a>>,
+    /// Said by the wait itself.
+    broken: &'a Cell<bool>,
 }
 
 impl Looking<'_> {
@@ -187,19 +200,12 @@ impl Looking<'_> {
             let wake = match entered {
                 Some(None) => Wake::Aborted,
                 // What it is woken for is looked up below.
-                Some(Some(_)) | None => host.switching.around(|| {
-                    // The runtime, which was told just now, may have waited, and been woken in place of this wait.
-                    if self.is_broken() {
-                        Wake::Alerted
-                    } else {
-                        wait(left, Heed::Alert)
-                    }
-                }),
+                Some(Some(_)) | None => host.switching.around(|| wait(left, Heed::Alert)),
             };
             if let Some(alerts) = alerts {
                 alerts.unblock();
             }
-            if wake == Wake::Alerted && self.is_broken() {
+            if wake == Wake::Alerted && self.broken.get() {
                 return Err(Broken);
             }
             if wake == Wake::Aborted && self.heed == Heed::Nothing {
@@ -215,10 +221,6 @@ impl Looking<'_> {
                 left = Some(until.saturating_duration_since(Instant::now()));
             }
         }
-    }
-
-    fn is_broken(&self) -> bool {
-        self.standing.is_some_and(Entered::is_broken)
     }
 }
 

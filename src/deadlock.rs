@@ -27,7 +27,8 @@
 //! *No circle is missed.* The last step that closes one is the beginning of a wait of one of its members: who becomes the owner
 //! of something runs. That wait is new, and the seeker begins with it.
 //!
-//! *No alarm is false.* Who stands in the table does not run, so what it owns it keeps. A wait that stood before it was asked
+//! *No alarm is false.* Who stands in the table does not run, so what it owns it keeps. (The runtime is told that its task is
+//! out before the wait stands, and in after it has left: what it does then is no part of the wait.) A wait that stood before it was asked
 //! who owns something, and that stands at the end, stood all the time; so in step 3 all edges exist at one moment. A member whose
 //! wait was just ended by a signal stands until it runs; it then has what the signal brought, and the mark goes with the wait.
 //!
@@ -129,8 +130,7 @@ pub(crate) struct Deadlocks {
 #[derive(Default)]
 struct State {
     numbers: u64,
-    /// By the task's number. A task waits once at a time: while a wait of its own calls the runtime, which waits in turn, it is
-    /// the inner one that stands.
+    /// By the task's number.
     standing: BTreeMap<u64, Arc<Standing>>,
     /// From the address of a task's object to the task's number.
     objects: BTreeMap<usize, u64>,
@@ -152,11 +152,6 @@ impl State {
         let stands = self.standing.get(&wait.id);
         stands.is_some_and(|one| one.number == wait.number) && !wait.is_marked()
     }
-
-    fn put(&mut self, wait: &Arc<Standing>) -> Option<Arc<Standing>> {
-        self.objects.insert(wait.object, wait.id);
-        self.standing.insert(wait.id, Arc::clone(wait))
-    }
 }
 
 impl Default for Deadlocks {
@@ -173,8 +168,6 @@ impl Default for Deadlocks {
 pub(crate) struct Entered<'a> {
     deadlocks: &'a Deadlocks,
     wait: Arc<Standing>,
-    /// The wait of the same task around this one.
-    outer: Option<Arc<Standing>>,
 }
 
 impl Entered<'_> {
@@ -190,21 +183,13 @@ impl Drop for Entered<'_> {
         if wait.breakable {
             state.breakable -= 1;
         }
-        let left = match self.outer.take() {
-            Some(outer) => state.put(&outer),
-            None => {
-                state.objects.remove(&wait.object);
-                state.standing.remove(&wait.id)
-            }
-        };
+        state.objects.remove(&wait.object);
+        let left = state.standing.remove(&wait.id);
         drop(state);
         drop(left);
         if wait.edge.cookie().is_some() {
-            if !wait.asked.try_lock() {
-                // A wait like any other: the runtime may need the task's thread for the answer.
-                let switching = &wait.task.host.switching;
-                switching.around(|| wait.asked.lock_through());
-            }
+            // The task gives its thread away, if it has to wait: the runtime may need it for the answer.
+            wait.asked.lock_through();
             let unlocked = wait.asked.unlock();
             debug_assert!(unlocked.is_ok(), "it was locked just now");
         }
@@ -254,7 +239,9 @@ impl Deadlocks {
             asked: RawMutex::new(),
         });
         state.breakable += usize::from(breakable);
-        let outer = state.put(&wait);
+        state.objects.insert(object, id);
+        let before = state.standing.insert(id, Arc::clone(&wait));
+        debug_assert!(before.is_none(), "a task waits once at a time");
         if state.breakable > 0 && !state.closed {
             state.fresh.push(Arc::clone(&wait));
             if state.seeker.is_none() {
@@ -270,7 +257,6 @@ impl Deadlocks {
         Some(Entered {
             deadlocks: self,
             wait,
-            outer,
         })
     }
 

@@ -519,6 +519,55 @@ fn a_circle_of_everything_in_every_state() {
     }
 }
 
+/// While the runtime is told that its task is out, what it does for that is no part of the wait: a section that it has for a
+/// moment is owned by one who runs.
+#[test]
+fn what_a_runtime_does_while_it_is_told_of_a_wait_is_no_part_of_it() {
+    with(builder(2).tasks(TaskMode::Fiber), |bench| {
+        let locks = Locks::new(bench);
+        let (a, b) = (Actor::task(bench), Actor::task(bench));
+        let (one, section) = (monitor(bench, 1), section(bench));
+        locks.own(1, b.task);
+        let tells = Arc::new(AtomicBool::new(false));
+        let has_it = Arc::new(AtomicBool::new(false));
+        let (told, has) = (Arc::clone(&tells), Arc::clone(&has_it));
+        let side = Recorder::new(move |slot, words| {
+            const SWITCH_OUT: usize = 4;
+            const NEEDS_PRIORITY: usize = 10;
+            if slot == NEEDS_PRIORITY {
+                // SAFETY: the interface says that it is a place for a number.
+                unsafe { *(words[0] as *mut i32) = 0 };
+            }
+            if slot == SWITCH_OUT && told.swap(false, Ordering::SeqCst) {
+                assert_eq!(com!(section, IHostCrstVtbl, Enter, 0), Hresult::S_OK);
+                has.store(true, Ordering::SeqCst);
+                // The other one comes to wait for it, and the seeker has time to look.
+                std::thread::sleep(NOTHING);
+                assert_eq!(com!(section, IHostCrstVtbl, Leave), Hresult::S_OK);
+            }
+            Hresult::S_OK
+        });
+        let me = a.task;
+        a.call(move || com!(me, IHostTaskVtbl, SetCLRTask, side.object().get()));
+        a.begin(move || {
+            tells.store(true, Ordering::SeqCst);
+            wait(one, 0)()
+        });
+        eventually("the section is taken", || has_it.load(Ordering::SeqCst));
+        b.begin(enter(section, 0));
+        assert_eq!(b.ends(), Hresult::S_OK, "no alarm");
+        b.call(leave(section));
+        assert_eq!(broken(bench), 0);
+        locks.disown(1);
+        set(one);
+        assert_eq!(a.ends(), Hresult::S_OK);
+        a.end();
+        b.end();
+        release_all([one, section]);
+        assert_eq!(side.references(), 1);
+    });
+}
+
 /// What is asked about is there as long as it is asked about: the wait does not return before the answer.
 #[test]
 fn a_wait_does_not_return_while_the_runtime_is_asked_about_it() {
