@@ -231,11 +231,9 @@ fn trace_draws_what_its_tasks_did() {
     assert!(svg.matches("<path d=\"M").count() >= 1);
     assert_eq!(svg.matches("<title>native</title>").count(), 3);
     let json: serde_json::Value = serde_json::from_str(&read("trace.json")).expect("it is JSON");
-    assert!(
-        json["traceEvents"]
-            .as_array()
-            .is_some_and(|events| events.len() > 100)
-    );
+    // Five tasks have a turn each at least, and two workers a name.
+    let events = json["traceEvents"].as_array().expect("a list");
+    assert!(events.len() >= 7, "{}", events.len());
     let nowhere = folder.0.join("nowhere");
     assert!(trace::run([nowhere.into_os_string()], &mut Vec::new()).is_err());
 }
