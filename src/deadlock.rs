@@ -36,7 +36,7 @@
 //! The seeker sleeps while nobody calls it, and rests for a moment after each look, in which calls only add up.
 #![forbid(unsafe_code)]
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -131,9 +131,9 @@ struct State {
     numbers: u64,
     /// By the task's number. A task waits once at a time: while a wait of its own calls the runtime, which waits in turn, it is
     /// the inner one that stands.
-    standing: HashMap<u64, Arc<Standing>>,
+    standing: BTreeMap<u64, Arc<Standing>>,
     /// From the address of a task's object to the task's number.
-    objects: HashMap<usize, u64>,
+    objects: BTreeMap<usize, u64>,
     breakable: usize,
     /// What the seeker has not looked at.
     fresh: Vec<Arc<Standing>>,
@@ -240,7 +240,6 @@ impl Deadlocks {
         let task = Arc::clone(caller.record());
         let id = task.scheduler_task()?.id();
         let object = caller.object()?.as_ptr().addr();
-        let host = Arc::clone(&task.host);
         let mut state = self.state.lock();
         state.numbers += 1;
         let wait = Arc::new(Standing {
@@ -259,7 +258,7 @@ impl Deadlocks {
         if state.breakable > 0 && !state.closed {
             state.fresh.push(Arc::clone(&wait));
             if state.seeker.is_none() {
-                state.seeker = start(host);
+                state.seeker = start(Arc::clone(&wait.task.host));
             }
             if state.seeker.is_none() {
                 // Nobody looks: until there is a thread again no wait is broken.

@@ -10,7 +10,8 @@ use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use common::{
-    LONG, Watchdog, checked, eventually, expect_panics, hog_until, os_thread, with_on_fibers,
+    BACKINGS, LONG, Watchdog, checked, eventually, expect_panics, hog_until, os_thread, with,
+    with_as, with_on_fibers,
 };
 use fiberhost::scheduler::native::{self, Target};
 use fiberhost::scheduler::{
@@ -139,6 +140,17 @@ impl Reports {
     }
 }
 
+/// Runs a test with tasks of each kind, each time with reports of its own, which it answers.
+#[track_caller]
+fn with_reports(builder: Builder, test: impl Fn(&Scheduler, &Reports)) -> [Vec<Seen>; 2] {
+    BACKINGS.map(|backing| {
+        let reports = Reports::default();
+        let builder = reports.on(builder.clone().default_backing(backing));
+        with_as(builder, backing, |scheduler| test(scheduler, &reports));
+        reports.all()
+    })
+}
+
 /// Nanoseconds for which the calling thread ran, and could have but did not.
 fn scheduled() -> (u64, u64) {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("the kernel counts");
@@ -149,44 +161,42 @@ fn scheduled() -> (u64, u64) {
 #[test]
 fn a_task_that_computes_for_too_long_is_reported() {
     for workers in [1, 2] {
-        let reports = Reports::default();
-        with_on_fibers(
-            reports.on(checked(workers).stall_after(LIMIT)),
-            |scheduler| {
-                let stop = Arc::new(AtomicBool::new(false));
-                let seen = Arc::clone(&stop);
-                let task = scheduler.task().name("computes").spawn(move || {
-                    let before = scheduled();
-                    spin(&seen);
-                    let after = scheduled();
-                    let worker = std::thread::current().name().map(str::to_owned);
-                    let shares = (after.0 - before.0, after.1 - before.1);
-                    (os_thread(), worker, shares)
-                });
-                let task = task.unwrap();
-                let seen = reports.wait_for(1);
-                stop.store(true, Ordering::SeqCst);
-                let id = task.task().id();
-                let (thread, worker, (ran, waited)) = task.join().unwrap();
-                assert_eq!(seen.id, id, "{seen:?}");
-                assert_eq!(seen.name.as_deref(), Some("computes"));
-                assert_eq!(seen.thread, thread);
-                assert_eq!(worker, Some(format!("fiberhost-{}", seen.worker)));
-                assert!(seen.lasted >= LIMIT, "{seen:?}");
-                // On a machine that is too busy it starves, and the report must say so.
-                if ran > 3 * waited {
-                    assert_eq!(seen.kind, StallKind::User, "{seen:?}");
-                } else if waited > 3 * ran {
-                    assert_eq!(seen.kind, StallKind::Starving, "{seen:?}");
-                }
-                if seen.kind == StallKind::User {
-                    let innermost = seen.frames.first().expect("it answered");
-                    assert!(code_of_spin().contains(innermost), "{seen:?}");
-                }
-                assert!(seen.text.contains("computes"), "{}", seen.text);
-            },
-        );
-        assert_eq!(reports.count(), 1, "one report for one stall");
+        let all = with_reports(checked(workers).stall_after(LIMIT), |scheduler, reports| {
+            let stop = Arc::new(AtomicBool::new(false));
+            let seen = Arc::clone(&stop);
+            let task = scheduler.task().name("computes").spawn(move || {
+                let before = scheduled();
+                spin(&seen);
+                let after = scheduled();
+                let worker = std::thread::current().name().map(str::to_owned);
+                let shares = (after.0 - before.0, after.1 - before.1);
+                (os_thread(), worker, shares)
+            });
+            let task = task.unwrap();
+            let seen = reports.wait_for(1);
+            stop.store(true, Ordering::SeqCst);
+            let id = task.task().id();
+            let (thread, worker, (ran, waited)) = task.join().unwrap();
+            assert_eq!(seen.id, id, "{seen:?}");
+            assert_eq!(seen.name.as_deref(), Some("computes"));
+            assert_eq!(seen.thread, thread);
+            assert_eq!(worker, Some(format!("fiberhost-{}", seen.worker)));
+            assert!(seen.lasted >= LIMIT, "{seen:?}");
+            // On a machine that is too busy it starves, and the report must say so.
+            if ran > 3 * waited {
+                assert_eq!(seen.kind, StallKind::User, "{seen:?}");
+            } else if waited > 3 * ran {
+                assert_eq!(seen.kind, StallKind::Starving, "{seen:?}");
+            }
+            if seen.kind == StallKind::User {
+                let innermost = seen.frames.first().expect("it answered");
+                assert!(code_of_spin().contains(innermost), "{seen:?}");
+            }
+            assert!(seen.text.contains("computes"), "{}", seen.text);
+        });
+        for reports in all {
+            assert_eq!(reports.len(), 1, "one report for one stall");
+        }
     }
 }
 
@@ -230,6 +240,7 @@ fn a_task_that_blocks_its_thread_is_reported_with_the_call() {
     }
 }
 
+// On fibers only: a task on a thread of its own has no worker's frames below its own.
 #[test]
 fn frames_go_on_to_the_workers() {
     // The chain, or what looks like calls, of a task some calls deep ends in the worker's loop: in code that a task of
@@ -253,8 +264,7 @@ fn frames_go_on_to_the_workers() {
 
 #[test]
 fn each_stall_is_reported_once() {
-    let reports = Reports::default();
-    with_on_fibers(reports.on(checked(1).stall_after(LIMIT)), |scheduler| {
+    let all = with_reports(checked(1).stall_after(LIMIT), |scheduler, reports| {
         let in_task = reports.clone();
         scheduler.run(move || {
             for number in 1..=3 {
@@ -266,10 +276,11 @@ fn each_stall_is_reported_once() {
             }
         });
     });
-    let reports = reports.all();
-    assert_eq!(reports.len(), 3);
-    for seen in reports {
-        assert_eq!(seen.kind, StallKind::Sleeping, "{seen:?}");
+    for reports in all {
+        assert_eq!(reports.len(), 3);
+        for seen in reports {
+            assert_eq!(seen.kind, StallKind::Sleeping, "{seen:?}");
+        }
     }
 }
 
@@ -318,49 +329,60 @@ fn tasks_that_settle_are_not_reported() {
 
 static SLOW: Target = Target::new("a slow call");
 
+/// A section that lasts, and its one report.
+fn a_section_that_lasts(scheduler: &Scheduler, reports: &Reports) {
+    let (sender, receiver) = mpsc::channel::<()>();
+    let task = scheduler.task().name("calls").spawn(move || {
+        native::section(&SLOW, || receiver.recv().unwrap());
+        os_thread()
+    });
+    let task = task.unwrap();
+    let seen = reports.wait_for(1);
+    std::thread::sleep(3 * LIMIT);
+    sender.send(()).unwrap();
+    let id = task.task().id();
+    assert_eq!((seen.id, seen.thread), (id, task.join().unwrap()));
+    assert_eq!(seen.kind, StallKind::NativeSection, "{seen:?}");
+    assert_eq!(seen.target, Some("a slow call"));
+    assert!(seen.lasted >= LIMIT);
+    assert!(seen.frames.is_empty(), "native code is not disturbed");
+}
+
 #[test]
 fn a_section_that_lasts_is_reported_with_its_target() {
-    // With a thread to take the slot over, and without one.
-    for max_threads in [100, 1] {
-        let reports = Reports::default();
-        let builder = checked(1).stall_after(LIMIT).max_threads(max_threads);
-        with_on_fibers(reports.on(builder), |scheduler| {
-            let (sender, receiver) = mpsc::channel::<()>();
-            let task = scheduler.task().name("calls").spawn(move || {
-                native::section(&SLOW, || receiver.recv().unwrap());
-                os_thread()
-            });
-            let task = task.unwrap();
-            let seen = reports.wait_for(1);
-            std::thread::sleep(3 * LIMIT);
-            sender.send(()).unwrap();
-            let id = task.task().id();
-            assert_eq!((seen.id, seen.thread), (id, task.join().unwrap()));
-            assert_eq!(seen.kind, StallKind::NativeSection, "{seen:?}");
-            assert_eq!(seen.target, Some("a slow call"));
-            assert!(seen.lasted >= LIMIT);
-            assert!(seen.frames.is_empty(), "native code is not disturbed");
-        });
-        assert_eq!(reports.count(), 1, "{:?}", reports.all());
+    let all = with_reports(checked(1).stall_after(LIMIT), a_section_that_lasts);
+    for reports in all {
+        assert_eq!(reports.len(), 1, "{reports:?}");
     }
+}
+
+/// The same without a thread to take the slot over. On fibers only: a task on a thread of its own needs one more.
+#[test]
+fn a_section_that_keeps_its_slot_is_reported_too() {
+    let reports = Reports::default();
+    let builder = reports.on(checked(1).stall_after(LIMIT).max_threads(1));
+    with_on_fibers(builder, |scheduler| {
+        a_section_that_lasts(scheduler, &reports)
+    });
+    assert_eq!(reports.count(), 1, "{:?}", reports.all());
 }
 
 #[test]
 fn a_section_is_reported_though_all_workers_sleep() {
     // The monitor itself sleeps a second after the last worker.
-    let reports = Reports::default();
     let builder = checked(1).stall_after(Duration::from_millis(2500));
-    with_on_fibers(reports.on(builder), |scheduler| {
+    let all = with_reports(builder, |scheduler, reports| {
         let in_task = reports.clone();
         scheduler.run(move || native::section(&SLOW, || drop(in_task.wait_for(1))));
     });
-    assert_eq!(reports.all()[0].target, Some("a slow call"));
+    for reports in all {
+        assert_eq!(reports[0].target, Some("a slow call"));
+    }
 }
 
 #[test]
 fn sections_in_a_row_are_no_excuse_for_the_task() {
-    let reports = Reports::default();
-    with_on_fibers(reports.on(checked(1).stall_after(LIMIT)), |scheduler| {
+    let all = with_reports(checked(1).stall_after(LIMIT), |scheduler, reports| {
         let in_task = reports.clone();
         scheduler.run(move || {
             hog_until(|| {
@@ -369,11 +391,12 @@ fn sections_in_a_row_are_no_excuse_for_the_task() {
             });
         });
     });
-    let kind = reports.all()[0].kind;
-    assert!(
-        kind != StallKind::NativeSection && kind != StallKind::Sleeping,
-        "{kind}"
-    );
+    for kind in all.map(|reports| reports[0].kind) {
+        assert!(
+            kind != StallKind::NativeSection && kind != StallKind::Sleeping,
+            "{kind}"
+        );
+    }
 }
 
 #[test]
@@ -385,10 +408,10 @@ fn a_callback_that_panics_is_caught() {
         seen.fetch_add(1, Ordering::SeqCst);
         panic!("expected");
     });
-    with_on_fibers(builder, |scheduler| {
-        for number in 1..=2 {
-            let calls = Arc::clone(&calls);
-            scheduler.run(move || hog_until(|| calls.load(Ordering::SeqCst) == number));
+    with(builder, |scheduler| {
+        for _ in 0..2 {
+            let (calls, before) = (Arc::clone(&calls), calls.load(Ordering::SeqCst));
+            scheduler.run(move || hog_until(|| calls.load(Ordering::SeqCst) > before));
         }
     });
 }
@@ -449,44 +472,46 @@ fn the_signal_is_shared_with_the_program() {
             0
         );
     }
-    let reports = Reports::default();
     let builder = checked(1)
         .stall_after(LIMIT)
         .stall_signal(Some(own_signal()));
-    with_on_fibers(reports.on(builder), |scheduler| {
+    let all = with_reports(builder, |scheduler, reports| {
         let in_task = reports.clone();
         scheduler.run(move || {
+            let before = OTHERS.load(Ordering::SeqCst);
+            let theirs = || OTHERS.load(Ordering::SeqCst) - before;
             in_task.wait_for(1);
-            assert_eq!(OTHERS.load(Ordering::SeqCst), 0, "it was not theirs");
+            assert_eq!(theirs(), 0, "it was not theirs");
             // SAFETY: there is a handler.
             unsafe { libc::raise(own_signal()) };
-            assert_eq!(OTHERS.load(Ordering::SeqCst), 1, "it was not ours");
+            assert_eq!(theirs(), 1, "it was not ours");
             yield_now();
             // A thread that cannot answer now, and answers when nobody wants to know.
             block(libc::SIG_BLOCK);
             in_task.wait_for(2);
             block(libc::SIG_UNBLOCK);
-            assert_eq!(OTHERS.load(Ordering::SeqCst), 1, "it was not theirs");
+            assert_eq!(theirs(), 1, "it was not theirs");
             yield_now();
             in_task.wait_for(3);
         });
     });
-    let frames = reports.all().into_iter().map(|seen| seen.frames.len());
-    let frames: Vec<usize> = frames.collect();
-    assert!(frames[0] > 0 && frames[2] > 0, "{frames:?}");
-    assert_eq!(frames[1], 0);
+    for reports in all {
+        let frames: Vec<usize> = reports.iter().map(|seen| seen.frames.len()).collect();
+        assert!(frames[0] > 0 && frames[2] > 0, "{frames:?}");
+        assert_eq!(frames[1], 0);
+    }
 }
 
 #[test]
 fn without_a_signal_there_are_no_frames() {
-    let reports = Reports::default();
     let builder = checked(1).stall_after(LIMIT).stall_signal(None);
-    with_on_fibers(reports.on(builder), |scheduler| {
+    let all = with_reports(builder, |scheduler, reports| {
         let in_task = reports.clone();
         scheduler.run(move || drop(in_task.wait_for(1)));
     });
-    let seen = &reports.all()[0];
-    assert_eq!((seen.kind, seen.frames.len()), (StallKind::Sleeping, 0));
+    for seen in all.map(|reports| reports[0].clone()) {
+        assert_eq!((seen.kind, seen.frames.len()), (StallKind::Sleeping, 0));
+    }
 }
 
 #[test]

@@ -414,7 +414,8 @@ fn leaving_and_entering_on_a_condition_is_all_or_nothing() {
     let never = |_: &AtomicUsize| panic!("it is not asked");
     // Out of its scheduler's sight a task gives nothing to the others.
     let is_out = || !yield_to_others();
-    // On fibers: a task on a thread of its own may find nobody to give way to, which is how this tells what it is.
+    // On fibers: whether a task on a thread of its own finds somebody to give way to is for the system to say, which
+    // lets the other one's thread come to the slot sooner or later; and that is how this tells where the task is.
     at_on_fibers(1, move |scheduler| {
         let over = Arc::new(AtomicBool::new(false));
         let until = Arc::clone(&over);

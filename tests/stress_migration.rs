@@ -85,6 +85,7 @@ fn wander(witness: &Witness, event: &AutoResetEvent, until: Instant) -> usize {
     moves
 }
 
+// On fibers only: a task on a thread of its own never moves.
 #[test]
 fn what_depends_on_the_thread_is_right_after_thousands_of_moves() {
     let seconds = std::env::var("FIBERHOST_STRESS_SECONDS").ok();

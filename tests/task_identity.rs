@@ -8,9 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
-use common::{Drops, SHORT, at_on_fibers, at_workers, at_workers_on_fibers, eventually};
+use common::{
+    Drops, SHORT, at_on_fibers, at_workers, at_workers_on_fibers, checked, eventually, hog_until,
+    with_each,
+};
 use fiberhost::scheduler::{
-    Builder, Priority, Scheduler, TaskBuilder, current, park, spawn, try_current, yield_now,
+    Backing, Builder, Priority, Scheduler, TaskBuilder, current, park, spawn, try_current,
+    yield_now,
 };
 
 #[test]
@@ -77,7 +81,13 @@ fn a_plain_thread_is_no_task() {
 
 const PRIORITIES: [Priority; 3] = [Priority::Low, Priority::Normal, Priority::High];
 
-// On fibers only: threads that come with a task claim slots in turn, whatever its priority.
+/// Keeps the slot until so many threads have come with their tasks and wait for it; tasks on fibers are queued at once.
+fn keep_until_all_wait(backing: Backing, tasks: usize) {
+    let scheduler = Scheduler::current().expect("it is a task");
+    hog_until(|| backing == Backing::Fiber || scheduler.stats().claimants == tasks);
+}
+
+// On fibers only: the threads for such tasks are started in this order, and which of them comes first is for the system to say.
 #[test]
 fn the_most_urgent_starts_first() {
     at_on_fibers(1, |scheduler| {
@@ -104,12 +114,11 @@ fn the_most_urgent_starts_first() {
     });
 }
 
-// On fibers only: threads that come back with a task claim slots in turn, whatever its priority.
 #[test]
 fn the_most_urgent_of_those_woken_goes_on_first() {
     // Whichever is woken last.
     for wake_order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
-        at_on_fibers(1, |scheduler| {
+        with_each(checked(1), |scheduler, backing| {
             let order = scheduler.run(move || {
                 let order = Arc::new(Mutex::new(Vec::new()));
                 let tasks = PRIORITIES.map(|priority| {
@@ -128,6 +137,7 @@ fn the_most_urgent_of_those_woken_goes_on_first() {
                 for index in wake_order {
                     tasks[index].task().unpark();
                 }
+                keep_until_all_wait(backing, tasks.len());
                 for task in tasks {
                     task.join().unwrap();
                 }
@@ -138,11 +148,10 @@ fn the_most_urgent_of_those_woken_goes_on_first() {
     }
 }
 
-// On fibers only: threads that come back with a task claim slots in turn, whatever its priority.
 #[test]
 fn a_changed_priority_counts_from_the_next_queueing() {
-    at_on_fibers(1, |scheduler| {
-        scheduler.run(|| {
+    with_each(checked(1), |scheduler, backing| {
+        scheduler.run(move || {
             let order = Arc::new(Mutex::new(Vec::new()));
             let task = |name: &'static str| {
                 let order = Arc::clone(&order);
@@ -162,6 +171,7 @@ fn a_changed_priority_counts_from_the_next_queueing() {
             assert_eq!(second.task().priority(), Priority::High);
             first.task().unpark();
             second.task().unpark();
+            keep_until_all_wait(backing, 2);
             first.task().set_priority(Priority::Low);
             first.join().unwrap();
             second.join().unwrap();

@@ -1,6 +1,6 @@
 //! Threads that are kept for bound tasks: only those run there, and they wait behind nobody else's callback.
 //!
-//! The tasks are on fibers unless a test says otherwise: those on threads of their own share none with others.
+//! What is about who shares a thread with whom is on fibers only: a task on a thread of its own shares it with nobody.
 
 mod common;
 
@@ -11,8 +11,8 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use common::{
-    Drops, LONG, OnDrop, SHORT, checked, eventually, expect_panics, os_thread, until_waits,
-    with_on_fibers,
+    BACKINGS, Drops, LONG, OnDrop, SHORT, checked, eventually, expect_panics, os_thread,
+    until_waits, with, with_on_fibers,
 };
 use fiberhost::scheduler::native::{self, Target};
 use fiberhost::scheduler::sync::{AutoResetEvent, ManualResetEvent, Mutex};
@@ -233,7 +233,7 @@ fn results_panics_and_threads_of_their_own() {
 #[test]
 fn one_limit_on_live_tasks_for_all() {
     let builder = checked(1).bound_workers(1).max_tasks(2);
-    with_on_fibers(builder, |scheduler| {
+    with(builder, |scheduler| {
         let tasks = [scheduler.spawn(park), reserved(scheduler, park)];
         assert_eq!(scheduler.stats().live(), 2);
         assert!(scheduler.task().spawn(|| ()).unwrap_err().is_limit());
@@ -245,7 +245,7 @@ fn one_limit_on_live_tasks_for_all() {
         }
     });
     let waits = checked(1).bound_workers(1).max_tasks(2);
-    with_on_fibers(waits.admission(Admission::Wait), |scheduler| {
+    with(waits.admission(Admission::Wait), |scheduler| {
         let parked = reserved(scheduler, park);
         let outer = scheduler.spawn(|| {
             let task = Scheduler::current().unwrap().task().reserved();
@@ -305,8 +305,12 @@ fn a_circle_through_both_kinds_of_threads_is_refused() {
 
 #[test]
 fn one_shutdown_for_all() {
-    for bound in [1, 2] {
-        let scheduler = checked(1).bound_workers(bound).build().unwrap();
+    for (bound, backing) in [1, 2]
+        .into_iter()
+        .flat_map(|bound| BACKINGS.map(|it| (bound, it)))
+    {
+        let builder = checked(1).bound_workers(bound).default_backing(backing);
+        let scheduler = builder.build().unwrap();
         let drops = Drops::new();
         let tasks: Vec<_> = (0..20)
             .map(|number| {
@@ -409,7 +413,7 @@ fn bad_input() {
     let error = Scheduler::builder().bound_workers(1025).build();
     assert_eq!(error.unwrap_err().kind(), ErrorKind::InvalidInput);
     let none = checked(1).emergency_lane(true);
-    with_on_fibers(none, |scheduler| {
+    with(none, |scheduler| {
         assert_eq!(scheduler.bound_workers(), 0);
         let lane = scheduler.emergency_lane().unwrap();
         for scheduler in [scheduler, &lane] {
@@ -421,7 +425,7 @@ fn bad_input() {
         }
     });
     // The lane of a scheduler with such threads has none itself.
-    with_on_fibers(checked(1).bound_workers(2).emergency_lane(true), |it| {
+    with(checked(1).bound_workers(2).emergency_lane(true), |it| {
         assert_eq!(it.emergency_lane().unwrap().bound_workers(), 0);
     });
 }

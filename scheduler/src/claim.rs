@@ -19,7 +19,8 @@
 //! 2. Otherwise the claimant enters its list and calls all that drive a slot. A driver looks for calls at its next settle,
 //!    and gives its slot to the first (`give_way`). Returners win at most three times in a row over what else waits.
 //!    Among them goes first whose task is urgent or was called back by native code, since others wait for it; that, too, at
-//!    most three times in a row.
+//!    most three times in a row. The rest stand by the priority of their tasks, and then as they came: who has stood there is
+//!    passed by those of a higher one, but not more than 61 times in a row, as in a worker's queues.
 //!
 //! A claimant in its list is not forgotten: a driver that goes to sleep finds the list under the same lock, one that is given
 //! a slot looks at the list after that, and one that drove before is called after the claimant has entered.
@@ -34,12 +35,13 @@
 //! with the one who would have given it up.
 #![forbid(unsafe_code)]
 
-use crate::current::Thread;
+use crate::current::{FAIR_EVERY, Thread};
 use crate::idle::{Lists, Role};
 use crate::primitive::{Ordering, barrier};
 use crate::scheduler::{Core, Phase};
 use crate::slot::Slot;
 use crate::stats::sections;
+use crate::task::{Priority, Task};
 
 /// Where a thread without a slot stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,9 +54,15 @@ pub(crate) enum Standing {
 }
 
 /// How often in a row returners go before what else waits.
-const RETURNS_MAX: u32 = 3;
+const RETURNS_MAX: u32 = if cfg!(feature = "bug_claim_turns") {
+    u32::MAX
+} else {
+    3
+};
 /// How often in a row some returners go before others.
 const BEFORE_MAX: u32 = 3;
+/// How often in a row those of a higher priority pass others.
+const PASSED_MAX: u32 = FAIR_EVERY as u32;
 
 /// What a thread without a slot finds under the lock.
 enum Found {
@@ -113,11 +121,28 @@ impl Thread {
                 lists.went_before += 1;
                 lists.returners.push_front(self.index);
             } else {
-                lists.returners.push_back(self.index);
+                self.stand_by_priority(lists);
             }
             self.standing.set(Standing::Returner);
         }
         Found::Wait { call }
+    }
+
+    /// Behind those of its priority, and of higher ones.
+    fn stand_by_priority(&self, lists: &mut Lists) {
+        let threads = &self.core().threads;
+        let is_passed = |&&index: &&usize| threads.get(index).rank() < self.rank();
+        let passed = lists.returners.iter().rev().take_while(is_passed).count();
+        let passes = passed > 0 && lists.passed < PASSED_MAX;
+        let place = lists.returners.len() - if passes { passed } else { 0 };
+        lists.passed += u32::from(passes);
+        self.passes.set(passes);
+        lists.returners.insert(place, self.index);
+    }
+
+    /// Whose task comes before whose, as far as priorities say.
+    fn rank(&self) -> Option<Priority> {
+        self.task.get().map(Task::own_priority)
     }
 
     /// Whether others wait for its task.
@@ -178,6 +203,9 @@ impl Thread {
         }
         lists.spares.push(self.index);
         self.standing.set(Standing::Spare);
+        if cfg!(feature = "bug_spare_look") {
+            return Found::Wait { call: false };
+        }
         // What could not be given up before there was this thread.
         let free = lists.free.pop().map(|index| &core.slots[index]);
         if let Some(slot) = free.or_else(|| core.take_left(|driver| driver.blocks.get())) {
@@ -487,8 +515,13 @@ impl Core {
             lists.returners.pop_front()
         };
         let turns = returner.map_or(0, |_| slot.returns.get() + 1);
-        if returner.is_some_and(|index| !self.threads.get(index).goes_first()) {
-            lists.went_before = 0;
+        if let Some(returner) = returner.map(|index| self.threads.get(index)) {
+            if !returner.goes_first() {
+                lists.went_before = 0;
+            }
+            if !returner.passes.replace(false) {
+                lists.passed = 0;
+            }
         }
         let index = returner.or_else(|| lists.others.pop_front())?;
         slot.returns.set(turns);

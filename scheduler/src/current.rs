@@ -83,6 +83,8 @@ pub(crate) struct Thread {
     pinned: AtomicUsize,
     /// Where it stands when it has no slot. Owner: that lock, too.
     pub(crate) standing: Plain<Standing>,
+    /// It passed others when it last stood among those that come back. Owner: that lock, too.
+    pub(crate) passes: Plain<bool>,
     /// The monitor finds that it has had its slot for a quantum while other threads wait for one.
     pub(crate) overdue: AtomicBool,
     /// Tasks spawned and ended here. Written by this thread, summed by others.
@@ -154,6 +156,7 @@ impl Thread {
             blocks: Plain::new(false),
             pinned: AtomicUsize::new(0),
             standing: Plain::new(Standing::None),
+            passes: Plain::new(false),
             overdue: AtomicBool::new(false),
             spawned: AtomicU64::new(0),
             ended: AtomicU64::new(0),

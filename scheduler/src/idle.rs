@@ -71,6 +71,8 @@ pub(crate) struct Lists {
     pub(crate) returners: VecDeque<usize>,
     /// How many have gone before those of them that stood there.
     pub(crate) went_before: u32,
+    /// How often in a row one has passed others by its priority.
+    pub(crate) passed: u32,
     /// They have no slot, and bound tasks that could run.
     pub(crate) others: VecDeque<usize>,
     /// Slots that no thread has, by index: there was none.
@@ -95,6 +97,7 @@ impl Idle {
             spares: Vec::with_capacity(workers),
             returners: VecDeque::with_capacity(workers),
             went_before: 0,
+            passed: 0,
             others: VecDeque::with_capacity(workers),
             free: Vec::with_capacity(workers),
         };

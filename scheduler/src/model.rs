@@ -21,10 +21,44 @@ use crate::primitive::{barrier, biased, clock, leaning, sleeper};
 use crate::scheduler::{Core, Scheduler};
 use crate::slot::Slot;
 use crate::sync::channel::Receiver;
+use crate::sync::lock_waits;
 use crate::task::{self, Kind, Task, pool, state};
 use crate::timer::Timer;
 use crate::wait::{Interrupt, Wake};
 use crate::{join, queue};
+
+/// The table of waits of the model that runs, if it has one.
+static WAITS: std::sync::Mutex<Option<&'static lock_waits::Waits>> = std::sync::Mutex::new(None);
+
+/// As long as it lives the model's plain threads stand in a table when they wait, as tasks do.
+#[derive(Debug)]
+pub struct WaitTable(());
+
+impl WaitTable {
+    /// An empty table. One at a time.
+    #[allow(clippy::new_without_default, reason = "it changes what the threads do")]
+    pub fn new() -> WaitTable {
+        // Not used again: the checker's objects belong to one execution.
+        *lock_table() = Some(Box::leak(Box::new(lock_waits::Waits::new())));
+        WaitTable(())
+    }
+}
+
+impl Drop for WaitTable {
+    fn drop(&mut self) {
+        *lock_table() = None;
+    }
+}
+
+fn lock_table() -> std::sync::MutexGuard<'static, Option<&'static lock_waits::Waits>> {
+    WAITS
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+pub(crate) fn waits() -> Option<&'static lock_waits::Waits> {
+    *lock_table()
+}
 
 /// To be called first in a model that calls [`advance`].
 pub fn let_time_pass() {

@@ -40,6 +40,8 @@ pub struct Stats {
     pub idle_workers: usize,
     /// OS threads that run tasks, sleep with them, or stand by.
     pub threads: usize,
+    /// Those of them that have a task which could go on, and wait for a slot.
+    pub claimants: usize,
     /// Slots that were taken from threads which were in native sections for too long.
     pub handovers: u64,
     /// How often a task slept with a thread that others may have started on: it owned the thread, or was called back from
@@ -103,6 +105,10 @@ impl Stats {
             ended,
             steals: sum(|thread| &thread.steals),
             idle_workers: core.parts().map(|part| part.idle.sleeping()).sum(),
+            claimants: core
+                .parts()
+                .map(|part| part.idle.claimants() as usize)
+                .sum(),
             threads: core.parts().map(Core::thread_count).sum(),
             handovers: core
                 .parts()

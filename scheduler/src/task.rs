@@ -746,7 +746,7 @@ impl Task {
                 || break_exclusive(self, wake, Some(epoch), || by)
         };
         // A wait that may be broken of a circle says so by what it allows.
-        let broken = flags & flag::BREAK != 0;
+        let broken = flags & flag::BREAK != 0 && !cfg!(feature = "bug_waits_break");
         ((unwind || broken) && take(Interrupt::Unwind, Wake::Aborted))
             || (flags & flag::CANCELS != 0 && take(Interrupt::Abort, Wake::Aborted))
             || (flags & flag::ALERT != 0 && take(Interrupt::Alert, Wake::Alerted))

@@ -21,6 +21,7 @@ mod model {
     mod idle;
     mod interrupt;
     mod join;
+    mod lane;
     mod leaning;
     mod lease;
     mod lock;
@@ -35,5 +36,6 @@ mod model {
     mod shutdown;
     mod sync;
     mod wait;
+    mod waits;
     mod whole;
 }

@@ -70,6 +70,21 @@ pub(crate) fn with_on_fibers(builder: Builder, test: impl Fn(&Scheduler)) {
     run(builder, Backing::Fiber, test);
 }
 
+/// The same in both ways, for a test that asks which one it is.
+#[track_caller]
+pub(crate) fn with_each(builder: Builder, test: impl Fn(&Scheduler, Backing)) {
+    for backing in BACKINGS {
+        let builder = builder.clone().default_backing(backing);
+        run(builder, backing, |scheduler| test(scheduler, backing));
+    }
+}
+
+/// The same in one of the ways, by a builder that says so.
+#[track_caller]
+pub(crate) fn with_as(builder: Builder, backing: Backing, test: impl Fn(&Scheduler)) {
+    run(builder, backing, test);
+}
+
 #[track_caller]
 fn run(builder: Builder, backing: Backing, test: impl Fn(&Scheduler)) {
     let caller = std::panic::Location::caller();

@@ -81,6 +81,8 @@ pub(crate) fn run_to_end(thread: &'static Thread, task: &'static Task, looks: im
         core.checker.end_run(thread, task);
     }
     thread.task.set(None);
+    // The end settles too: the next task of a thread with this record does not go on where this one was seen to stall.
+    Thread::count(&thread.settled_here);
     thread.end(task);
     thread.give_back();
 }

@@ -84,9 +84,38 @@ fn waits() -> Option<&'static Waits> {
     Some(&WAITS)
 }
 
+/// Of the models only that of this protocol has a table: it makes one, in which plain threads stand for tasks.
 #[cfg(any(loom, shuttle))]
 fn waits() -> Option<&'static Waits> {
-    None
+    crate::model::waits()
+}
+
+/// The caller, if it waits as a task.
+#[cfg(not(any(loom, shuttle)))]
+#[inline]
+fn who_waits() -> Option<(Option<&'static Thread>, &'static Task)> {
+    let (thread, task) = current::running()?;
+    Some((Some(thread), task))
+}
+
+#[cfg(any(loom, shuttle))]
+fn who_waits() -> Option<(Option<&'static Thread>, &'static Task)> {
+    match current::running() {
+        Some((thread, task)) => Some((Some(thread), task)),
+        None => waits().map(|_| (None, current::plain())),
+    }
+}
+
+/// The caller, if it is a task, in a native section too: whose reads are noted.
+#[cfg(not(any(loom, shuttle)))]
+#[inline]
+pub(crate) fn who_reads() -> Option<&'static Task> {
+    current::within().map(|(_, task)| task)
+}
+
+#[cfg(any(loom, shuttle))]
+pub(crate) fn who_reads() -> Option<&'static Task> {
+    waits().map(|_| current::any())
 }
 
 /// A circle, and the task whose wait is to be broken for it, if it is another one's.
@@ -107,7 +136,7 @@ impl Found {
 /// The place of one wait in the table: made before it, entered when it begins, left when it has ended.
 pub(crate) struct Place<'a> {
     /// None for a wait that ends by itself, or whose caller is no task.
-    stands: Option<(&'static Thread, Entry)>,
+    stands: Option<(Option<&'static Thread>, Entry)>,
     table: Option<&'a Waits>,
     /// The circle that was told already.
     told: &'a [u64],
@@ -141,7 +170,7 @@ impl<'a> Place<'a> {
             state: Cell::new(State::Out),
             found: RefCell::new(None),
         };
-        if let Some((thread, task)) = current::running()
+        if let Some((thread, task)) = who_waits()
             && matches!(limit, Limit::Never)
             && task.deadline.get() == FOREVER
         {
@@ -155,7 +184,7 @@ impl<'a> Place<'a> {
     #[inline]
     pub(crate) fn enter(&self) -> bool {
         match &self.stands {
-            Some((thread, entry)) => self.enter_as(thread, entry, None),
+            Some((thread, entry)) => self.enter_as(*thread, entry, None),
             None => false,
         }
     }
@@ -165,7 +194,7 @@ impl<'a> Place<'a> {
         match &self.stands {
             // While a task is panicking it is its thread that waits.
             Some((thread, entry)) if std::ptr::eq(entry.task, task) => {
-                self.enter_as(thread, entry, Some(epoch))
+                self.enter_as(*thread, entry, Some(epoch))
             }
             _ => false,
         }
@@ -177,19 +206,26 @@ impl<'a> Place<'a> {
     }
 
     #[inline]
-    fn enter_as(&self, thread: &'static Thread, entry: &Entry, epoch: Option<Epoch>) -> bool {
+    fn enter_as(
+        &self,
+        thread: Option<&'static Thread>,
+        entry: &Entry,
+        epoch: Option<Epoch>,
+    ) -> bool {
         let Some(waits) = self.table else {
             return self.look_without(thread, entry);
         };
         // Found before: it takes long.
-        let owners = if entry.task.owns_its_thread() {
-            owners_of(thread.core(), entry)
-        } else {
-            Vec::new()
+        let owners = match thread {
+            Some(thread) if entry.task.owns_its_thread() => owners_of(thread.core(), entry),
+            _ => Vec::new(),
         };
         let mut table = waits.0.lock();
+        // The twin that a model must catch looks before it enters.
+        let early = cfg!(feature = "bug_waits_look");
+        let before = early.then(|| look(&table, thread, entry, &owners));
         table.enter(entry, epoch);
-        let circle = look(&table, thread, entry, &owners);
+        let circle = before.unwrap_or_else(|| look(&table, thread, entry, &owners));
         let Some(circle) = circle else {
             self.state.set(State::In);
             return false;
@@ -220,8 +256,8 @@ impl<'a> Place<'a> {
 
     /// In a model, where joins alone are looked at.
     #[cold]
-    fn look_without(&self, thread: &'static Thread, entry: &Entry) -> bool {
-        let What::End(target) = entry.what else {
+    fn look_without(&self, thread: Option<&'static Thread>, entry: &Entry) -> bool {
+        let (Some(thread), What::End(target)) = (thread, entry.what) else {
             return false;
         };
         let closed = deadlock::closed(thread, entry.task, None, &[(target, Blocker::Join)]);
@@ -278,7 +314,7 @@ fn can_end(task: &Task, allow: Interrupt) -> bool {
 #[inline]
 fn look(
     table: &Table,
-    thread: &'static Thread,
+    thread: Option<&'static Thread>,
     mine: &Entry,
     owners: &[TaskRef],
 ) -> Option<Deadlock> {
@@ -291,7 +327,7 @@ fn look(
     if nobody {
         return None;
     }
-    look_further(table, thread, mine, owners)
+    look_further(table, thread?, mine, owners)
 }
 
 #[cold]

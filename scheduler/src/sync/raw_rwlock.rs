@@ -170,7 +170,7 @@ impl RawRwLock {
     /// A task knows what it reads: the word does not.
     #[inline]
     fn note_read(&self) {
-        if let Some((_, task)) = current::within() {
+        if let Some(task) = lock_waits::who_reads() {
             task.reads
                 .begin(task.id.get(), std::ptr::from_ref(self).addr());
         }
@@ -323,7 +323,7 @@ impl RawRwLock {
     #[inline]
     pub(super) fn release_read(&self) {
         // Before others can have it, and before the caller can wait for anything.
-        if let Some((_, task)) = current::within() {
+        if let Some(task) = lock_waits::who_reads() {
             task.reads
                 .end(task.id.get(), std::ptr::from_ref(self).addr());
         }

@@ -391,7 +391,7 @@ impl Life {
     #[must_use]
     pub(crate) fn try_keep(&self) -> bool {
         let mut word = self.0.load(Acquire);
-        while word & DONE == 0 {
+        while word & DONE == 0 || cfg!(feature = "bug_life_look") {
             match self.0.compare_exchange(word, word + REF, AcqRel, Acquire) {
                 Ok(_) => return true,
                 Err(now) => word = now,

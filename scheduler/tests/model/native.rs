@@ -242,6 +242,32 @@ fn work_comes_while_a_slot_is_placed() {
     });
 }
 
+/// A task that owns its thread goes to sleep while the thread that gave it the slot is not back among those that stand by:
+/// the slot stays, and that thread takes it when it comes there.
+#[test]
+fn a_thread_that_comes_to_stand_by_takes_what_was_left() {
+    explore(small(500), || {
+        let scheduler = sleeping(1, 2);
+        let outer = unexplored(|| {
+            scheduler.spawn(move || {
+                let [first, second] = [(); 2].map(|()| Arc::new(AutoResetEvent::new(false)));
+                let (wakes, ends) = (first.clone(), second.clone());
+                let other = spawn(move || {
+                    let last = spawn(move || ends.set());
+                    wakes.set();
+                    last
+                });
+                let _own = native::own();
+                assert_eq!(first.wait(), Wake::Signalled);
+                assert_eq!(second.wait(), Wake::Signalled);
+                other.join().unwrap().join().unwrap();
+            })
+        });
+        outer.join().unwrap();
+        unexplored(|| end(scheduler));
+    });
+}
+
 /// Two come back at once, for one slot that a third thread sleeps with.
 #[test]
 fn two_come_back_for_one_slot() {
@@ -601,6 +627,38 @@ mod sampled {
                 ran_or_cancelled(task.join());
             }
             monitor.join().unwrap();
+            end(scheduler);
+        });
+    }
+
+    /// Tasks that come back from native code again and again, four for one slot, leave room for a bound task that has to run,
+    /// after at most three of them.
+    #[test]
+    fn returns_in_a_row_leave_room_for_others() {
+        explore(Bounds::whole(0).schedules(1_000), || {
+            let scheduler = scheduler_of(1, 10);
+            let over = Arc::new(AtomicBool::new(false));
+            let tasks = [(); 4].map(|()| {
+                let over = over.clone();
+                spawn_as(&scheduler, Kind::OnThread, move || {
+                    while !over.load(Ordering::Acquire) {
+                        native::section(&CALL, thread::yield_now);
+                        yield_now();
+                    }
+                })
+            });
+            let ends = over.clone();
+            let patient = spawn_as(&scheduler, Kind::Bound, move || {
+                // Not only once: started, it stands among those that are bound.
+                for _ in 0..3 {
+                    yield_now();
+                }
+                ends.store(true, Ordering::Release);
+            });
+            patient.join().unwrap();
+            for task in tasks {
+                task.join().unwrap();
+            }
             end(scheduler);
         });
     }
