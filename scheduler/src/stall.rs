@@ -11,7 +11,8 @@
 //! 4. *Sample*: a signal asks where it stands (`stall/sample.rs`). Native code is not disturbed in that way.
 //! 5. *Report*, unless the stretch has ended meanwhile: an event, and the callback.
 //!
-//! A process that was stopped has not stalled: if a pass comes late, all stretches begin anew.
+//! A process that was stopped has not stalled: if a pass comes late, all stretches begin anew that were not
+//! reported yet.
 //!
 //! Beside the stretches of single threads there are two more things to see: that all slots are kept (`stall/stuck.rs`), and
 //! waits that last (`stall/waits.rs`).
@@ -147,6 +148,11 @@ impl Watch {
         self.looked_at = now;
     }
 
+    /// Then it is not reported again, however long this pass was in coming.
+    fn is_reported(&self) -> bool {
+        matches!(self.stage, Stage::Reported(..))
+    }
+
     /// Whether the stretch goes on.
     fn goes_on(&self, thread: &Thread) -> bool {
         match self.stretch {
@@ -221,7 +227,7 @@ impl Stalls {
             .last_pass
             .is_some_and(|last| now - last > self.after / 2);
         for thread in core.threads.iter() {
-            if is_late {
+            if is_late && !thread.watch.get().is_reported() {
                 thread.watch.set(Watch::new());
             }
             self.pass(core, thread, now);
