@@ -1,7 +1,7 @@
 /*
  * fiberhost: a user-mode task scheduler that hosts a managed runtime.
  *
- * Made from src/capi and src/com/hosting-abi.json by tests/hosting_abi.rs; not to be changed by hand.
+ * Made from src/capi, src/com/hosting-abi.json and src/com/ole-abi.json by tests/hosting_abi.rs; not to be changed by hand.
  *
  * First the functions of the library, then the hosting interfaces as a runtime sees them. A program that has the latter
  * from elsewhere (mscoree.h) defines FIBERHOST_NO_INTERFACES before it includes this.
@@ -523,6 +523,7 @@ typedef const GUID *REFIID;
 typedef uint8_t BYTE;
 typedef int32_t BOOL;
 typedef int32_t LONG;
+typedef int64_t LONGLONG;
 typedef uint32_t ULONG;
 typedef uint32_t DWORD;
 typedef uint64_t ULONGLONG;
@@ -549,7 +550,6 @@ typedef uint32_t (*LPTHREAD_START_ROUTINE)(void *argument);
 typedef void (*WAITORTIMERCALLBACK)(void *argument, BOOL timed_out);
 typedef HRESULT (*FExecuteInAppDomainCallback)(void *argument);
 typedef struct EXCEPTION_POINTERS EXCEPTION_POINTERS;
-typedef struct IStream IStream;
 typedef struct IActivationFactory IActivationFactory;
 
 #define COR_E_APPDOMAINUNLOADED ((HRESULT)0x80131014)
@@ -591,8 +591,15 @@ typedef struct IActivationFactory IActivationFactory;
 #define HOST_E_INVALIDOPERATION ((HRESULT)0x80131022)
 #define HOST_E_NOT_OWNER ((HRESULT)0x80131025)
 #define HOST_E_TIMEOUT ((HRESULT)0x80131024)
+#define HRESULT_FROM_WIN32_ERROR_NOT_FOUND ((HRESULT)0x80070490)
 #define HRESULT_FROM_WIN32_ERROR_NO_MORE_ITEMS ((HRESULT)0x80070103)
+#define HRESULT_FROM_WIN32_ERROR_NO_TOKEN ((HRESULT)0x800703f0)
 #define HRESULT_FROM_WIN32_ERROR_TIMEOUT ((HRESULT)0x800705b4)
+#define STG_E_ACCESSDENIED ((HRESULT)0x80030005)
+#define STG_E_INVALIDFLAG ((HRESULT)0x800300ff)
+#define STG_E_INVALIDFUNCTION ((HRESULT)0x80030001)
+#define STG_E_READFAULT ((HRESULT)0x8003001e)
+#define STG_E_SEEKERROR ((HRESULT)0x80030019)
 #define S_FALSE ((HRESULT)0x00000001)
 #define S_OK ((HRESULT)0x00000000)
 
@@ -786,6 +793,11 @@ __attribute__((unused))
 #endif
 static const GUID CLSID_CorRuntimeHost = {0xCB2F6723, 0xAB3A, 0x11D2, {0x9C, 0x40, 0x00, 0xC0, 0x4F, 0xA3, 0x0A, 0x3E}};
 
+#if defined(__GNUC__)
+__attribute__((unused))
+#endif
+static const GUID IID_ISequentialStream = {0x0C733A30, 0x2A1C, 0x11CE, {0xAD, 0xE5, 0x00, 0xAA, 0x00, 0x44, 0x77, 0x3D}};
+
 #define INFINITE 0xffffffffu
 #define MEM_COMMIT (4096)
 #define MEM_DECOMMIT (16384)
@@ -804,6 +816,12 @@ static const GUID CLSID_CorRuntimeHost = {0xCB2F6723, 0xAB3A, 0x11D2, {0x9C, 0x4
 #define STARTUP_APPX_APP_MODEL (16777216)
 #define STARTUP_DISABLE_RANDOMIZED_STRING_HASHING (33554432)
 #define STARTUP_SINGLE_APPDOMAIN (8388608)
+#define STATFLAG_DEFAULT (0)
+#define STATFLAG_NONAME (1)
+#define STGTY_STREAM 0x2u
+#define STREAM_SEEK_CUR (1)
+#define STREAM_SEEK_END (2)
+#define STREAM_SEEK_SET (0)
 #define SUSPENSION_ENDING_NOT_A_GC 0xffffffffu
 #define THREAD_PRIORITY_ABOVE_NORMAL (1)
 #define THREAD_PRIORITY_BELOW_NORMAL (-1)
@@ -865,6 +883,7 @@ typedef struct ICorThreadpool ICorThreadpool;
 typedef struct IAppDomainBinding IAppDomainBinding;
 typedef struct ICLRRuntimeHost2 ICLRRuntimeHost2;
 typedef struct ICLRExecutionManager ICLRExecutionManager;
+typedef struct IStream IStream;
 
 typedef struct AssemblyBindInfo {
     DWORD dwAppDomainId;
@@ -914,6 +933,28 @@ typedef struct ModuleBindInfo {
     LPCWSTR lpAssemblyIdentity;
     LPCWSTR lpModuleName;
 } ModuleBindInfo;
+
+typedef struct OVERLAPPED {
+    UINT_PTR Internal;
+    UINT_PTR InternalHigh;
+    DWORD Offset;
+    DWORD OffsetHigh;
+    HANDLE hEvent;
+} OVERLAPPED;
+
+typedef struct STATSTG {
+    LPWSTR pwcsName;
+    DWORD type;
+    ULONGLONG cbSize;
+    DWORD mtime[2];
+    DWORD ctime[2];
+    DWORD atime[2];
+    DWORD grfMode;
+    DWORD grfLocksSupported;
+    GUID clsid;
+    DWORD grfStateBits;
+    DWORD reserved;
+} STATSTG;
 
 typedef struct StackOverflowInfo {
     StackOverflowType soType;
@@ -2399,6 +2440,47 @@ static inline ULONG ICLRExecutionManager_AddRef(ICLRExecutionManager *self) { re
 static inline ULONG ICLRExecutionManager_Release(ICLRExecutionManager *self) { return self->lpVtbl->Release(self); }
 static inline HRESULT ICLRExecutionManager_Pause(ICLRExecutionManager *self, DWORD dwAppDomainId, DWORD dwFlags) { return self->lpVtbl->Pause(self, dwAppDomainId, dwFlags); }
 static inline HRESULT ICLRExecutionManager_Resume(ICLRExecutionManager *self, DWORD dwAppDomainId) { return self->lpVtbl->Resume(self, dwAppDomainId); }
+
+#if defined(__GNUC__)
+__attribute__((unused))
+#endif
+static const GUID IID_IStream = {0x0000000C, 0x0000, 0x0000, {0xC0, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x46}};
+
+typedef struct IStreamVtbl {
+    HRESULT (*QueryInterface)(IStream *self, REFIID riid, void **ppvObject);
+    ULONG (*AddRef)(IStream *self);
+    ULONG (*Release)(IStream *self);
+    HRESULT (*Read)(IStream *self, void *pv, ULONG cb, ULONG *pcbRead);
+    HRESULT (*Write)(IStream *self, void *pv, ULONG cb, ULONG *pcbWritten);
+    HRESULT (*Seek)(IStream *self, LONGLONG dlibMove, DWORD dwOrigin, ULONGLONG *plibNewPosition);
+    HRESULT (*SetSize)(IStream *self, ULONGLONG libNewSize);
+    HRESULT (*CopyTo)(IStream *self, IStream *pstm, ULONGLONG cb, ULONGLONG *pcbRead, ULONGLONG *pcbWritten);
+    HRESULT (*Commit)(IStream *self, DWORD grfCommitFlags);
+    HRESULT (*Revert)(IStream *self);
+    HRESULT (*LockRegion)(IStream *self, ULONGLONG libOffset, ULONGLONG cb, DWORD dwLockType);
+    HRESULT (*UnlockRegion)(IStream *self, ULONGLONG libOffset, ULONGLONG cb, DWORD dwLockType);
+    HRESULT (*Stat)(IStream *self, STATSTG *pstatstg, DWORD grfStatFlag);
+    HRESULT (*Clone)(IStream *self, IStream **ppstm);
+} IStreamVtbl;
+
+struct IStream {
+    const IStreamVtbl *lpVtbl;
+};
+
+static inline HRESULT IStream_QueryInterface(IStream *self, REFIID riid, void **ppvObject) { return self->lpVtbl->QueryInterface(self, riid, ppvObject); }
+static inline ULONG IStream_AddRef(IStream *self) { return self->lpVtbl->AddRef(self); }
+static inline ULONG IStream_Release(IStream *self) { return self->lpVtbl->Release(self); }
+static inline HRESULT IStream_Read(IStream *self, void *pv, ULONG cb, ULONG *pcbRead) { return self->lpVtbl->Read(self, pv, cb, pcbRead); }
+static inline HRESULT IStream_Write(IStream *self, void *pv, ULONG cb, ULONG *pcbWritten) { return self->lpVtbl->Write(self, pv, cb, pcbWritten); }
+static inline HRESULT IStream_Seek(IStream *self, LONGLONG dlibMove, DWORD dwOrigin, ULONGLONG *plibNewPosition) { return self->lpVtbl->Seek(self, dlibMove, dwOrigin, plibNewPosition); }
+static inline HRESULT IStream_SetSize(IStream *self, ULONGLONG libNewSize) { return self->lpVtbl->SetSize(self, libNewSize); }
+static inline HRESULT IStream_CopyTo(IStream *self, IStream *pstm, ULONGLONG cb, ULONGLONG *pcbRead, ULONGLONG *pcbWritten) { return self->lpVtbl->CopyTo(self, pstm, cb, pcbRead, pcbWritten); }
+static inline HRESULT IStream_Commit(IStream *self, DWORD grfCommitFlags) { return self->lpVtbl->Commit(self, grfCommitFlags); }
+static inline HRESULT IStream_Revert(IStream *self) { return self->lpVtbl->Revert(self); }
+static inline HRESULT IStream_LockRegion(IStream *self, ULONGLONG libOffset, ULONGLONG cb, DWORD dwLockType) { return self->lpVtbl->LockRegion(self, libOffset, cb, dwLockType); }
+static inline HRESULT IStream_UnlockRegion(IStream *self, ULONGLONG libOffset, ULONGLONG cb, DWORD dwLockType) { return self->lpVtbl->UnlockRegion(self, libOffset, cb, dwLockType); }
+static inline HRESULT IStream_Stat(IStream *self, STATSTG *pstatstg, DWORD grfStatFlag) { return self->lpVtbl->Stat(self, pstatstg, grfStatFlag); }
+static inline HRESULT IStream_Clone(IStream *self, IStream **ppstm) { return self->lpVtbl->Clone(self, ppstm); }
 
 #endif /* FIBERHOST_NO_INTERFACES */
 
