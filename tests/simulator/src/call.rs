@@ -10,7 +10,10 @@ use fiberhost::com::table;
 use fiberhost::com::{Hresult, INFINITE};
 use fiberhost::{Abort, Host, HostTask, Recycled, State, TaskMode};
 
+use crate::images;
 use crate::managers;
+use crate::memory::{self, Blocks};
+use crate::transfers::{self, Files};
 
 use crate::object::{Object, com, given};
 use crate::runtime::{Managers, discover};
@@ -28,6 +31,10 @@ pub enum Kind {
     Crst,
     /// `IHostTask`.
     Task,
+    /// `IHostSecurityContext`.
+    Context,
+    /// `IStream`.
+    Stream,
 }
 
 /// What the actors of a script have in common.
@@ -42,8 +49,14 @@ pub struct World {
     pub objects: Mutex<BTreeMap<String, (Kind, Object)>>,
     /// The tasks made by `CreateTask` whose function was called.
     pub ran: Arc<Mutex<BTreeSet<String>>>,
+    /// For whom work of the pool was done, by its name.
+    pub tokens: Arc<Mutex<BTreeMap<String, i64>>>,
     /// The host's own view of the tasks, by the address of their `IHostTask`.
     pub tasks: Mutex<BTreeMap<usize, HostTask>>,
+    /// Descriptors, ports and structures by name.
+    pub files: Mutex<Files>,
+    /// Blocks of memory and pages by name.
+    pub blocks: Mutex<Blocks>,
 }
 
 impl World {
@@ -134,7 +147,7 @@ fn option(words: &[&str]) -> u32 {
 }
 
 /// A call whose last argument is a number that it gives; the number is cleared or set, never left.
-fn valued<T: Default + Into<i64>>(call: impl FnOnce(*mut T) -> Hresult) -> Answer {
+pub(crate) fn valued<T: Default + Into<i64>>(call: impl FnOnce(*mut T) -> Hresult) -> Answer {
     let mut value = T::default();
     let result = call(&raw mut value);
     Answer {
@@ -144,14 +157,20 @@ fn valued<T: Default + Into<i64>>(call: impl FnOnce(*mut T) -> Hresult) -> Answe
 }
 
 /// Makes the call.
-pub fn execute(world: &World, memory: &mut Memory, words: &[String]) -> Answer {
+pub fn execute(world: &World, kept: &mut Memory, words: &[String]) -> Answer {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let (call, arguments) = words.split_first().expect("a call");
     match call.split_once('.') {
         Some((object, method)) => on_object(world, object, method, arguments),
-        None if call.starts_with("Create") => create(world, call, arguments),
-        None => on_manager(world, call, arguments)
-            .or_else(|| own(world, memory, call, arguments))
+        None => transfers::call(world, call, arguments)
+            .or_else(|| memory::call(world, call, arguments))
+            .or_else(|| images::call(world, call, arguments))
+            .or_else(|| {
+                let creates = call.starts_with("Create");
+                creates.then(|| create(world, call, arguments))
+            })
+            .or_else(|| on_manager(world, call, arguments))
+            .or_else(|| own(world, kept, call, arguments))
             .unwrap_or_else(|| panic!("no such call: {call}")),
     }
 }
@@ -367,6 +386,8 @@ fn identity(kind: Kind, object: Object) -> Answer {
         Kind::Semaphore => table::IID_IHostSemaphore,
         Kind::Crst => table::IID_IHostCrst,
         Kind::Task => table::IID_IHostTask,
+        Kind::Context => table::IID_IHostSecurityContext,
+        Kind::Stream => table::IID_IStream,
     };
     let ask = |iid| given(|out| com!(object, IUnknownVtbl, QueryInterface, &raw const iid, out));
     for iid in [own, table::IID_IUnknown] {
@@ -479,9 +500,17 @@ fn own(world: &World, memory: &mut Memory, call: &str, arguments: &[&str]) -> Op
             let ran = world.ran.lock().unwrap();
             yes(ran.contains(arguments[0]))
         }
+        "RanFor" => Answer {
+            result: Hresult::S_OK,
+            value: world.tokens.lock().unwrap().get(arguments[0]).copied(),
+        },
         "AskAgain" => {
             let control = Object::new(world.host.control().as_ptr());
-            yes(discover(control, |_| (), |_| ()) == world.managers)
+            let again = discover(control, |_, _| ());
+            for object in again.own() {
+                assert_eq!(object.release(), 0);
+            }
+            yes(again.all() == world.managers.all())
         }
         "Alternate" => alternate(world, number(arguments.first().copied())).into(),
         "Unwind" => unwind(world, number(arguments.first().copied())).into(),
@@ -545,6 +574,9 @@ struct Beginning {
     ran: Arc<Mutex<BTreeSet<String>>>,
     /// An event that is set when it has run.
     done: Option<Object>,
+    /// Where it says for whom it ran.
+    tokens: Arc<Mutex<BTreeMap<String, i64>>>,
+    security: Object,
 }
 
 impl Beginning {
@@ -553,6 +585,8 @@ impl Beginning {
             name: name.to_owned(),
             ran: Arc::clone(&world.ran),
             done,
+            tokens: Arc::clone(&world.tokens),
+            security: world.managers.security,
         };
         Box::into_raw(Box::new(beginning)).cast()
     }
@@ -561,6 +595,10 @@ impl Beginning {
 unsafe extern "system" fn note_that_it_ran(context: *mut c_void) -> u32 {
     // SAFETY: it is the box of `Beginning::context`, and the function is called once.
     let beginning = unsafe { Box::from_raw(context.cast::<Beginning>()) };
+    let (_, token) = images::token(beginning.security);
+    let mut tokens = beginning.tokens.lock().unwrap();
+    tokens.insert(beginning.name.clone(), token);
+    drop(tokens);
     beginning.ran.lock().unwrap().insert(beginning.name);
     if let Some(event) = beginning.done {
         assert_eq!(com!(event, IHostAutoEventVtbl, Set), Hresult::S_OK);
@@ -720,6 +758,7 @@ fn on_object(world: &World, name: &str, method: &str, arguments: &[&str]) -> Ans
         (Kind::Task, "GetPriority") => {
             valued(|priority: *mut i32| com!(object, IHostTaskVtbl, GetPriority, priority))
         }
-        _ => panic!("{kind:?} has no {method}"),
+        _ => images::on_object(world, kind, object, method, arguments)
+            .unwrap_or_else(|| panic!("{kind:?} has no {method}")),
     }
 }

@@ -14,6 +14,7 @@ use fiberhost::com::{Guid, Hresult};
 use crate::object::{Object, com};
 use crate::runtime::{Head, add_ref, query, release};
 use crate::slots::{note, told};
+use crate::{memory, transfers};
 
 /// Owners by the number of their lock, each with a reference.
 static OWNERS: Mutex<BTreeMap<usize, Vec<Object>>> = Mutex::new(BTreeMap::new());
@@ -28,6 +29,10 @@ pub struct Others {
     pub control: &'static Head,
     /// `ICLRSyncManager`.
     pub sync: &'static Head,
+    /// `ICLRIoCompletionManager`.
+    pub io: &'static Head,
+    /// `ICLRMemoryNotificationCallback`.
+    pub memory: &'static Head,
 }
 
 static CONTROL: ICLRControlVtbl = ICLRControlVtbl {
@@ -75,6 +80,8 @@ impl Others {
         Others {
             control: Box::leak(Box::new(Head::new(&CONTROL))),
             sync: Box::leak(Box::new(Head::new(&SYNC))),
+            io: Box::leak(Box::new(Head::new(&transfers::IO))),
+            memory: Box::leak(Box::new(Head::new(&memory::NOTIFIED))),
         }
     }
 }

@@ -6,9 +6,10 @@ use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use fiberhost::com::Handle;
 use fiberhost::com::clr::{ClrInterface, ICLRRuntimeHost};
 use fiberhost::scheduler::Scheduler;
-use fiberhost::{Host, Strangers, TaskMode};
+use fiberhost::{Assemblies, Host, IoEngine, MemoryLimits, Security, Strangers, TaskMode};
 
 use crate::actor::{Actor, Report};
 use crate::call::World;
@@ -17,6 +18,7 @@ use crate::object::com;
 use crate::runtime::Runtime;
 use crate::script::{Expected, Script, Step};
 use crate::slots;
+use crate::transfers;
 
 /// How a script is run.
 #[derive(Clone, Copy, Debug)]
@@ -25,12 +27,23 @@ pub struct Way {
     pub mode: TaskMode,
     /// How many slots there are.
     pub slots: usize,
+    /// Who looks after transfers that wait.
+    pub engine: IoEngine,
 }
 
 /// All ways.
 pub const WAYS: [Way; 6] = {
     const fn way(mode: TaskMode, slots: usize) -> Way {
-        Way { mode, slots }
+        // Both in each mode.
+        let engine = match slots {
+            2 => IoEngine::Helpers,
+            _ => IoEngine::Detect,
+        };
+        Way {
+            mode,
+            slots,
+            engine,
+        }
     }
     [
         way(TaskMode::Fiber, 1),
@@ -82,8 +95,12 @@ pub fn run(script: &Script, way: Way) -> Made {
         mode: way.mode,
         objects: Mutex::default(),
         ran: Arc::default(),
+        tokens: Arc::default(),
         tasks: Mutex::default(),
+        files: Mutex::default(),
+        blocks: Mutex::default(),
     });
+    transfers::look_at(Arc::downgrade(&world));
     let mut run = Run {
         script,
         way,
@@ -116,8 +133,21 @@ pub fn host(deny: bool, way: Way) -> Host {
         } else {
             Strangers::Adopt
         })
-        .tasks(way.mode);
+        .tasks(way.mode)
+        .memory(MemoryLimits::default())
+        .io_completion(way.engine)
+        .security(Security::new().restricted(Handle(66)))
+        .assemblies(assemblies());
     builder.build().expect("a host")
+}
+
+/// One assembly with symbols and a module.
+fn assemblies() -> Assemblies {
+    let symbols: Arc<[u8]> = Arc::from(vec![1; 10]);
+    Assemblies::new()
+        .add("App, Version=1.0.0.0", vec![2; 100], Some(symbols))
+        .and_then(|all| all.add_module("App", "App.Part", vec![3; 50]))
+        .expect("identities")
 }
 
 impl Run<'_> {
@@ -134,7 +164,7 @@ impl Run<'_> {
                 self.check(line, right, format_args!("the host got {answer:?}"));
             }
             Step::Told(words) => {
-                let told = slots::was_told(words);
+                let told = slots::is_told(words);
                 self.check(line, told, format_args!("the runtime was not told {words}"));
             }
             Step::Task(name) => {

@@ -43,14 +43,28 @@ impl Head {
 /// The host's managers, as far as it has them, in the order in which a runtime asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Managers {
+    /// `IHostMemoryManager`.
+    pub memory: Object,
+    /// The heap that was asked for with it.
+    pub malloc: Object,
     /// `IHostTaskManager`.
     pub tasks: Object,
     /// `IHostThreadpoolManager`.
     pub pool: Object,
+    /// `IHostIoCompletionManager`.
+    pub io: Object,
     /// `IHostSyncManager`.
     pub sync: Object,
+    /// `IHostAssemblyManager`.
+    pub assembly: Object,
+    /// Its store.
+    pub store: Object,
     /// `IHostGCManager`.
     pub gc: Object,
+    /// `IHostSecurityManager`.
+    pub security: Object,
+    /// Its context for work that is to have few rights.
+    pub restricted: Object,
     /// `IHostPolicyManager`.
     pub policy: Object,
 }
@@ -154,6 +168,9 @@ impl Runtime {
     pub fn let_go(&self) {
         let managers = self.managers.lock().unwrap().take();
         let managers = managers.expect("a host was set");
+        for object in managers.own() {
+            assert_eq!(object.release(), 0, "nobody else has it");
+        }
         for manager in managers.all() {
             manager.release();
         }
@@ -167,24 +184,41 @@ impl Runtime {
     /// References to it and to its manager of tasks that others have.
     pub fn references_of_others(&self) -> u32 {
         let count = |head: &Head| head.references.load(Ordering::SeqCst) - 1;
-        let others = count(self.others.control) + count(self.others.sync);
+        let others = [
+            self.others.control,
+            self.others.sync,
+            self.others.io,
+            self.others.memory,
+        ];
+        let others = others.map(count).iter().sum::<u32>();
         count(&self.head) + count(&self.task_manager.head) + others
     }
 
     fn take_host(&self, control: Object) -> Hresult {
+        let pointer = |head: &'static Head| (&raw const *head).cast_mut().cast();
         let mine = (&raw const *self.task_manager).cast_mut().cast();
-        let sync = (&raw const *self.others.sync).cast_mut().cast();
-        let managers = discover(
-            control,
-            |tasks| {
-                let told = com!(tasks, IHostTaskManagerVtbl, SetCLRTaskManager, mine);
-                assert_eq!(told, Hresult::S_OK);
-            },
-            |manager| {
-                let told = com!(manager, IHostSyncManagerVtbl, SetCLRSyncManager, sync);
-                assert_eq!(told, Hresult::S_OK);
-            },
-        );
+        let (sync, io) = (pointer(self.others.sync), pointer(self.others.io));
+        let memory = pointer(self.others.memory);
+        let tell = |which: Told, manager: Object| {
+            let told = match which {
+                Told::Memory => com!(
+                    manager,
+                    IHostMemoryManagerVtbl,
+                    RegisterMemoryNotificationCallback,
+                    memory
+                ),
+                Told::Tasks => com!(manager, IHostTaskManagerVtbl, SetCLRTaskManager, mine),
+                Told::Io => com!(
+                    manager,
+                    IHostIoCompletionManagerVtbl,
+                    SetCLRIoCompletionManager,
+                    io
+                ),
+                Told::Sync => com!(manager, IHostSyncManagerVtbl, SetCLRSyncManager, sync),
+            };
+            assert_eq!(told, Hresult::S_OK);
+        };
+        let managers = discover(control, tell);
         for manager in managers.all() {
             com!(manager, IUnknownVtbl, AddRef);
         }
@@ -195,23 +229,47 @@ impl Runtime {
 
 impl Managers {
     /// Each of them.
-    pub fn all(&self) -> [Object; 5] {
-        [self.tasks, self.pool, self.sync, self.gc, self.policy]
+    pub fn all(&self) -> [Object; 9] {
+        [
+            self.memory,
+            self.tasks,
+            self.pool,
+            self.io,
+            self.sync,
+            self.assembly,
+            self.gc,
+            self.security,
+            self.policy,
+        ]
+    }
+
+    /// What was asked of them for the runtime alone.
+    pub fn own(&self) -> [Object; 3] {
+        [self.malloc, self.store, self.restricted]
     }
 }
 
-/// The discovery: every manager is asked for once, in the order of a real runtime. The answers count nothing.
-/// `tell` is called with the manager of tasks before the next one is asked for, and `tell_of_owners` with that of locks.
+/// Which manager is told of the runtime's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// `IHostMemoryManager`.
+    Memory,
+    /// `IHostTaskManager`.
+    Tasks,
+    /// `IHostIoCompletionManager`.
+    Io,
+    /// `IHostSyncManager`.
+    Sync,
+}
+
+/// The discovery: every manager is asked for once, in the order of a real runtime, and told of the runtime's own before the
+/// next one is asked for. The managers count nothing; what was asked of them ([`Managers::own`]) has a reference.
 ///
 /// # Panics
 /// If the host offers others than it should.
-pub fn discover(
-    control: Object,
-    tell: impl FnOnce(Object),
-    tell_of_owners: impl FnOnce(Object),
-) -> Managers {
-    let ask = |iid: Guid| {
-        given(|out| {
+pub fn discover(control: Object, mut tell: impl FnMut(Told, Object)) -> Managers {
+    let there = |iid: Guid| {
+        let manager = given(|out| {
             com!(
                 control,
                 IHostControlVtbl,
@@ -219,31 +277,69 @@ pub fn discover(
                 &raw const iid,
                 out
             )
-        })
-    };
-    let there = |iid| {
-        let manager = ask(iid).expect("it is offered");
+        });
+        let manager = manager.expect("it is offered");
         // The host has it too.
         assert!(manager.release() > 0);
         manager
     };
-    let absent = |iid| assert_eq!(ask(iid), Err(Hresult::E_NOINTERFACE));
-    absent(table::IID_IHostMemoryManager);
+    let memory = there(table::IID_IHostMemoryManager);
+    let malloc = given(|out| com!(memory, IHostMemoryManagerVtbl, CreateMalloc, 1, out));
+    tell(Told::Memory, memory);
     let tasks = there(table::IID_IHostTaskManager);
-    tell(tasks);
+    tell(Told::Tasks, tasks);
     let pool = there(table::IID_IHostThreadpoolManager);
-    absent(table::IID_IHostIoCompletionManager);
+    let io = there(table::IID_IHostIoCompletionManager);
+    let mut bytes = 0;
+    let asked = com!(
+        io,
+        IHostIoCompletionManagerVtbl,
+        GetHostOverlappedSize,
+        &raw mut bytes
+    );
+    assert_eq!(asked, Hresult::S_OK);
+    assert!((1..=32).contains(&bytes), "what a structure has room for");
+    tell(Told::Io, io);
     let sync = there(table::IID_IHostSyncManager);
-    tell_of_owners(sync);
-    absent(table::IID_IHostAssemblyManager);
+    tell(Told::Sync, sync);
+    let assembly = there(table::IID_IHostAssemblyManager);
+    let store = given(|out| com!(assembly, IHostAssemblyManagerVtbl, GetAssemblyStore, out));
+    let mut list = std::ptr::dangling_mut();
+    let asked = com!(
+        assembly,
+        IHostAssemblyManagerVtbl,
+        GetNonHostStoreAssemblies,
+        &raw mut list
+    );
+    assert_eq!(
+        (asked, list.is_null()),
+        (Hresult::S_OK, true),
+        "there is no list"
+    );
     let gc = there(table::IID_IHostGCManager);
-    absent(table::IID_IHostSecurityManager);
+    let security = there(table::IID_IHostSecurityManager);
+    let restricted = given(|out| {
+        com!(
+            security,
+            IHostSecurityManagerVtbl,
+            GetSecurityContext,
+            1,
+            out
+        )
+    });
     let policy = there(table::IID_IHostPolicyManager);
     Managers {
+        memory,
+        malloc: malloc.expect("a heap"),
         tasks,
         pool,
+        io,
         sync,
+        assembly,
+        store: store.expect("a store"),
         gc,
+        security,
+        restricted: restricted.expect("a context"),
         policy,
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use fiberhost::com::Hresult;
 use fiberhost::com::describe::Interface;
@@ -12,7 +13,7 @@ use fiberhost::com::describe::Interface;
 use crate::script::Script;
 
 /// The interfaces of which a script has to call every slot. Those that all objects have are `IUnknown`'s.
-pub const INTERFACES: [&str; 20] = [
+pub const INTERFACES: [&str; 30] = [
     "IUnknown",
     "IHostControl",
     "IHostTaskManager",
@@ -25,6 +26,16 @@ pub const INTERFACES: [&str; 20] = [
     "IHostThreadpoolManager",
     "IHostGCManager",
     "IHostPolicyManager",
+    "IHostMemoryManager",
+    "IHostMalloc",
+    "IHostIoCompletionManager",
+    "IHostSecurityManager",
+    "IHostSecurityContext",
+    "IHostAssemblyManager",
+    "IHostAssemblyStore",
+    "IStream",
+    "ICLRMemoryNotificationCallback",
+    "ICLRIoCompletionManager",
     "ICLRRuntimeHost",
     "ICLRControl",
     "ICLRTaskManager",
@@ -62,6 +73,18 @@ pub fn told(interface: &str, slot: &str, arguments: &[i64]) -> Hresult {
         TOLD.lock().unwrap().push(words);
     }
     Hresult::S_OK
+}
+
+/// Waits until the runtime is told this, for a while: some of it comes from others than the script's own.
+pub fn is_told(words: &str) -> bool {
+    let until = Instant::now() + Duration::from_secs(20);
+    while Instant::now() < until {
+        if was_told(words) {
+            return true;
+        }
+        std::thread::yield_now();
+    }
+    was_told(words)
 }
 
 /// Whether the runtime was told this since it was last asked for.
