@@ -167,13 +167,7 @@ impl Runtime {
     /// Gives the managers back, when nothing of the runtime runs any more.
     pub fn let_go(&self) {
         let managers = self.managers.lock().unwrap().take();
-        let managers = managers.expect("a host was set");
-        for object in managers.own() {
-            assert_eq!(object.release(), 0, "nobody else has it");
-        }
-        for manager in managers.all() {
-            manager.release();
-        }
+        managers.expect("a host was set").let_go();
     }
 
     /// One more reference, for a handle of the host's.
@@ -241,6 +235,19 @@ impl Managers {
             self.security,
             self.policy,
         ]
+    }
+
+    /// Gives all of it back.
+    ///
+    /// # Panics
+    /// If somebody else has what is the runtime's alone.
+    pub fn let_go(&self) {
+        for object in self.own() {
+            assert_eq!(object.release(), 0, "nobody else has it");
+        }
+        for manager in self.all() {
+            manager.release();
+        }
     }
 
     /// What was asked of them for the runtime alone.
