@@ -76,6 +76,9 @@ typedef struct IHostControl IHostControl;
 /* A fault in the library. The object that was used must not be used any more. */
 #define FIBERHOST_E_PANIC -12
 
+/* Nothing of the kind is there. */
+#define FIBERHOST_E_NOT_FOUND -13
+
 /* Every task gets an OS thread of its own: for a runtime whose stacks cannot be switched. */
 #define FIBERHOST_THREAD_MODE 1
 
@@ -84,6 +87,21 @@ typedef struct IHostControl IHostControl;
 
 /* The host has no thread pool: the runtime uses its own. */
 #define FIBERHOST_NO_THREADPOOL 4
+
+/* The runtime's transfers of files, pipes and sockets are the host's (`IHostIoCompletionManager`, `fiberhost_io_read`). */
+#define FIBERHOST_IO_COMPLETION 8
+
+/* Those that wait are left to helper threads, also where the kernel has a ring. With `FIBERHOST_IO_COMPLETION`. */
+#define FIBERHOST_IO_HELPERS 16
+
+/* The runtime has memory of the host's (`IHostMemoryManager`), within the limits below. */
+#define FIBERHOST_MEMORY 32
+
+/* The host keeps for whom a task acts (`IHostSecurityManager`, `fiberhost_token`). Every token but null is one. */
+#define FIBERHOST_SECURITY 64
+
+/* The buffer goes with the calling task: the task does not end before the transfer lets go of it, which is cancelled then. */
+#define FIBERHOST_IO_OF_TASK 1
 
 /* The task runs when nothing else is to do, but it runs. */
 #define FIBERHOST_PRIORITY_LOW -1
@@ -138,6 +156,14 @@ typedef struct fiberhost_options {
     size_t stack_size;
     /* Nanoseconds after which a task that asks gives its worker away. Default: 4,000,000. */
     uint64_t quantum;
+    /* The folder in which the runtime finds its assemblies (`IHostAssemblyManager`), or null: it finds them itself. */
+    const char *assemblies;
+    /* Bytes in use up to which requests for memory are granted whose refusal costs a task. Default: no limit. */
+    size_t memory_task;
+    /* The same for those whose refusal costs a domain. */
+    size_t memory_app_domain;
+    /* The same for those whose refusal costs the process. */
+    size_t memory_process;
 } fiberhost_options;
 
 /* Figures of a host. Give `size` before the call. */
@@ -245,6 +271,62 @@ fiberhost_code fiberhost_host_shutdown(const struct fiberhost_host *host,
  * go later.
  */
 fiberhost_code fiberhost_host_destroy(struct fiberhost_host *host);
+
+/*
+ * Begins to read from a descriptor that was bound (`IHostIoCompletionManager_Bind`). The runtime is told of the end, once, by
+ * `OnComplete` on a task at its base, also if it was there at once. A refused one is not told of. Of a file it reads from the
+ * structure's `Offset` on.
+ *
+ * The caller owes:
+ * The host comes from `fiberhost_host_create`. Until the end was told of, or the transfer was refused: `overlapped` is null,
+ * misaligned, or an `OVERLAPPED` with the host's bytes behind it; `buffer` has `length` bytes; nobody else uses them.
+ */
+fiberhost_code fiberhost_io_read(const struct fiberhost_host *host,
+                                 int32_t descriptor,
+                                 void *buffer,
+                                 uint32_t length,
+                                 void *overlapped,
+                                 uint32_t flags);
+
+/*
+ * Begins to write to such a descriptor. To a pipe or a socket it is over when all was written.
+ *
+ * The caller owes:
+ * As for `fiberhost_io_read`, but the buffer may be read.
+ */
+fiberhost_code fiberhost_io_write(const struct fiberhost_host *host,
+                                  int32_t descriptor,
+                                  const void *buffer,
+                                  uint32_t length,
+                                  void *overlapped,
+                                  uint32_t flags);
+
+/*
+ * Cancels what waits for a descriptor, or only the transfer with this structure. Each is told of with error 995, unless its
+ * end comes first. Answers without waiting for that; `FIBERHOST_E_NOT_FOUND` if there is none.
+ *
+ * The caller owes:
+ * The host comes from `fiberhost_host_create`. The structure is only compared.
+ */
+fiberhost_code fiberhost_io_cancel(const struct fiberhost_host *host,
+                                   int32_t descriptor,
+                                   const void *overlapped);
+
+/*
+ * A descriptor is about to be closed: it is not bound any more, and what waits for it is cancelled.
+ *
+ * The caller owes:
+ * The host comes from `fiberhost_host_create`.
+ */
+fiberhost_code fiberhost_io_unbind(const struct fiberhost_host *host, int32_t descriptor);
+
+/*
+ * Answers the token by which the caller acts, or 0 for nobody in particular.
+ *
+ * The caller owes:
+ * The host comes from `fiberhost_host_create`; `token` is null or may be written.
+ */
+fiberhost_code fiberhost_token(const struct fiberhost_host *host, size_t *token);
 
 /*
  * Spawns a task, from any thread or task. It may start on any worker, and then stays on that worker's thread.
@@ -504,7 +586,7 @@ fiberhost_code fiberhost_adopted_until_exit(struct fiberhost_adopted *adopted);
 
 /* The beginning of options: FIBERHOST_OPTIONS_INIT says by what header the program was compiled. */
 #ifdef __cplusplus
-#define FIBERHOST_OPTIONS_INIT fiberhost_options{sizeof(fiberhost_options), FIBERHOST_VERSION, 0, NULL, 0, 0, 0, 0, 0}
+#define FIBERHOST_OPTIONS_INIT fiberhost_options{sizeof(fiberhost_options), FIBERHOST_VERSION, 0, NULL, 0, 0, 0, 0, 0, NULL, 0, 0, 0}
 #else
 #define FIBERHOST_OPTIONS_INIT {.size = sizeof(fiberhost_options), .version = FIBERHOST_VERSION}
 #endif

@@ -36,7 +36,7 @@ typedef struct IHostControl IHostControl;
 const AFTER: &str = r#"
 /* The beginning of options: FIBERHOST_OPTIONS_INIT says by what header the program was compiled. */
 #ifdef __cplusplus
-#define FIBERHOST_OPTIONS_INIT fiberhost_options{sizeof(fiberhost_options), FIBERHOST_VERSION, 0, NULL, 0, 0, 0, 0, 0}
+#define FIBERHOST_OPTIONS_INIT fiberhost_options{sizeof(fiberhost_options), FIBERHOST_VERSION, 0, NULL, 0, 0, 0, 0, 0, NULL, 0, 0, 0}
 #else
 #define FIBERHOST_OPTIONS_INIT {.size = sizeof(fiberhost_options), .version = FIBERHOST_VERSION}
 #endif
@@ -149,6 +149,7 @@ fn functions() -> String {
         "capi",
         "capi/code",
         "capi/host",
+        "capi/io",
         "capi/task",
         "capi/sync",
         "capi/native",
