@@ -27,6 +27,7 @@ use crate::com::{
 #[cfg(feature = "net")]
 use crate::completion::{CompletionManager, Completions, IoEngine, Transfers};
 use crate::current;
+use crate::deadlock::Deadlocks;
 use crate::escalation::{self, Instead, Overseer};
 use crate::gc::{Gc, GcFigures};
 use crate::hooks::{Hooks, Learned};
@@ -75,6 +76,7 @@ pub(crate) struct Shared {
     /// Not kept: they refer to this.
     #[cfg(feature = "net")]
     completions: OnceLock<Weak<Completions>>,
+    pub(crate) deadlocks: Deadlocks,
     runtime: Mutex<Runtime>,
 }
 
@@ -137,6 +139,8 @@ pub struct Figures {
     pub escalations: u64,
     /// How often a task was asked to yield, since its quantum was over.
     pub yields_asked: u64,
+    /// Waits that were broken since tasks waited for each other in a circle.
+    pub deadlocks_broken: u64,
 }
 
 /// The most that `SetStackGuarantee` can promise.
@@ -192,6 +196,11 @@ impl Shared {
     /// The runtime that the host was attached to.
     pub(crate) fn clr_runtime(&self) -> Option<ICLRRuntimeHost> {
         self.runtime.lock().host.clone()
+    }
+
+    /// The runtime's side of locks.
+    pub(crate) fn clr_sync_manager(&self) -> Option<ICLRSyncManager> {
+        self.runtime.lock().sync.clone()
     }
 
     /// Gives back what the runtime has given. Not under the lock: it may call back.
@@ -465,6 +474,7 @@ impl Builder {
             overseer: Overseer::new(self.policy, self.instead),
             #[cfg(feature = "net")]
             completions: OnceLock::new(),
+            deadlocks: Deadlocks::default(),
             runtime: Mutex::default(),
         });
         let workers = u32::try_from(shared.scheduler.workers()).unwrap_or(POOL_MOST);
@@ -668,7 +678,7 @@ impl Host {
 
     /// The runtime's side of locks, once it has given it.
     pub fn clr_sync_manager(&self) -> Option<ICLRSyncManager> {
-        self.shared.runtime.lock().sync.clone()
+        self.shared.clr_sync_manager()
     }
 
     /// On what the runtime's tasks run, as far as is known.
@@ -731,6 +741,7 @@ impl Host {
             failed_switches,
             escalations: self.shared.overseer.steps(),
             yields_asked: self.shared.quanta.asked(),
+            deadlocks_broken: self.shared.deadlocks.broken(),
         }
     }
 
@@ -748,6 +759,7 @@ impl Host {
         }
         self.shared.gate.shut();
         self.shared.overseer.close();
+        self.shared.deadlocks.close();
         let result = if self.owns_scheduler {
             // What the scheduler cannot see, since it blocks a thread.
             self.shared.blocked.end();

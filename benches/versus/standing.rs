@@ -123,15 +123,20 @@ impl Standing {
 fn summary(rounds: &[Measured], base: Option<&[Measured]>) -> Summary {
     let ns: Vec<f64> = rounds.iter().map(|round| round.ns).collect();
     let sorted = statistics::sorted(ns.iter().copied());
-    // The fields of a case are the same in every round.
-    let names = rounds
-        .first()
-        .map(|round| &round.fields)
-        .into_iter()
-        .flatten();
-    let fields = names.enumerate().map(|(place, (name, _))| {
-        let values = rounds.iter().map(|round| round.fields[place].1);
-        (name.clone(), statistics::median(values))
+    let mut names: Vec<&String> = Vec::new();
+    // A round may have nothing to say of a field: of lateness, say, if nobody was late.
+    for (name, _) in rounds.iter().flat_map(|round| &round.fields) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let fields = names.into_iter().map(|name| {
+        let values = rounds.iter().flat_map(|round| &round.fields);
+        let values = values.filter(|(other, _)| other == name);
+        (
+            name.clone(),
+            statistics::median(values.map(|(_, value)| *value)),
+        )
     });
     Summary {
         ns: statistics::quantile(&sorted, 0.5),

@@ -5,10 +5,13 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::deadlock::{Deadlock, OnDeadlock};
 use crate::fiber::stack::{self, Guards};
 use crate::join::{self, JoinHandle, TaskRef};
 use crate::observed::{Make, Observed};
 use crate::scheduler::{Plan, Scheduler, SpawnError};
+#[cfg(feature = "simulate")]
+use crate::simulate::{Faults, Order};
 use crate::stall::{OnQuantum, OnStall, Orders, Stall, sample};
 use crate::task::{Backing, Priority};
 use crate::trace::Recording;
@@ -66,6 +69,7 @@ pub(crate) struct Settings {
     pub(crate) quantum: Duration,
     pub(crate) handover_after: Duration,
     pub(crate) stalls: Orders,
+    pub(crate) on_deadlock: Option<OnDeadlock>,
     pub(crate) max_tasks: usize,
     pub(crate) admission: Admission,
     pub(crate) idle_spin: Duration,
@@ -76,6 +80,8 @@ pub(crate) struct Settings {
     pub(crate) recording: Recording,
     pub(crate) check_invariants: bool,
     pub(crate) force_migration: bool,
+    #[cfg(feature = "simulate")]
+    pub(crate) simulate: Option<Order>,
 }
 
 impl Settings {
@@ -147,6 +153,7 @@ impl Builder {
                     signal: Some(sample::default_signal()),
                     tell_quantum: None,
                 },
+                on_deadlock: None,
                 max_tasks: usize::MAX,
                 admission: Admission::Refuse,
                 idle_spin: if default_workers() == 1 {
@@ -161,6 +168,8 @@ impl Builder {
                 recording: Recording::Rare,
                 check_invariants: false,
                 force_migration: false,
+                #[cfg(feature = "simulate")]
+                simulate: None,
             },
         }
     }
@@ -301,6 +310,46 @@ impl Builder {
         self
     }
 
+    /// Who is told of circles of tasks that wait for each other: each once, when the wait that closes it begins, with its
+    /// tasks, what each waits for, and whose wait is broken. It is called by the task that began that wait, on its
+    /// stack and before it waits, so the others may wait meanwhile for what it has. A panic in it is caught. What it captures
+    /// lives as long as the scheduler, so it must not own that. Default: nobody, beside an event of `tracing`.
+    ///
+    /// What is known of who waits for whom: joins, waits for mutexes, read-write locks and `Once`s, all without a time limit;
+    /// and tasks that need the thread of one that sleeps with it. A lock that a plain thread has leads nowhere, nor do events,
+    /// semaphores and channels.
+    ///
+    /// ```
+    /// use fiberhost_scheduler::sync::{Barrier, Mutex};
+    /// use fiberhost_scheduler::{Scheduler, scope};
+    /// use std::sync::mpsc;
+    ///
+    /// let (sender, receiver) = mpsc::channel();
+    /// let scheduler = Scheduler::builder()
+    ///     .on_deadlock(move |deadlock| sender.send(deadlock.tasks().len()).unwrap_or_default())
+    ///     .build()?;
+    /// scheduler.run(|| {
+    ///     let (locks, both) = ([Mutex::new(()), Mutex::new(())], Barrier::new(2));
+    ///     scope(|scope| {
+    ///         for at in 0..2 {
+    ///             let (locks, both) = (&locks, &both);
+    ///             scope.spawn(move || {
+    ///                 let _mine = locks[at].lock();
+    ///                 both.wait();
+    ///                 // One of the two is refused, and gives back what it has.
+    ///                 let _other = locks[1 - at].lock_or_deadlock();
+    ///             });
+    ///         }
+    ///     });
+    /// });
+    /// assert_eq!(receiver.recv()?, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn on_deadlock(mut self, tell: impl Fn(&Deadlock) + Send + Sync + 'static) -> Self {
+        self.settings.on_deadlock = Some(OnDeadlock(Arc::new(tell)));
+        self
+    }
+
     /// The most tasks alive at once. Default: no limit, and no cost for counting.
     pub fn max_tasks(mut self, tasks: usize) -> Self {
         self.settings.max_tasks = tasks;
@@ -385,11 +434,56 @@ impl Builder {
         self
     }
 
+    /// Simulates the scheduler on the calling thread: a test with the same seed runs in the same way again. See
+    /// [`simulate`](crate::simulate), and [`simulate::explore`](crate::simulate::explore) for many seeds.
+    ///
+    /// With two workers, whatever the machine has, unless [`workers`](Builder::workers) is called afterwards. The invariants are
+    /// checked, and stalls are not reported. Schedulers that one thread builds with the same seed, while one of them
+    /// is there, are in one simulation, with the faults of the first.
+    ///
+    /// ```
+    /// use fiberhost_scheduler::{Scheduler, simulate, sleep};
+    /// use std::time::Duration;
+    ///
+    /// let scheduler = Scheduler::builder().simulate(1).build()?;
+    /// let day = Duration::from_secs(24 * 60 * 60);
+    /// let slept = scheduler.run(move || {
+    ///     let began = simulate::now();
+    ///     sleep(day);
+    ///     simulate::now() - began
+    /// });
+    /// assert!(slept >= day);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[cfg(feature = "simulate")]
+    pub fn simulate(mut self, seed: u64) -> Self {
+        const SPIN: Duration = Duration::from_micros(5);
+        let settings = &mut self.settings;
+        settings.simulate = Some(Order {
+            seed,
+            faults: Faults::default(),
+        });
+        settings.workers = 2;
+        settings.idle_spin = SPIN;
+        settings.check_invariants = true;
+        settings.stalls.after = Duration::MAX;
+        self
+    }
+
+    /// What goes wrong in a [simulation](Builder::simulate). Default: [`Faults::default`].
+    #[cfg(feature = "simulate")]
+    pub fn faults(mut self, faults: Faults) -> Self {
+        if let Some(order) = &mut self.settings.simulate {
+            order.faults = faults;
+        }
+        self
+    }
+
     /// Starts the workers.
     ///
     /// # Errors
     /// `InvalidInput` if there are no workers, or more than 1024 of them or of bound workers, if the stack size is 0 or above 1 GiB, or if the quantum,
-    /// the limit on tasks or that for stalls is 0, or the signal for stalls is no real-time signal; `Unsupported` under a user shadow stack; otherwise what the system said when it refused a thread. Nothing is left running then.
+    /// the limit on tasks or that for stalls is 0, or the signal for stalls is no real-time signal; `Unsupported` under a user shadow stack, or for a simulation where the jump switch is not written; otherwise what the system said when it refused a thread. Nothing is left running then.
     pub fn build(self) -> io::Result<Scheduler> {
         let settings = self.settings;
         stack::check_size(settings.stack_size)?;

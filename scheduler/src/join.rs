@@ -15,7 +15,7 @@ use crate::deadlock::Deadlock;
 use crate::park::{self, Limit};
 use crate::scheduler::SpawnError;
 use crate::suspend::Arm;
-use crate::sync::lock_waits;
+use crate::sync::lock_waits::{self, Place, What};
 use crate::task::state::{Epoch, Stand};
 use crate::task::{Kind, Priority, Task, flag, release};
 use crate::wait::{Interrupt, WaitReason, Wake};
@@ -70,7 +70,8 @@ impl JoinError {
         matches!(self.0, Why::Refused(_))
     }
 
-    /// A task tried to join itself, or the join would have closed a circle of tasks that wait for each other.
+    /// A task tried to join itself, or the join was one of a circle of tasks that wait for each other, and was refused or
+    /// broken.
     pub fn is_deadlock(&self) -> bool {
         matches!(self.0, Why::Itself | Why::Deadlock(_))
     }
@@ -187,11 +188,24 @@ pub(crate) fn wait_for_end(
     limit: Limit,
     allow: Interrupt,
 ) -> Wake {
+    wait_for_end_as(running(), task, reason, limit, allow)
+}
+
+/// The same for a caller who has asked who runs here.
+#[inline(always)]
+fn wait_for_end_as(
+    here: Option<(&'static Thread, &'static Task)>,
+    task: &'static Task,
+    reason: WaitReason,
+    limit: Limit,
+    allow: Interrupt,
+) -> Wake {
     if task.life.is_done() {
         return Wake::Signalled;
     }
     let publish = |me, arm| publish(task, me, arm);
-    let waited = park::wait_listed(reason, limit, allow, publish, |me| step_back(task, me));
+    let take_back = |me| step_back(task, me);
+    let waited = park::wait_listed_as(here, reason, limit, allow, publish, take_back);
     if task.life.is_done() {
         return Wake::Signalled;
     }
@@ -365,23 +379,40 @@ impl TaskRef {
     }
 
     fn wait_limited(&self, limit: Limit) -> Result<bool, JoinError> {
-        if std::ptr::eq(self.task, any()) {
+        let here = running();
+        let me = here.map_or_else(any, |(_, me)| me);
+        if std::ptr::eq(self.task, me) {
             return Err(JoinError(Why::Itself));
         }
         // One that has not started may start anywhere.
-        if matches!(limit, Limit::Never)
-            && self.task.kind() == Kind::Started
-            && let Some((thread, me)) = running()
-        {
-            return lock_waits::joining(thread, me, self.task, || self.wait_now(limit))
-                .unwrap_or_else(|deadlock| Err(JoinError(Why::Deadlock(deadlock))));
+        if matches!(limit, Limit::Never) && self.task.kind() == Kind::Started {
+            return self.wait_standing();
         }
-        self.wait_now(limit)
+        self.wait_now(here, limit)
+    }
+
+    #[inline(never)]
+    fn wait_standing(&self) -> Result<bool, JoinError> {
+        let wait = |place: &Place<'_>| {
+            if place.enter() {
+                return Err(JoinError(Why::Interrupted(Wake::Aborted)));
+            }
+            self.wait_now(running(), Limit::Never)
+        };
+        let what = (What::End(self.task), true);
+        let has_it = |ended: &Result<bool, JoinError>| ended.is_ok();
+        lock_waits::wait(what, Limit::Never, Interrupt::Alert, wait, has_it)
+            .unwrap_or_else(|deadlock| Err(JoinError(Why::Deadlock(deadlock))))
     }
 
     #[inline(always)]
-    fn wait_now(&self, limit: Limit) -> Result<bool, JoinError> {
-        match park::check(wait_for_end(
+    fn wait_now(
+        &self,
+        here: Option<(&'static Thread, &'static Task)>,
+        limit: Limit,
+    ) -> Result<bool, JoinError> {
+        match park::check(wait_for_end_as(
+            here,
             self.task,
             WaitReason::Join,
             limit,

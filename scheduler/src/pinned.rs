@@ -16,7 +16,7 @@
 #![forbid(unsafe_code)]
 
 use crate::current::Thread;
-use crate::primitive::Instant;
+use crate::primitive::{clock, simulated};
 use crate::task::{Task, flag};
 use crate::wait::{Interrupt, Wake};
 
@@ -65,7 +65,7 @@ impl Thread {
         loop {
             self.sleeper.sleep(until);
             let woken = self.drain_for(task);
-            if woken || until.is_some_and(|at| Instant::now() >= at) {
+            if woken || until.is_some_and(|at| clock::now() >= at) {
                 return woken;
             }
         }
@@ -110,14 +110,28 @@ impl Thread {
         woken
     }
 
+    /// A wait of such a task was over at once. It goes on, but now and then it looks whether somebody wants the slot, as a
+    /// worker does: a task that never has to sleep keeps nobody from running.
+    pub(crate) fn go_on_pinned(&'static self) {
+        if self.looks_now() {
+            self.fire_timers();
+            self.offer_slot();
+        }
+    }
+
     /// A yield of such a task: gives the slot to who wants it, and claims one again. `true`: somebody did.
     #[cold]
     pub(crate) fn yield_pinned(&'static self) -> bool {
-        let core = self.core();
+        simulated::point();
         Thread::count(&self.settled_here);
         if self.looks_now() {
             self.fire_timers();
         }
+        self.offer_slot()
+    }
+
+    fn offer_slot(&'static self) -> bool {
+        let core = self.core();
         let work = |slot: &crate::slot::Slot| slot.waiting() > 0 || slot.has_shared();
         let wanted = core.idle.claimants() > 0 || work(self.slot()) || !core.injector.is_empty();
         if !wanted {

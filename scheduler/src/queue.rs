@@ -33,6 +33,12 @@ impl Fifo {
         self.newest.get().is_none()
     }
 
+    /// Zero if nobody stands here: what several queues are asked by with one branch.
+    #[inline(always)]
+    fn bits(&self) -> usize {
+        bits(self.newest.get())
+    }
+
     #[inline(always)]
     pub(crate) fn push(&self, task: &'static Task) {
         match self.newest.get() {
@@ -163,7 +169,12 @@ impl Ready {
 
     #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
-        self.normal.is_empty() && self.high.is_empty() && self.low.is_empty()
+        self.bits() == 0
+    }
+
+    #[inline(always)]
+    fn bits(&self) -> usize {
+        self.normal.bits() | self.high.bits() | self.low.bits()
     }
 
     /// Whether something more urgent than this stands here.
@@ -173,6 +184,9 @@ impl Ready {
             || (priority < Priority::Normal && !self.normal.is_empty())
     }
 }
+
+/// A ring of no more tasks than this has all that its switches touch, some eight lines a task, in a cache of 32 KiB.
+const LONG_RING: usize = 32;
 
 /// The started tasks of a thread. Owner: that thread.
 ///
@@ -184,6 +198,8 @@ impl Ready {
 /// it has waited longest. While the cursor itself runs, new ones go before it: its next turn begins only when it yields.
 pub(crate) struct Bound {
     cursor: Plain<Option<&'static Task>>,
+    /// How many stand in the ring.
+    length: Plain<usize>,
     others: Ready,
     /// Whether the next `pop_kept_waiting` asks the ring first.
     ring_first: Plain<bool>,
@@ -193,6 +209,7 @@ impl Bound {
     pub(crate) fn new() -> Self {
         Bound {
             cursor: Plain::new(None),
+            length: Plain::new(0),
             others: Ready::new(),
             ring_first: Plain::new(false),
         }
@@ -212,6 +229,7 @@ impl Bound {
     fn push_usual(&self, task: &'static Task, running: Option<&'static Task>) {
         debug_assert!(!task.in_ring.get(), "a task stands in one place");
         task.in_ring.set(true);
+        self.length.set(self.length.get() + 1);
         let Some(cursor) = self.cursor.get() else {
             task.next.set(Some(task));
             task.prev.set(Some(task));
@@ -250,6 +268,12 @@ impl Bound {
         }
     }
 
+    /// Whether the ring's tasks may be too many for the nearest cache.
+    #[inline(always)]
+    pub(crate) fn is_long(&self) -> bool {
+        self.length.get() > LONG_RING
+    }
+
     /// Who is next in the ring.
     pub(crate) fn next(&self) -> Option<&'static Task> {
         self.cursor.get()?.next.get()
@@ -270,6 +294,7 @@ impl Bound {
             return;
         }
         task.in_ring.set(false);
+        self.length.set(self.length.get() - 1);
         let next = task.next.get().expect("a ring is linked both ways");
         if std::ptr::eq(next, task) {
             return self.cursor.set(None);
@@ -316,7 +341,7 @@ impl Bound {
 
     #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
-        self.cursor.get().is_none() && self.others.is_empty()
+        bits(self.cursor.get()) | self.others.bits() == 0
     }
 
     /// Whether nobody stands here but, perhaps, this task itself.
@@ -334,6 +359,11 @@ impl Bound {
         self.others.has_above(priority)
             || (priority < Priority::Normal && self.cursor.get().is_some())
     }
+}
+
+#[inline(always)]
+fn bits(task: Option<&'static Task>) -> usize {
+    task.map_or(0, Task::address)
 }
 
 /// Links a task between two neighbours of a ring.

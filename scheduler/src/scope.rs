@@ -292,8 +292,13 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let (thread, _) =
-        current::within().expect("spawn is for tasks; elsewhere use Scheduler::spawn");
-    let spawned = thread.core().spawn_usual(closure);
+    let spawned = match current::running() {
+        Some((thread, _)) => thread.core().spawn_from(thread, closure),
+        None => {
+            let within = current::within();
+            let (thread, _) = within.expect("spawn is for tasks; elsewhere use Scheduler::spawn");
+            thread.core().spawn_unusual(closure)
+        }
+    };
     join::handle(spawned).unwrap_or_else(|error| panic!("spawn: {error}"))
 }

@@ -1,12 +1,15 @@
 //! What reaches into a session from outside: a cancel request, `KILL`, a limit of time.
 //!
-//! A statement finds out in two places, which between them cover all of its life: SQLite's progress handler asks every few
-//! thousand instructions, and whoever waits for the turn to write is woken to ask (`turn.rs`).
+//! A statement finds out in places which between them cover all of its life: SQLite's progress handler asks every few thousand
+//! instructions, a function or procedure asks at the end of each quantum, and who waits, for the turn to write (`turn.rs`) or
+//! for a time ([`Control::sleep`]), is woken to ask.
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use fiberhost::scheduler::sync::AutoResetEvent;
+use fiberhost::scheduler::{Heed, Wake};
 use parking_lot::Mutex;
 
 use crate::error::SqlError;
@@ -24,6 +27,10 @@ pub struct Control {
     /// When the running statement is late, in ns since `born`; 0: never.
     deadline: AtomicU64,
     activity: Mutex<Activity>,
+    /// Set when something was asked.
+    told: AutoResetEvent,
+    /// Where the session's stack begins, at its upper end.
+    stack: AtomicUsize,
 }
 
 /// What a session does, for those who look on.
@@ -44,6 +51,8 @@ impl Default for Control {
             asked: AtomicU8::new(NOTHING),
             deadline: AtomicU64::new(0),
             activity: Mutex::default(),
+            told: AutoResetEvent::new(false),
+            stack: AtomicUsize::new(0),
         }
     }
 }
@@ -74,6 +83,16 @@ impl Control {
         self.activity.lock().native = native.map(|native| (native, Instant::now()));
     }
 
+    /// On the session's stack, near its beginning: from here [`stack_used`](Control::stack_used) counts.
+    pub fn note_stack(&self) {
+        self.stack.store(here(), Ordering::Relaxed);
+    }
+
+    /// Bytes of the session's stack that are in use, for who calls on it.
+    pub fn stack_used(&self) -> usize {
+        self.stack.load(Ordering::Relaxed).saturating_sub(here())
+    }
+
     /// What it does.
     pub fn activity(&self) -> Activity {
         self.activity.lock().clone()
@@ -84,11 +103,37 @@ impl Control {
         let _ =
             self.asked
                 .compare_exchange(NOTHING, CANCELLED, Ordering::Relaxed, Ordering::Relaxed);
+        self.told.set();
     }
 
     /// The session is to end.
     pub fn kill(&self) {
         self.asked.store(KILLED, Ordering::Relaxed);
+        self.told.set();
+    }
+
+    /// Waits for so long, or until the running statement is to end.
+    ///
+    /// # Errors
+    /// Why it is to end.
+    pub fn sleep(&self, time: Duration) -> Result<(), SqlError> {
+        let begun = Instant::now();
+        loop {
+            // The event may have been set for an earlier statement, and says only that it is time to look.
+            if let Some(verdict) = self.verdict() {
+                return Err(verdict);
+            }
+            let rest = time.saturating_sub(begun.elapsed());
+            if rest.is_zero() {
+                return Ok(());
+            }
+            let rest = self.left().map_or(rest, |left| left.min(rest));
+            // Who sleeps may lie above frames of SQLite's, or of a guest's, which are not unwound.
+            if self.told.wait_heeding(Some(rest), Heed::Cancel) == Wake::Aborted {
+                // The scheduler ends.
+                return Err(killed());
+            }
+        }
     }
 
     /// Whether the session is to end.
@@ -131,6 +176,13 @@ pub fn killed() -> SqlError {
         "57P01",
         "terminating connection due to administrator command",
     )
+}
+
+/// About where the caller's stack ends.
+#[inline(never)]
+fn here() -> usize {
+    let local = 0_u8;
+    std::hint::black_box(&raw const local).addr()
 }
 
 fn nanoseconds(time: Duration) -> u64 {

@@ -12,6 +12,8 @@ use fiberhost::Host;
 use rusqlite::ffi;
 
 use crate::error::SqlError;
+use crate::managed::Tasks;
+use crate::registry::Entry;
 
 /// The function of SQLite that a stretch of native code is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,20 +82,30 @@ pub trait Executor: Send + Sync + 'static {
     /// # Errors
     /// If the session may make no such call; the closure was not called.
     fn native<R>(&self, target: Native, call: impl FnOnce() -> R) -> Result<R, SqlError>;
+
+    /// The caller is this session from now on.
+    ///
+    /// # Errors
+    /// If it cannot be.
+    fn begin(&self, _session: &Arc<Entry>) -> Result<(), SqlError> {
+        Ok(())
+    }
 }
 
 /// Sessions are tasks of the hosting layer.
 #[derive(Debug)]
 pub struct Hosted {
     host: Arc<Host>,
+    tasks: Arc<Tasks>,
     calls: [AtomicU64; Native::ALL.len()],
 }
 
 impl Hosted {
     /// On this host.
-    pub fn new(host: Arc<Host>) -> Hosted {
+    pub fn new(host: Arc<Host>, tasks: Arc<Tasks>) -> Hosted {
         Hosted {
             host,
+            tasks,
             calls: Default::default(),
         }
     }
@@ -118,5 +130,23 @@ impl Executor for Hosted {
             let message = format!("the host refuses a call of native code: {refused:?}");
             SqlError::new("53000", message)
         })
+    }
+
+    /// The session's task has a runtime's side, so an abort by the host ends it.
+    fn begin(&self, session: &Arc<Entry>) -> Result<(), SqlError> {
+        let ended = Arc::downgrade(session);
+        let tied = self.tasks.tie(move |how| {
+            if let Some(session) = ended.upgrade() {
+                session.ended(how);
+            }
+        });
+        tied.map_err(|refused| {
+            let message = format!("the host refuses a session: {refused:?}");
+            SqlError::new("53000", message)
+        })?;
+        if let Some(task) = self.host.current_task() {
+            session.runs_as(task);
+        }
+        Ok(())
     }
 }

@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use fiberhost::scheduler::Scheduler;
 use sql_host::client;
-use sql_host::runtime::NoRuntime;
 use sql_host::server::{Server, Setup};
+use sql_host::wasm::Wasm;
 
 /// A small SQL server on fiberhost: PostgreSQL's protocol in front, SQLite behind it.
 ///
@@ -75,7 +75,8 @@ fn work(options: &Options) -> io::Result<bool> {
         thread_mode: options.thread_mode,
         observe: options.observe.clone(),
     };
-    let server = Server::start(&setup, Arc::new(NoRuntime))?;
+    let wasm = Arc::new(Wasm::new()?);
+    let server = Server::start(&setup, wasm.clone())?;
     let address = server.address();
     println!("psql -h {} -p {} -U sql sql", address.ip(), address.port());
     if !address.ip().is_loopback() {
@@ -89,13 +90,13 @@ fn work(options: &Options) -> io::Result<bool> {
             std::thread::park();
         }
     }
-    let result = with_load(options, &server);
+    let result = with_load(options, &server, &wasm);
     let stopped = server.stop();
     remove(&fresh);
     stopped.and(result)
 }
 
-fn with_load(options: &Options, server: &Server) -> io::Result<bool> {
+fn with_load(options: &Options, server: &Server, wasm: &Wasm) -> io::Result<bool> {
     let address = server.address();
     load::prepare(address)?;
     let time = Duration::from_secs(options.seconds);
@@ -108,7 +109,7 @@ fn with_load(options: &Options, server: &Server) -> io::Result<bool> {
         over.store(true, Ordering::Relaxed);
         outcome
     })?;
-    report::write(&mut io::stdout(), &outcome, server)?;
+    report::write(&mut io::stdout(), &outcome, server, &wasm.crossings())?;
     Ok(outcome.is_whole)
 }
 

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use fiberhost::{Abort, HostTask};
 use parking_lot::Mutex;
 
 use crate::control::Control;
@@ -22,6 +23,35 @@ pub struct Entry {
     pub control: Arc<Control>,
     /// Ends its wait for the client.
     hang_up: Box<dyn Fn() + Send + Sync>,
+    /// The host's side of its task, if it has one that can be aborted.
+    task: OnceLock<HostTask>,
+}
+
+impl Entry {
+    /// From now on its ends are aborts of this task.
+    pub fn runs_as(&self, task: HostTask) {
+        // A session has one task.
+        let _ = self.task.set(task);
+    }
+
+    /// Asks for the end of its statement, or of itself: by the host, if that can.
+    pub fn end(&self, how: Abort) {
+        let aborted = self.task.get().is_some_and(|task| task.abort(how).is_ok());
+        if !aborted {
+            self.ended(how);
+        }
+    }
+
+    /// The abort has come.
+    pub fn ended(&self, how: Abort) {
+        match how {
+            Abort::Orderly => self.control.cancel(),
+            Abort::Rude => {
+                self.control.kill();
+                (self.hang_up)();
+            }
+        }
+    }
 }
 
 impl fmt::Debug for Entry {
@@ -60,6 +90,7 @@ impl Registry {
             since: Instant::now(),
             control: Arc::default(),
             hang_up: Box::new(hang_up),
+            task: OnceLock::new(),
         });
         sessions.by_id.insert(id, Arc::clone(&entry));
         entry
@@ -82,14 +113,13 @@ impl Registry {
     /// A cancel request. One that does not know the secret does nothing. Whether there is somebody to wake.
     pub fn cancel(&self, id: i32, secret: i32) -> bool {
         let found = self.find(id).filter(|entry| entry.secret == secret);
-        found.inspect(|entry| entry.control.cancel()).is_some()
+        found.inspect(|entry| entry.end(Abort::Orderly)).is_some()
     }
 
     /// `KILL`: who was told, and what it is at.
     pub fn kill(&self, id: i32) -> Option<String> {
         let entry = self.find(id)?;
-        entry.control.kill();
-        (entry.hang_up)();
+        entry.end(Abort::Rude);
         let activity = entry.control.activity();
         Some(match (activity.native, activity.running_since) {
             (Some((native, since)), _) => format!(
@@ -105,8 +135,7 @@ impl Registry {
     /// Everybody is told to go.
     pub fn end_all(&self) {
         for entry in self.sessions() {
-            entry.control.kill();
-            (entry.hang_up)();
+            entry.end(Abort::Rude);
         }
     }
 }

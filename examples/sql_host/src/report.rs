@@ -6,9 +6,15 @@ use std::time::Duration;
 
 use crate::load::{KINDS, Outcome};
 use sql_host::server::Server;
+use sql_host::wasm::boundary::{Count, Crossings};
 
 /// Writes it.
-pub(crate) fn write(out: &mut dyn Write, outcome: &Outcome, server: &Server) -> io::Result<()> {
+pub(crate) fn write(
+    out: &mut dyn Write,
+    outcome: &Outcome,
+    server: &Server,
+    crossings: &Crossings,
+) -> io::Result<()> {
     let total: u64 = outcome
         .times
         .iter()
@@ -44,6 +50,32 @@ pub(crate) fn write(out: &mut dyn Write, outcome: &Outcome, server: &Server) -> 
             "{:<28}{count:>10} calls announced by a pair of hooks",
             native.name()
         )?;
+    }
+    let guests = crossings.get(Count::CallingGuest);
+    let lines = [
+        (
+            "guests called from below",
+            guests - crossings.get(Count::AtBase),
+            "times unmanaged code called managed code, with a pair of hooks",
+        ),
+        (
+            "guests called at the base",
+            crossings.get(Count::AtBase),
+            "times a task of the runtime's began managed code: procedures",
+        ),
+        (
+            "services for guests",
+            crossings.get(Count::Services),
+            "calls of the host's own imports, which need no hooks",
+        ),
+        (
+            "ends of quanta",
+            crossings.get(Count::Ticks),
+            "times a guest had run for long enough",
+        ),
+    ];
+    for (name, figure, meaning) in lines {
+        writeln!(out, "{name:<28}{figure:>10} {meaning}")?;
     }
     let stats = server.host().scheduler().stats();
     writeln!(out)?;

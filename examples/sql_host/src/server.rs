@@ -75,8 +75,9 @@ impl Server {
             .build()?;
         let host = Arc::new(host);
         let tasks = Arc::new(Tasks::of(&host).map_err(refused)?);
+        runtime.attach(Arc::clone(&tasks));
         let shared = Arc::new(Shared {
-            executor: Arc::new(Hosted::new(Arc::clone(&host))),
+            executor: Arc::new(Hosted::new(Arc::clone(&host), Arc::clone(&tasks))),
             engine: Engine::new(setup.database.clone(), runtime),
             registry: Arc::new(Registry::default()),
         });

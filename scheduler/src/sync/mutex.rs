@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::deadlock::Deadlock;
 use crate::park::Limit;
+use crate::primitive::simulated;
 use crate::sync::raw_mutex::{RawMutex, caller};
 use crate::wait::{Interrupt, Wake};
 
@@ -104,15 +105,18 @@ impl<T: ?Sized> Mutex<T> {
     /// If the caller has it already; it keeps it.
     #[inline]
     pub fn lock(&self) -> MutexGuard<'_, T> {
+        simulated::point();
         // What else ends a wait of this kind unwinds the task.
         while self.raw.acquire(Limit::Never, Interrupt::Unwind) != Wake::Signalled {}
         self.guard()
     }
 
-    /// As [`lock`](Mutex::lock), but a wait that would close a circle of tasks that wait for each other's mutexes is refused
-    /// when it begins. Without it the others go on as soon as the caller unlocks what they wait for.
+    /// As [`lock`](Mutex::lock), but a wait in a circle of tasks that wait for each other may be refused, when it begins, or
+    /// be broken later, when another one closes the circle: [`Deadlock::victim`] says which one is. The others go on as soon
+    /// as the caller unlocks what they wait for.
     ///
-    /// A circle that [`lock`](Mutex::lock) closes is an event of `tracing`, and its tasks wait on.
+    /// Each circle is an event of `tracing`, and told to [`Builder::on_deadlock`](crate::Builder::on_deadlock). If no wait of it
+    /// can be broken, as when all called [`lock`](Mutex::lock), its tasks wait on.
     ///
     /// # Errors
     /// The circle. A task that has the lock already is a circle of one.
@@ -121,6 +125,7 @@ impl<T: ?Sized> Mutex<T> {
     /// If the caller is a plain thread that has the lock already; it keeps it.
     #[inline]
     pub fn lock_or_deadlock(&self) -> Result<MutexGuard<'_, T>, Deadlock> {
+        simulated::point();
         while self.raw.acquire_or_deadlock(Interrupt::Unwind)? != Wake::Signalled {}
         Ok(self.guard())
     }
@@ -137,6 +142,7 @@ impl<T: ?Sized> Mutex<T> {
     /// If the caller has it already; it keeps it.
     #[inline]
     pub fn try_lock_for(&self, limit: Duration) -> Option<MutexGuard<'_, T>> {
+        simulated::point();
         let wake = self.raw.acquire(Limit::After(limit), Interrupt::Abort);
         (wake == Wake::Signalled).then(|| self.guard())
     }

@@ -16,6 +16,7 @@ pub mod managed;
 pub mod managers;
 pub mod memory;
 pub mod object;
+mod own;
 pub mod rules;
 pub mod run;
 pub mod runtime;

@@ -11,10 +11,11 @@ use fiberhost::com::table::{
 };
 use fiberhost::com::{Guid, Hresult};
 
+use crate::memory;
 use crate::object::{Object, com};
 use crate::runtime::{Head, add_ref, query, release};
 use crate::slots::{note, told};
-use crate::{memory, transfers};
+use crate::transfers;
 
 /// Owners by the number of their lock, each with a reference.
 static OWNERS: Mutex<BTreeMap<usize, Vec<Object>>> = Mutex::new(BTreeMap::new());
@@ -29,10 +30,10 @@ pub struct Others {
     pub control: &'static Head,
     /// `ICLRSyncManager`.
     pub sync: &'static Head,
+    /// `ICLRMemoryNotificationCallback`.
+    pub memory_callback: &'static Head,
     /// `ICLRIoCompletionManager`.
     pub io: &'static Head,
-    /// `ICLRMemoryNotificationCallback`.
-    pub memory: &'static Head,
 }
 
 static CONTROL: ICLRControlVtbl = ICLRControlVtbl {
@@ -80,8 +81,8 @@ impl Others {
         Others {
             control: Box::leak(Box::new(Head::new(&CONTROL))),
             sync: Box::leak(Box::new(Head::new(&SYNC))),
+            memory_callback: Box::leak(Box::new(Head::new(&memory::CALLBACK))),
             io: Box::leak(Box::new(Head::new(&transfers::IO))),
-            memory: Box::leak(Box::new(Head::new(&memory::NOTIFIED))),
         }
     }
 }

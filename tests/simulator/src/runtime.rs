@@ -1,8 +1,8 @@
 //! The runtime's objects: `ICLRRuntimeHost`, `ICLRTaskManager` and `ICLRTask`.
 
 use std::ffi::c_void;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 use fiberhost::com::table::{
     self, COR_GC_THREAD_STATS, ExecuteInAppDomainCallback, ICLRRuntimeHostVtbl, ICLRTask2Vtbl,
@@ -43,10 +43,8 @@ impl Head {
 /// The host's managers, as far as it has them, in the order in which a runtime asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Managers {
-    /// `IHostMemoryManager`.
-    pub memory: Object,
-    /// The heap that was asked for with it.
-    pub malloc: Object,
+    /// `IHostMemoryManager`, if the host has memory for the runtime.
+    pub memory: Option<Object>,
     /// `IHostTaskManager`.
     pub tasks: Object,
     /// `IHostThreadpoolManager`.
@@ -92,6 +90,8 @@ pub struct Task {
     ins: AtomicU32,
     outs: AtomicU32,
     exits: AtomicU32,
+    /// Looks, when it is told of its end, who says so and from where.
+    at_exit: OnceLock<Box<dyn Fn() + Send + Sync>>,
     /// What it is in the runtime, if it runs managed code of a [`Heap`](crate::managed::Heap).
     managed: Option<Managed>,
 }
@@ -159,6 +159,11 @@ impl Runtime {
         Object::new((&raw const *self).cast_mut().cast())
     }
 
+    /// Its `ICLRMemoryNotificationCallback`.
+    pub fn memory_callback(&self) -> &'static Head {
+        self.others.memory_callback
+    }
+
     /// What it has found.
     pub fn managers(&self) -> Managers {
         self.managers.lock().unwrap().expect("a host was set")
@@ -181,10 +186,10 @@ impl Runtime {
         let others = [
             self.others.control,
             self.others.sync,
+            self.others.memory_callback,
             self.others.io,
-            self.others.memory,
         ];
-        let others = others.map(count).iter().sum::<u32>();
+        let others: u32 = others.into_iter().map(count).sum();
         count(&self.head) + count(&self.task_manager.head) + others
     }
 
@@ -192,15 +197,8 @@ impl Runtime {
         let pointer = |head: &'static Head| (&raw const *head).cast_mut().cast();
         let mine = (&raw const *self.task_manager).cast_mut().cast();
         let (sync, io) = (pointer(self.others.sync), pointer(self.others.io));
-        let memory = pointer(self.others.memory);
         let tell = |which: Told, manager: Object| {
             let told = match which {
-                Told::Memory => com!(
-                    manager,
-                    IHostMemoryManagerVtbl,
-                    RegisterMemoryNotificationCallback,
-                    memory
-                ),
                 Told::Tasks => com!(manager, IHostTaskManagerVtbl, SetCLRTaskManager, mine),
                 Told::Io => com!(
                     manager,
@@ -223,9 +221,8 @@ impl Runtime {
 
 impl Managers {
     /// Each of them.
-    pub fn all(&self) -> [Object; 9] {
-        [
-            self.memory,
+    pub fn all(&self) -> impl Iterator<Item = Object> {
+        let always = [
             self.tasks,
             self.pool,
             self.io,
@@ -234,7 +231,13 @@ impl Managers {
             self.gc,
             self.security,
             self.policy,
-        ]
+        ];
+        self.memory.into_iter().chain(always)
+    }
+
+    /// What was asked of them for the runtime alone.
+    pub fn own(&self) -> [Object; 2] {
+        [self.store, self.restricted]
     }
 
     /// Gives all of it back.
@@ -249,18 +252,11 @@ impl Managers {
             manager.release();
         }
     }
-
-    /// What was asked of them for the runtime alone.
-    pub fn own(&self) -> [Object; 3] {
-        [self.malloc, self.store, self.restricted]
-    }
 }
 
 /// Which manager is told of the runtime's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {
-    /// `IHostMemoryManager`.
-    Memory,
     /// `IHostTaskManager`.
     Tasks,
     /// `IHostIoCompletionManager`.
@@ -274,9 +270,9 @@ pub enum Told {
 ///
 /// # Panics
 /// If the host offers others than it should.
-pub fn discover(control: Object, mut tell: impl FnMut(Told, Object)) -> Managers {
-    let there = |iid: Guid| {
-        let manager = given(|out| {
+pub fn discover(control: Object, tell: impl Fn(Told, Object)) -> Managers {
+    let ask = |iid: Guid| {
+        given(|out| {
             com!(
                 control,
                 IHostControlVtbl,
@@ -284,45 +280,36 @@ pub fn discover(control: Object, mut tell: impl FnMut(Told, Object)) -> Managers
                 &raw const iid,
                 out
             )
-        });
-        let manager = manager.expect("it is offered");
+        })
+    };
+    let there = |iid| {
+        let manager = ask(iid).expect("it is offered");
         // The host has it too.
         assert!(manager.release() > 0);
         manager
     };
-    let memory = there(table::IID_IHostMemoryManager);
-    let malloc = given(|out| com!(memory, IHostMemoryManagerVtbl, CreateMalloc, 1, out));
-    tell(Told::Memory, memory);
+    // The only one of these that a host of a script has or has not.
+    let memory = ask(table::IID_IHostMemoryManager)
+        .inspect(|manager| assert!(manager.release() > 0))
+        .ok();
     let tasks = there(table::IID_IHostTaskManager);
     tell(Told::Tasks, tasks);
     let pool = there(table::IID_IHostThreadpoolManager);
     let io = there(table::IID_IHostIoCompletionManager);
     let mut bytes = 0;
+    let place = &raw mut bytes;
     let asked = com!(
         io,
         IHostIoCompletionManagerVtbl,
         GetHostOverlappedSize,
-        &raw mut bytes
+        place
     );
     assert_eq!(asked, Hresult::S_OK);
     assert!((1..=32).contains(&bytes), "what a structure has room for");
     tell(Told::Io, io);
     let sync = there(table::IID_IHostSyncManager);
     tell(Told::Sync, sync);
-    let assembly = there(table::IID_IHostAssemblyManager);
-    let store = given(|out| com!(assembly, IHostAssemblyManagerVtbl, GetAssemblyStore, out));
-    let mut list = std::ptr::dangling_mut();
-    let asked = com!(
-        assembly,
-        IHostAssemblyManagerVtbl,
-        GetNonHostStoreAssemblies,
-        &raw mut list
-    );
-    assert_eq!(
-        (asked, list.is_null()),
-        (Hresult::S_OK, true),
-        "there is no list"
-    );
+    let (assembly, store) = assemblies(there(table::IID_IHostAssemblyManager));
     let gc = there(table::IID_IHostGCManager);
     let security = there(table::IID_IHostSecurityManager);
     let restricted = given(|out| {
@@ -337,18 +324,32 @@ pub fn discover(control: Object, mut tell: impl FnMut(Told, Object)) -> Managers
     let policy = there(table::IID_IHostPolicyManager);
     Managers {
         memory,
-        malloc: malloc.expect("a heap"),
         tasks,
         pool,
         io,
         sync,
         assembly,
-        store: store.expect("a store"),
+        store,
         gc,
         security,
         restricted: restricted.expect("a context"),
         policy,
     }
+}
+
+/// The manager of assemblies with its store; it has no list of what the runtime loads by itself.
+fn assemblies(manager: Object) -> (Object, Object) {
+    let store = given(|out| com!(manager, IHostAssemblyManagerVtbl, GetAssemblyStore, out));
+    let mut list = std::ptr::dangling_mut();
+    let place = &raw mut list;
+    let asked = com!(
+        manager,
+        IHostAssemblyManagerVtbl,
+        GetNonHostStoreAssemblies,
+        place
+    );
+    assert_eq!((asked, list.is_null()), (Hresult::S_OK, true));
+    (manager, store.expect("a store"))
 }
 
 impl Task {
@@ -361,6 +362,7 @@ impl Task {
             ins: count(),
             outs: count(),
             exits: count(),
+            at_exit: OnceLock::new(),
             managed: None,
         }))
     }
@@ -373,6 +375,7 @@ impl Task {
             ins: AtomicU32::new(0),
             outs: AtomicU32::new(0),
             exits: AtomicU32::new(0),
+            at_exit: OnceLock::new(),
             managed: None,
         });
         task.managed = Some(managed);
@@ -390,6 +393,14 @@ impl Task {
     /// Its `ICLRTask`.
     pub fn object(&'static self) -> Object {
         Object::new((&raw const *self).cast_mut().cast())
+    }
+
+    /// What is looked at when it is told of its end, on whatever tells it.
+    ///
+    /// # Panics
+    /// If something is looked at already.
+    pub fn look_at_exit(&self, look: impl Fn() + Send + Sync + 'static) {
+        assert!(self.at_exit.set(Box::new(look)).is_ok(), "once");
     }
 
     /// How often it was told of its end.
@@ -583,6 +594,9 @@ unsafe extern "system" fn exit_task(this: *mut c_void) -> Hresult {
     note("ICLRTask", "ExitTask");
     let task = task(this);
     task.exits.fetch_add(1, Ordering::SeqCst);
+    if let Some(look) = task.at_exit.get() {
+        look();
+    }
     if let Some(managed) = &task.managed {
         managed.ended();
     }

@@ -34,7 +34,6 @@ pub const INTERFACES: [&str; 30] = [
     "IHostAssemblyManager",
     "IHostAssemblyStore",
     "IStream",
-    "ICLRMemoryNotificationCallback",
     "ICLRIoCompletionManager",
     "ICLRRuntimeHost",
     "ICLRControl",
@@ -44,7 +43,11 @@ pub const INTERFACES: [&str; 30] = [
     "ICLRSyncManager",
     "ICLRGCManager",
     "ICLRPolicyManager",
+    "ICLRMemoryNotificationCallback",
 ];
+
+/// How long what comes from another thread may take.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 static IS_ON: AtomicBool = AtomicBool::new(false);
 static CALLED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -75,20 +78,20 @@ pub fn told(interface: &str, slot: &str, arguments: &[i64]) -> Hresult {
     Hresult::S_OK
 }
 
-/// Waits until the runtime is told this, for a while: some of it comes from others than the script's own.
+/// Whether the runtime was told this since it was last asked for, or is within a time: some of it comes from threads of the
+/// host's own.
 pub fn is_told(words: &str) -> bool {
-    let until = Instant::now() + Duration::from_secs(20);
-    while Instant::now() < until {
-        if was_told(words) {
-            return true;
+    let until = Instant::now() + PATIENCE;
+    while !was_told(words) {
+        if Instant::now() > until {
+            return false;
         }
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(1));
     }
-    was_told(words)
+    true
 }
 
-/// Whether the runtime was told this since it was last asked for.
-pub fn was_told(words: &str) -> bool {
+fn was_told(words: &str) -> bool {
     let mut told = TOLD.lock().unwrap();
     let at = told.iter().position(|told| told == words);
     at.is_some_and(|at| {
