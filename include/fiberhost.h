@@ -1,7 +1,7 @@
 /*
  * fiberhost: a user-mode task scheduler that hosts a managed runtime.
  *
- * Made from src/capi and src/com/hosting-abi.json by tests/hosting_abi.rs; not to be changed by hand.
+ * Made from src/capi, src/com/hosting-abi.json and src/com/ole-abi.json by tests/hosting_abi.rs; not to be changed by hand.
  *
  * First the functions of the library, then the hosting interfaces as a runtime sees them. A program that has the latter
  * from elsewhere (mscoree.h) defines FIBERHOST_NO_INTERFACES before it includes this.
@@ -76,6 +76,9 @@ typedef struct IHostControl IHostControl;
 /* A fault in the library. The object that was used must not be used any more. */
 #define FIBERHOST_E_PANIC -12
 
+/* Nothing of the kind is there. */
+#define FIBERHOST_E_NOT_FOUND -13
+
 /* Every task gets an OS thread of its own: for a runtime whose stacks cannot be switched. */
 #define FIBERHOST_THREAD_MODE 1
 
@@ -84,6 +87,21 @@ typedef struct IHostControl IHostControl;
 
 /* The host has no thread pool: the runtime uses its own. */
 #define FIBERHOST_NO_THREADPOOL 4
+
+/* The runtime's transfers of files, pipes and sockets are the host's (`IHostIoCompletionManager`, `fiberhost_io_read`). */
+#define FIBERHOST_IO_COMPLETION 8
+
+/* Those that wait are left to helper threads, also where the kernel has a ring. With `FIBERHOST_IO_COMPLETION`. */
+#define FIBERHOST_IO_HELPERS 16
+
+/* The runtime has memory of the host's (`IHostMemoryManager`), within the limits below. */
+#define FIBERHOST_MEMORY 32
+
+/* The host keeps for whom a task acts (`IHostSecurityManager`, `fiberhost_token`). Every token but null is one. */
+#define FIBERHOST_SECURITY 64
+
+/* The buffer goes with the calling task: the task does not end before the transfer lets go of it, which is cancelled then. */
+#define FIBERHOST_IO_OF_TASK 1
 
 /* The task runs when nothing else is to do, but it runs. */
 #define FIBERHOST_PRIORITY_LOW -1
@@ -138,6 +156,14 @@ typedef struct fiberhost_options {
     size_t stack_size;
     /* Nanoseconds after which a task that asks gives its worker away. Default: 4,000,000. */
     uint64_t quantum;
+    /* The folder in which the runtime finds its assemblies (`IHostAssemblyManager`), or null: it finds them itself. */
+    const char *assemblies;
+    /* Bytes in use up to which requests for memory are granted whose refusal costs a task. Default: no limit. */
+    size_t memory_task;
+    /* The same for those whose refusal costs a domain. */
+    size_t memory_app_domain;
+    /* The same for those whose refusal costs the process. */
+    size_t memory_process;
 } fiberhost_options;
 
 /* Figures of a host. Give `size` before the call. */
@@ -245,6 +271,62 @@ fiberhost_code fiberhost_host_shutdown(const struct fiberhost_host *host,
  * go later.
  */
 fiberhost_code fiberhost_host_destroy(struct fiberhost_host *host);
+
+/*
+ * Begins to read from a descriptor that was bound (`IHostIoCompletionManager_Bind`). The runtime is told of the end, once, by
+ * `OnComplete` on a task at its base, also if it was there at once. A refused one is not told of. Of a file it reads from the
+ * structure's `Offset` on.
+ *
+ * The caller owes:
+ * The host comes from `fiberhost_host_create`. Until the end was told of, or the transfer was refused: `overlapped` is null,
+ * misaligned, or an `OVERLAPPED` with the host's bytes behind it; `buffer` has `length` bytes; nobody else uses them.
+ */
+fiberhost_code fiberhost_io_read(const struct fiberhost_host *host,
+                                 int32_t descriptor,
+                                 void *buffer,
+                                 uint32_t length,
+                                 void *overlapped,
+                                 uint32_t flags);
+
+/*
+ * Begins to write to such a descriptor. To a pipe or a socket it is over when all was written.
+ *
+ * The caller owes:
+ * As for `fiberhost_io_read`, but the buffer may be read.
+ */
+fiberhost_code fiberhost_io_write(const struct fiberhost_host *host,
+                                  int32_t descriptor,
+                                  const void *buffer,
+                                  uint32_t length,
+                                  void *overlapped,
+                                  uint32_t flags);
+
+/*
+ * Cancels what waits for a descriptor, or only the transfer with this structure. Each is told of with error 995, unless its
+ * end comes first. Answers without waiting for that; `FIBERHOST_E_NOT_FOUND` if there is none.
+ *
+ * The caller owes:
+ * The host comes from `fiberhost_host_create`. The structure is only compared.
+ */
+fiberhost_code fiberhost_io_cancel(const struct fiberhost_host *host,
+                                   int32_t descriptor,
+                                   const void *overlapped);
+
+/*
+ * A descriptor is about to be closed: it is not bound any more, and what waits for it is cancelled.
+ *
+ * The caller owes:
+ * The host comes from `fiberhost_host_create`.
+ */
+fiberhost_code fiberhost_io_unbind(const struct fiberhost_host *host, int32_t descriptor);
+
+/*
+ * Answers the token by which the caller acts, or 0 for nobody in particular.
+ *
+ * The caller owes:
+ * The host comes from `fiberhost_host_create`; `token` is null or may be written.
+ */
+fiberhost_code fiberhost_token(const struct fiberhost_host *host, size_t *token);
 
 /*
  * Spawns a task, from any thread or task. It may start on any worker, and then stays on that worker's thread.
@@ -504,7 +586,7 @@ fiberhost_code fiberhost_adopted_until_exit(struct fiberhost_adopted *adopted);
 
 /* The beginning of options: FIBERHOST_OPTIONS_INIT says by what header the program was compiled. */
 #ifdef __cplusplus
-#define FIBERHOST_OPTIONS_INIT fiberhost_options{sizeof(fiberhost_options), FIBERHOST_VERSION, 0, NULL, 0, 0, 0, 0, 0}
+#define FIBERHOST_OPTIONS_INIT fiberhost_options{sizeof(fiberhost_options), FIBERHOST_VERSION, 0, NULL, 0, 0, 0, 0, 0, NULL, 0, 0, 0}
 #else
 #define FIBERHOST_OPTIONS_INIT {.size = sizeof(fiberhost_options), .version = FIBERHOST_VERSION}
 #endif
@@ -523,6 +605,7 @@ typedef const GUID *REFIID;
 typedef uint8_t BYTE;
 typedef int32_t BOOL;
 typedef int32_t LONG;
+typedef int64_t LONGLONG;
 typedef uint32_t ULONG;
 typedef uint32_t DWORD;
 typedef uint64_t ULONGLONG;
@@ -549,7 +632,6 @@ typedef uint32_t (*LPTHREAD_START_ROUTINE)(void *argument);
 typedef void (*WAITORTIMERCALLBACK)(void *argument, BOOL timed_out);
 typedef HRESULT (*FExecuteInAppDomainCallback)(void *argument);
 typedef struct EXCEPTION_POINTERS EXCEPTION_POINTERS;
-typedef struct IStream IStream;
 typedef struct IActivationFactory IActivationFactory;
 
 #define COR_E_APPDOMAINUNLOADED ((HRESULT)0x80131014)
@@ -591,8 +673,15 @@ typedef struct IActivationFactory IActivationFactory;
 #define HOST_E_INVALIDOPERATION ((HRESULT)0x80131022)
 #define HOST_E_NOT_OWNER ((HRESULT)0x80131025)
 #define HOST_E_TIMEOUT ((HRESULT)0x80131024)
+#define HRESULT_FROM_WIN32_ERROR_NOT_FOUND ((HRESULT)0x80070490)
 #define HRESULT_FROM_WIN32_ERROR_NO_MORE_ITEMS ((HRESULT)0x80070103)
+#define HRESULT_FROM_WIN32_ERROR_NO_TOKEN ((HRESULT)0x800703f0)
 #define HRESULT_FROM_WIN32_ERROR_TIMEOUT ((HRESULT)0x800705b4)
+#define STG_E_ACCESSDENIED ((HRESULT)0x80030005)
+#define STG_E_INVALIDFLAG ((HRESULT)0x800300ff)
+#define STG_E_INVALIDFUNCTION ((HRESULT)0x80030001)
+#define STG_E_READFAULT ((HRESULT)0x8003001e)
+#define STG_E_SEEKERROR ((HRESULT)0x80030019)
 #define S_FALSE ((HRESULT)0x00000001)
 #define S_OK ((HRESULT)0x00000000)
 
@@ -786,6 +875,11 @@ __attribute__((unused))
 #endif
 static const GUID CLSID_CorRuntimeHost = {0xCB2F6723, 0xAB3A, 0x11D2, {0x9C, 0x40, 0x00, 0xC0, 0x4F, 0xA3, 0x0A, 0x3E}};
 
+#if defined(__GNUC__)
+__attribute__((unused))
+#endif
+static const GUID IID_ISequentialStream = {0x0C733A30, 0x2A1C, 0x11CE, {0xAD, 0xE5, 0x00, 0xAA, 0x00, 0x44, 0x77, 0x3D}};
+
 #define INFINITE 0xffffffffu
 #define MEM_COMMIT (4096)
 #define MEM_DECOMMIT (16384)
@@ -804,6 +898,12 @@ static const GUID CLSID_CorRuntimeHost = {0xCB2F6723, 0xAB3A, 0x11D2, {0x9C, 0x4
 #define STARTUP_APPX_APP_MODEL (16777216)
 #define STARTUP_DISABLE_RANDOMIZED_STRING_HASHING (33554432)
 #define STARTUP_SINGLE_APPDOMAIN (8388608)
+#define STATFLAG_DEFAULT (0)
+#define STATFLAG_NONAME (1)
+#define STGTY_STREAM 0x2u
+#define STREAM_SEEK_CUR (1)
+#define STREAM_SEEK_END (2)
+#define STREAM_SEEK_SET (0)
 #define SUSPENSION_ENDING_NOT_A_GC 0xffffffffu
 #define THREAD_PRIORITY_ABOVE_NORMAL (1)
 #define THREAD_PRIORITY_BELOW_NORMAL (-1)
@@ -865,6 +965,7 @@ typedef struct ICorThreadpool ICorThreadpool;
 typedef struct IAppDomainBinding IAppDomainBinding;
 typedef struct ICLRRuntimeHost2 ICLRRuntimeHost2;
 typedef struct ICLRExecutionManager ICLRExecutionManager;
+typedef struct IStream IStream;
 
 typedef struct AssemblyBindInfo {
     DWORD dwAppDomainId;
@@ -914,6 +1015,28 @@ typedef struct ModuleBindInfo {
     LPCWSTR lpAssemblyIdentity;
     LPCWSTR lpModuleName;
 } ModuleBindInfo;
+
+typedef struct OVERLAPPED {
+    UINT_PTR Internal;
+    UINT_PTR InternalHigh;
+    DWORD Offset;
+    DWORD OffsetHigh;
+    HANDLE hEvent;
+} OVERLAPPED;
+
+typedef struct STATSTG {
+    LPWSTR pwcsName;
+    DWORD type;
+    ULONGLONG cbSize;
+    DWORD mtime[2];
+    DWORD ctime[2];
+    DWORD atime[2];
+    DWORD grfMode;
+    DWORD grfLocksSupported;
+    GUID clsid;
+    DWORD grfStateBits;
+    DWORD reserved;
+} STATSTG;
 
 typedef struct StackOverflowInfo {
     StackOverflowType soType;
@@ -2399,6 +2522,47 @@ static inline ULONG ICLRExecutionManager_AddRef(ICLRExecutionManager *self) { re
 static inline ULONG ICLRExecutionManager_Release(ICLRExecutionManager *self) { return self->lpVtbl->Release(self); }
 static inline HRESULT ICLRExecutionManager_Pause(ICLRExecutionManager *self, DWORD dwAppDomainId, DWORD dwFlags) { return self->lpVtbl->Pause(self, dwAppDomainId, dwFlags); }
 static inline HRESULT ICLRExecutionManager_Resume(ICLRExecutionManager *self, DWORD dwAppDomainId) { return self->lpVtbl->Resume(self, dwAppDomainId); }
+
+#if defined(__GNUC__)
+__attribute__((unused))
+#endif
+static const GUID IID_IStream = {0x0000000C, 0x0000, 0x0000, {0xC0, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x46}};
+
+typedef struct IStreamVtbl {
+    HRESULT (*QueryInterface)(IStream *self, REFIID riid, void **ppvObject);
+    ULONG (*AddRef)(IStream *self);
+    ULONG (*Release)(IStream *self);
+    HRESULT (*Read)(IStream *self, void *pv, ULONG cb, ULONG *pcbRead);
+    HRESULT (*Write)(IStream *self, void *pv, ULONG cb, ULONG *pcbWritten);
+    HRESULT (*Seek)(IStream *self, LONGLONG dlibMove, DWORD dwOrigin, ULONGLONG *plibNewPosition);
+    HRESULT (*SetSize)(IStream *self, ULONGLONG libNewSize);
+    HRESULT (*CopyTo)(IStream *self, IStream *pstm, ULONGLONG cb, ULONGLONG *pcbRead, ULONGLONG *pcbWritten);
+    HRESULT (*Commit)(IStream *self, DWORD grfCommitFlags);
+    HRESULT (*Revert)(IStream *self);
+    HRESULT (*LockRegion)(IStream *self, ULONGLONG libOffset, ULONGLONG cb, DWORD dwLockType);
+    HRESULT (*UnlockRegion)(IStream *self, ULONGLONG libOffset, ULONGLONG cb, DWORD dwLockType);
+    HRESULT (*Stat)(IStream *self, STATSTG *pstatstg, DWORD grfStatFlag);
+    HRESULT (*Clone)(IStream *self, IStream **ppstm);
+} IStreamVtbl;
+
+struct IStream {
+    const IStreamVtbl *lpVtbl;
+};
+
+static inline HRESULT IStream_QueryInterface(IStream *self, REFIID riid, void **ppvObject) { return self->lpVtbl->QueryInterface(self, riid, ppvObject); }
+static inline ULONG IStream_AddRef(IStream *self) { return self->lpVtbl->AddRef(self); }
+static inline ULONG IStream_Release(IStream *self) { return self->lpVtbl->Release(self); }
+static inline HRESULT IStream_Read(IStream *self, void *pv, ULONG cb, ULONG *pcbRead) { return self->lpVtbl->Read(self, pv, cb, pcbRead); }
+static inline HRESULT IStream_Write(IStream *self, void *pv, ULONG cb, ULONG *pcbWritten) { return self->lpVtbl->Write(self, pv, cb, pcbWritten); }
+static inline HRESULT IStream_Seek(IStream *self, LONGLONG dlibMove, DWORD dwOrigin, ULONGLONG *plibNewPosition) { return self->lpVtbl->Seek(self, dlibMove, dwOrigin, plibNewPosition); }
+static inline HRESULT IStream_SetSize(IStream *self, ULONGLONG libNewSize) { return self->lpVtbl->SetSize(self, libNewSize); }
+static inline HRESULT IStream_CopyTo(IStream *self, IStream *pstm, ULONGLONG cb, ULONGLONG *pcbRead, ULONGLONG *pcbWritten) { return self->lpVtbl->CopyTo(self, pstm, cb, pcbRead, pcbWritten); }
+static inline HRESULT IStream_Commit(IStream *self, DWORD grfCommitFlags) { return self->lpVtbl->Commit(self, grfCommitFlags); }
+static inline HRESULT IStream_Revert(IStream *self) { return self->lpVtbl->Revert(self); }
+static inline HRESULT IStream_LockRegion(IStream *self, ULONGLONG libOffset, ULONGLONG cb, DWORD dwLockType) { return self->lpVtbl->LockRegion(self, libOffset, cb, dwLockType); }
+static inline HRESULT IStream_UnlockRegion(IStream *self, ULONGLONG libOffset, ULONGLONG cb, DWORD dwLockType) { return self->lpVtbl->UnlockRegion(self, libOffset, cb, dwLockType); }
+static inline HRESULT IStream_Stat(IStream *self, STATSTG *pstatstg, DWORD grfStatFlag) { return self->lpVtbl->Stat(self, pstatstg, grfStatFlag); }
+static inline HRESULT IStream_Clone(IStream *self, IStream **ppstm) { return self->lpVtbl->Clone(self, ppstm); }
 
 #endif /* FIBERHOST_NO_INTERFACES */
 

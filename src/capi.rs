@@ -16,6 +16,8 @@
 
 pub mod code;
 pub mod host;
+#[cfg(feature = "net")]
+pub mod io;
 pub mod native;
 pub mod sync;
 pub mod task;

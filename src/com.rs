@@ -7,7 +7,7 @@
 //!
 //! The parts, from below:
 //!
-//! 1. `constants` and `table` are made from `hosting-abi.json`: results, enumerations, identifiers, structures, tables of
+//! 1. `constants` and `table` are made from `hosting-abi.json` (and `ole-abi.json`, for what that names only): results, enumerations, identifiers, structures, tables of
 //!    functions, and all of it once more as data ([`describe`]).
 //! 2. [`Hresult`] and [`Guid`].
 //! 3. `gate`: whether calls are still let in.
@@ -30,6 +30,7 @@
 //! answers `HOST_E_ABANDONED`.
 
 mod argument;
+mod bind;
 pub mod clr;
 #[allow(missing_docs, reason = "the names are those of the headers, and made from data")]
 #[allow(non_camel_case_types, non_upper_case_globals, non_snake_case, reason = "as above")]
@@ -43,7 +44,10 @@ pub mod host;
 mod hresult;
 mod interface;
 mod object;
+pub(crate) mod overlapped;
 pub(crate) mod pages;
+pub(crate) mod shelf;
+mod stream;
 #[allow(missing_docs, missing_debug_implementations, reason = "the names are those of the headers, and made from data")]
 #[allow(non_camel_case_types, non_upper_case_globals, non_snake_case, reason = "as above")]
 #[rustfmt::skip]
@@ -52,7 +56,8 @@ pub(crate) mod sections;
 pub(crate) mod vouch;
 
 pub(crate) use argument::Promise;
-pub use argument::{FileName, Manager, Optional, QueueFlags, ThreadHandle, Work};
+pub use argument::{FileName, Handle, Manager, Optional, QueueFlags, ThreadHandle, Work};
+pub use bind::{AssemblyRequest, ModuleRequest};
 pub use constants::*;
 pub use gate::Gate;
 pub use guid::Guid;
@@ -60,7 +65,9 @@ pub use heap::Block;
 pub use hresult::Hresult;
 pub(crate) use object::WeakRef;
 pub use object::{ComRef, HostInterface, Origin};
+pub use overlapped::{Direction, NewOverlapped, Overlapped, Transfer};
 pub use pages::{Address, RegionInfo, RegionPlace};
+pub use stream::{ReadPlace, StatPlace, WriteBytes};
 
 /// A 32-bit enumeration or set of flags, open as in C: later versions of a runtime may have more of them.
 macro_rules! enumeration {

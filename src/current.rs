@@ -4,6 +4,7 @@
 //! so nothing of it is ever looked at by somebody else, and it goes along when the task moves:
 //!
 //! - the count of thread affinity, which there may be before there is a task, and which an adoption takes over;
+//! - for whom it acts (`security`);
 //! - the stack of transitions;
 //! - what holds the task on its thread because of the two.
 //!
@@ -32,6 +33,7 @@ use crate::com::host::IHostTask;
 use crate::com::{ComRef, Hresult, sections};
 use crate::functions;
 use crate::host::Shared;
+use crate::security::Identity;
 use crate::task::{Kind, Task};
 use crate::transition::{Edge, Edges, Frames, State};
 
@@ -96,6 +98,7 @@ const CALLBACKS_AT_START: usize = 4;
 /// What one host keeps with a task or thread.
 struct Here {
     host: u64,
+    identity: Cell<Identity>,
     affinity: Rc<Cell<u32>>,
     affinity_hold: RefCell<Option<native::Own>>,
     current: RefCell<Option<Rc<Current>>>,
@@ -157,6 +160,7 @@ fn here_or_new(host: &Shared) -> Option<Rc<Here>> {
     here(host).or_else(|| {
         let here = Rc::new(Here {
             host: host.id,
+            identity: Cell::default(),
             affinity: Rc::default(),
             affinity_hold: RefCell::new(None),
             current: RefCell::new(None),
@@ -345,11 +349,38 @@ pub(crate) fn end_affinity(host: &Shared) -> Result<(), Hresult> {
     here.affinity.set(left);
     if left == 0 {
         here.affinity_hold.borrow_mut().take();
-        if here.current.borrow().is_none() {
+        here.forget_if_unused(host);
+    }
+    Ok(())
+}
+
+/// For whom the caller acts.
+pub(crate) fn identity(host: &Shared) -> Identity {
+    here(host).map_or(Identity::default(), |here| here.identity.get())
+}
+
+/// The caller acts for somebody else from now on, also where there is no task.
+pub(crate) fn set_identity(host: &Shared, identity: Identity) -> Result<(), Hresult> {
+    let found = if identity == Identity::default() {
+        here(host)
+    } else {
+        Some(here_or_new(host).ok_or(Hresult::E_UNEXPECTED)?)
+    };
+    if let Some(here) = found {
+        here.identity.set(identity);
+        here.forget_if_unused(host);
+    }
+    Ok(())
+}
+
+impl Here {
+    /// What is kept with a thread that is no task goes with the last thing that is kept.
+    fn forget_if_unused(&self, host: &Shared) {
+        let kept = self.affinity.get() > 0 || self.identity.get() != Identity::default();
+        if !kept && self.current.borrow().is_none() {
             forget(host);
         }
     }
-    Ok(())
 }
 
 impl Current {
@@ -448,6 +479,8 @@ impl Current {
         if left > 0 {
             self.task.host.figures.note_frames_left();
         }
+        // Memory that goes with the task is given back before the runtime takes it away.
+        self.task.host.end_transfers(&self.task);
         if let Some(clr_task) = self.task.take_clr_task()
             && clr_task.exit_task().is_err()
         {

@@ -6,18 +6,26 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+#[cfg(feature = "net")]
+use std::sync::{OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use fiberhost_scheduler::{Scheduler, ShutdownError, TaskRef};
 use parking_lot::Mutex;
 
+use crate::assembly::{Assemblies, AssemblyManager};
 use crate::blocked::Blocked;
 use crate::com::clr::{ICLRRuntimeHost, ICLRSyncManager, ICLRTask, ICLRTaskManager, IUnknown};
 use crate::com::host::{
-    IHostControl, IHostGCManager, IHostMemoryManager, IHostPolicyManager, IHostSyncManager,
+    IHostAssemblyManager, IHostControl, IHostGCManager, IHostIoCompletionManager,
+    IHostMemoryManager, IHostPolicyManager, IHostSecurityManager, IHostSyncManager,
     IHostTaskManager, IHostThreadpoolManager,
 };
-use crate::com::{ComRef, EPolicyAction, Gate, Guid, HostInterface, Hresult, Manager, Origin};
+use crate::com::{
+    ComRef, EPolicyAction, Gate, Guid, Handle, HostInterface, Hresult, Manager, Origin,
+};
+#[cfg(feature = "net")]
+use crate::completion::{CompletionManager, Completions, IoEngine, Transfers};
 use crate::current;
 use crate::deadlock::Deadlocks;
 use crate::escalation::{self, Instead, Overseer};
@@ -26,6 +34,7 @@ use crate::hooks::{Hooks, Learned};
 use crate::memory::{Memory, MemoryFigures, MemoryLimits, MemoryManager};
 use crate::policy::{Policy, PolicyEvent, PolicyLog};
 use crate::quantum::Quanta;
+use crate::security::{Identity, Security, SecurityManager};
 use crate::switching::{Switching, TaskMode};
 use crate::sync_manager::SyncManager;
 use crate::task::{Abort, Kind, Task};
@@ -65,6 +74,9 @@ pub(crate) struct Shared {
     pub(crate) quanta: Arc<Quanta>,
     pub(crate) blocked: Blocked,
     pub(crate) overseer: Overseer,
+    /// Not kept: they refer to this.
+    #[cfg(feature = "net")]
+    completions: OnceLock<Weak<Completions>>,
     pub(crate) deadlocks: Deadlocks,
     runtime: Mutex<Runtime>,
 }
@@ -171,6 +183,17 @@ impl Shared {
         Ok(())
     }
 
+    /// A task ends: whoever has memory of it gives that back first.
+    pub(crate) fn end_transfers(&self, task: &Task) {
+        #[cfg(feature = "net")]
+        if task.lent().is_any()
+            && let Some(completions) = self.completions.get().and_then(Weak::upgrade)
+        {
+            completions.end_of_task(task);
+        }
+        task.lent().wait();
+    }
+
     /// The runtime that the host was attached to.
     pub(crate) fn clr_runtime(&self) -> Option<ICLRRuntimeHost> {
         self.runtime.lock().host.clone()
@@ -244,6 +267,14 @@ pub struct Builder {
     instead: Option<Instead>,
     memory: Option<MemoryLimits>,
     memory_manager: Option<Arc<dyn IHostMemoryManager>>,
+    #[cfg(feature = "net")]
+    io: Option<IoEngine>,
+    io_threads: Option<(u32, u32)>,
+    io_manager: Option<Arc<dyn IHostIoCompletionManager>>,
+    security: Option<Security>,
+    security_manager: Option<Arc<dyn IHostSecurityManager>>,
+    assemblies: Option<Assemblies>,
+    assembly_manager: Option<Arc<dyn IHostAssemblyManager>>,
 }
 
 impl fmt::Debug for Builder {
@@ -361,17 +392,59 @@ impl Builder {
         self
     }
 
+    /// The runtime's transfers of files, pipes and sockets are the host's, which tells it of their end; this looks after those
+    /// that wait. Default: the runtime has a machinery of its own.
+    #[cfg(feature = "net")]
+    pub fn io_completion(mut self, engine: IoEngine) -> Self {
+        self.io = Some(engine);
+        self
+    }
+
+    /// The least and the most tasks that tell of completions, until the runtime says otherwise. Default: 1, and 512.
+    pub fn io_threads(mut self, least: u32, most: u32) -> Self {
+        self.io_threads = Some((least, most));
+        self
+    }
+
+    /// A manager of transfers of the embedder's.
+    pub fn io_completion_manager(mut self, manager: Arc<dyn IHostIoCompletionManager>) -> Self {
+        self.io_manager = Some(manager);
+        self
+    }
+
+    /// The host keeps for whom a task acts. Default: the runtime acts for nobody in particular.
+    pub fn security(mut self, settings: Security) -> Self {
+        self.security = Some(settings);
+        self
+    }
+
+    /// A manager of security contexts of the embedder's.
+    pub fn security_manager(mut self, manager: Arc<dyn IHostSecurityManager>) -> Self {
+        self.security_manager = Some(manager);
+        self
+    }
+
+    /// The runtime finds its assemblies here. Default: it finds them itself.
+    pub fn assemblies(mut self, assemblies: Assemblies) -> Self {
+        self.assemblies = Some(assemblies);
+        self
+    }
+
+    /// A manager of assemblies of the embedder's.
+    pub fn assembly_manager(mut self, manager: Arc<dyn IHostAssemblyManager>) -> Self {
+        self.assembly_manager = Some(manager);
+        self
+    }
+
     /// Makes the host.
     ///
     /// # Errors
-    /// `InvalidInput` if the least is more than the most workers of the pool, or the most is 0; otherwise as for
-    /// [`fiberhost_scheduler::Builder::build`].
+    /// `InvalidInput` if the least is more than the most workers of the pool or for completions, or the most is 0; what the
+    /// system says when it refuses what transfers need; otherwise as for [`fiberhost_scheduler::Builder::build`].
     pub fn build(self) -> io::Result<Host> {
         let owns_scheduler = self.scheduler.is_none();
-        if self
-            .pool
-            .is_some_and(|(least, most)| most == 0 || least > most)
-        {
+        let is_wrong = |(least, most)| most == 0 || least > most;
+        if self.pool.is_some_and(is_wrong) || self.io_threads.is_some_and(is_wrong) {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 "a thread pool whose least is more than its most, or whose most is 0",
@@ -400,6 +473,8 @@ impl Builder {
             quanta,
             blocked: Blocked::default(),
             overseer: Overseer::new(self.policy, self.instead),
+            #[cfg(feature = "net")]
+            completions: OnceLock::new(),
             deadlocks: Deadlocks::default(),
             runtime: Mutex::default(),
         });
@@ -451,9 +526,47 @@ impl Builder {
             }
             (None, None) => {}
         }
+        #[cfg(feature = "net")]
+        let completions = match (&self.io_manager, self.io) {
+            (None, Some(engine)) => {
+                let threads = self.io_threads.unwrap_or((1, POOL_MOST));
+                let made = Completions::new(Arc::clone(&shared), engine, threads)?;
+                let first = shared.completions.set(Arc::downgrade(&made));
+                debug_assert!(first.is_ok(), "a host has them once");
+                let ours: Arc<dyn IHostIoCompletionManager> =
+                    Arc::new(CompletionManager(Arc::clone(&made)));
+                control.offer(ComRef::new(gate, Origin::Host, ours));
+                Some(made)
+            }
+            _ => None,
+        };
+        if let Some(manager) = self.io_manager {
+            control.offer(ComRef::new(gate, Origin::User, manager));
+        }
+        match (self.security_manager, self.security) {
+            (Some(manager), _) => control.offer(ComRef::new(gate, Origin::User, manager)),
+            (None, Some(settings)) => {
+                let host = Arc::clone(&shared);
+                let ours: Arc<dyn IHostSecurityManager> =
+                    Arc::new(SecurityManager { host, settings });
+                control.offer(ComRef::new(gate, Origin::Host, ours));
+            }
+            (None, None) => {}
+        }
+        match (self.assembly_manager, self.assemblies) {
+            (Some(manager), _) => control.offer(ComRef::new(gate, Origin::User, manager)),
+            (None, Some(assemblies)) => {
+                let ours: Arc<dyn IHostAssemblyManager> =
+                    Arc::new(AssemblyManager::new(gate, assemblies));
+                control.offer(ComRef::new(gate, Origin::Host, ours));
+            }
+            (None, None) => {}
+        }
         let control: Arc<dyn IHostControl> = Arc::new(control);
         views::hosts::note(&shared);
         Ok(Host {
+            #[cfg(feature = "net")]
+            completions,
             control: ComRef::new(gate, Origin::Host, control),
             shared,
             pool,
@@ -483,6 +596,8 @@ pub struct Host {
     gc: Arc<Gc>,
     policy_log: Arc<PolicyLog>,
     memory: Option<Arc<Memory>>,
+    #[cfg(feature = "net")]
+    completions: Option<Arc<Completions>>,
     owns_scheduler: bool,
 }
 
@@ -589,6 +704,18 @@ impl Host {
         self.shared.quanta.over(task);
     }
 
+    /// The runtime's transfers, if they are the host's.
+    #[cfg(feature = "net")]
+    pub fn transfers(&self) -> Option<Transfers> {
+        self.completions.as_ref().map(Transfers::new)
+    }
+
+    /// For whom the calling task or thread acts, if not for nobody in particular.
+    pub fn token(&self) -> Option<Handle> {
+        let Identity(token) = Identity::of_caller(&self.shared);
+        token
+    }
+
     /// What the runtime has of the host's memory, if it is to have any.
     pub fn memory_figures(&self) -> Option<MemoryFigures> {
         self.memory.as_ref().map(|memory| memory.figures())
@@ -607,14 +734,18 @@ impl Host {
         self.shared.figures()
     }
 
-    /// Ends the host, in this order: work that was queued is finished; from then on calls are refused, but for those that end
-    /// what others began; the host's own scheduler is shut down; what the runtime gave is given back.
+    /// Ends the host, in this order: work that was queued is finished; transfers that wait are cancelled, and the runtime is
+    /// told of their end; from then on calls are refused, but for those that end what others began; the host's own scheduler is shut down; what the runtime gave is given back.
     ///
     /// # Errors
     /// As for [`Scheduler::shutdown`], with the tasks that are left after the time limit.
     pub fn shutdown(&self, limit: Duration) -> Result<(), ShutdownError> {
         let until = Instant::now() + limit;
         self.pool.close(limit);
+        #[cfg(feature = "net")]
+        if let Some(completions) = &self.completions {
+            completions.close(until.saturating_duration_since(Instant::now()));
+        }
         self.shared.gate.shut();
         self.shared.overseer.close();
         self.shared.deadlocks.close();

@@ -10,8 +10,6 @@
 //!
 //! [`views`] has the operator's tables, [`observe`] answers them over a socket, and [`capi`] is the interface for C.
 //!
-//! **Still to come**: the managers for I/O, security and assemblies are missing.
-//!
 //! ```
 //! use fiberhost::scheduler::{Scheduler, Wake, park_for};
 //! use std::time::Duration;
@@ -44,11 +42,14 @@
 #![deny(unsafe_code)]
 
 mod alert;
+mod assembly;
 mod blocked;
 #[allow(unsafe_code, reason = "pointers from C come in here: see there")]
 pub mod capi;
 #[allow(unsafe_code, reason = "the one room for it: see there")]
 pub mod com;
+#[cfg(feature = "net")]
+mod completion;
 mod current;
 mod deadlock;
 mod escalation;
@@ -56,11 +57,13 @@ mod functions;
 mod gc;
 mod hooks;
 mod host;
+mod lent;
 mod memory;
 pub mod observe;
 pub mod policy;
 mod quantum;
 mod runtime;
+mod security;
 mod switching;
 mod sync;
 mod sync_manager;
@@ -69,13 +72,18 @@ mod task_manager;
 mod threadpool;
 mod transition;
 pub mod views;
+mod workers;
 
+pub use assembly::Assemblies;
+#[cfg(feature = "net")]
+pub use completion::{IoEngine, TransferFigures, Transfers};
 pub use fiberhost_scheduler as scheduler;
 pub use gc::GcFigures;
 pub use hooks::{Hooks, Learning};
 pub use host::{Builder, Figures, Host, HostTask, Strangers};
 pub use memory::{MemoryFigures, MemoryLimits};
 pub use runtime::Recycled;
+pub use security::Security;
 pub use switching::TaskMode;
 pub use task::{Abort, Kind};
 pub use transition::{DEPTH_MAX, State};

@@ -9,6 +9,10 @@
 //! A request is counted before it is granted: many together never pass a limit. One that does not fit is taken off again, so
 //! that for a moment another one may be refused that would have fitted.
 //!
+//! Small blocks of the lowest level that come back are kept by the OS thread that gives them back, on a shelf of some
+//! kilobytes, as long as the limits are far away (`com::shelf`). They stay counted, so that a thread which asks for such a block
+//! again changes no number that others see. The figures leave them out, and so does whoever is about to refuse a request.
+//!
 //! # The pressure
 //!
 //! What is left below the limit of the lowest level is high, neutral or low ([`EMemoryAvailable`]). Going up and coming down
@@ -28,13 +32,17 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use crate::com::clr::ICLRMemoryNotificationCallback;
-use crate::com::heap::{Heap, SIZE_LIMIT};
+use crate::com::heap::{Freed, Heap, SIZE_LIMIT};
 use crate::com::host::{IHostMalloc, IHostMemoryManager};
 use crate::com::pages::{Allocation, Pages};
+use crate::com::shelf;
 use crate::com::{
     Address, Block, ComRef, EMemoryAvailable, EMemoryCriticalLevel, FileName, Gate, Hresult,
     MALLOC_TYPE, MEM_DECOMMIT, MEM_RELEASE, Origin, RegionPlace,
 };
+
+/// With a smaller limit than this nothing is kept on shelves.
+const SHELVES_FROM: usize = 256 * 1024 * 1024;
 
 /// How long what the system says of its memory is believed.
 const BELIEVED: Duration = Duration::from_millis(100);
@@ -95,6 +103,8 @@ struct Account {
     /// Beyond these the pressure has to be looked at.
     border_above: AtomicUsize,
     border_below: AtomicUsize,
+    /// Below this use, threads keep what they get back.
+    shelves_below: AtomicUsize,
 }
 
 /// What the runtime is to be told.
@@ -209,6 +219,14 @@ impl Memory {
         self.account
             .addresses
             .store(limits.addresses, Ordering::Relaxed);
+        let shelves_below = match by_level.into_iter().min() {
+            Some(usize::MAX) | None => usize::MAX,
+            Some(least) if least < SHELVES_FROM => 0,
+            Some(least) => least / 2,
+        };
+        self.account
+            .shelves_below
+            .store(shelves_below, Ordering::Relaxed);
         self.look_at_pressure();
     }
 
@@ -217,7 +235,7 @@ impl Memory {
         let account = &self.account;
         let committed = load(&account.pages);
         let (app_domain, process) = (load(&account.app_domain), load(&account.process));
-        let others = app_domain + process + committed;
+        let others = app_domain + process + committed + self.heap.shelved();
         MemoryFigures {
             heaps: [
                 load(&account.used).saturating_sub(others),
@@ -252,7 +270,8 @@ impl Memory {
             .fetch_add(size, Ordering::Relaxed)
             .wrapping_add(size);
         let index = level.0 as usize;
-        if used > account.limits[index].load(Ordering::Relaxed) || used < size {
+        let limit = account.limits[index].load(Ordering::Relaxed);
+        if (used > limit && !self.is_within(used, limit)) || used < size {
             account.used.fetch_sub(size, Ordering::Relaxed);
             account.refused[index].fetch_add(1, Ordering::Relaxed);
             return Err(Hresult::E_OUTOFMEMORY);
@@ -261,6 +280,12 @@ impl Memory {
             self.look_at_pressure();
         }
         Ok(())
+    }
+
+    /// Whether what is counted is within a limit without what lies on shelves.
+    #[cold]
+    fn is_within(&self, used: usize, limit: usize) -> bool {
+        used.saturating_sub(self.heap.shelved()) <= limit
     }
 
     #[inline]
@@ -317,7 +342,26 @@ impl Memory {
         }
     }
 
+    #[inline]
     fn alloc(
+        &self,
+        size: usize,
+        level: EMemoryCriticalLevel,
+        executable: bool,
+    ) -> Result<Block, Hresult> {
+        let account = &self.account;
+        if level == EMemoryCriticalLevel::eTaskCritical
+            && !executable
+            // What is counted is no less than what is in use with this block: so no limit is passed.
+            && account.used.load(Ordering::Relaxed) <= account.limits[0].load(Ordering::Relaxed)
+            && let Some(block) = self.heap.take(size)
+        {
+            return Ok(block);
+        }
+        self.alloc_anew(size, level, executable)
+    }
+
+    fn alloc_anew(
         &self,
         size: usize,
         level: EMemoryCriticalLevel,
@@ -338,19 +382,34 @@ impl Memory {
         Ok(block)
     }
 
-    fn free(&self, block: Block) -> Result<(), Hresult> {
+    #[inline]
+    fn free(self: &Arc<Self>, block: Block) -> Result<(), Hresult> {
         if block.is_null() {
             return Ok(());
         }
-        let freed = self
-            .heap
-            .free(block)
-            .map_err(|()| Hresult::HOST_E_INVALIDOPERATION)?;
+        let account = &self.account;
+        let shelve =
+            account.used.load(Ordering::Relaxed) < account.shelves_below.load(Ordering::Relaxed);
+        match self.heap.free(block, shelve) {
+            Ok(None) => Ok(()),
+            Ok(Some(freed)) => {
+                self.note_freed(freed, shelve);
+                Ok(())
+            }
+            Err(()) => Err(Hresult::HOST_E_INVALIDOPERATION),
+        }
+    }
+
+    fn note_freed(self: &Arc<Self>, freed: Freed, shelve: bool) {
         if let Some(place) = self.beside(freed.level) {
             place.fetch_sub(freed.size, Ordering::Relaxed);
         }
         self.discharge(freed.size);
-        Ok(())
+        // The next one is kept.
+        if shelve {
+            self.heap
+                .make_shelf(|| Arc::clone(self) as Arc<dyn shelf::Account>);
+        }
     }
 
     /// Whether so many more bytes of addresses are within the limit.
@@ -380,6 +439,12 @@ impl Memory {
         };
         *system = Some((Instant::now(), found));
         Some(found)
+    }
+}
+
+impl shelf::Account for Memory {
+    fn discharge(&self, bytes: usize) {
+        Memory::discharge(self, bytes);
     }
 }
 

@@ -32,6 +32,7 @@ use crate::com::{
 use crate::current;
 use crate::deadlock::{Broken, Edge};
 use crate::host::Shared;
+use crate::lent::Lent;
 use crate::sync::{heed_alerts_alone, interrupted, limit};
 use crate::transition::State;
 
@@ -87,6 +88,7 @@ pub(crate) struct Task {
     has_thread: bool,
     delays_abort: AtomicBool,
     delayed: AtomicU8,
+    lent: Lent,
     /// Where it is between managed and unmanaged code, for those who look on: its state in the two low bits, and how many
     /// hooks are open. Written by the task.
     transition: AtomicU64,
@@ -126,6 +128,7 @@ impl Task {
                 has_thread,
                 delays_abort: AtomicBool::new(false),
                 delayed: AtomicU8::new(0),
+                lent: Lent::new(),
                 transition: AtomicU64::new(State::Base as u64),
             });
             made = Some(Arc::clone(&task));
@@ -148,6 +151,10 @@ impl Task {
             .store(number(task.priority()), Ordering::Relaxed);
         let first = self.scheduler.set(task).is_ok();
         debug_assert!(first, "a task is one task of the scheduler");
+    }
+
+    pub(crate) fn lent(&self) -> &Lent {
+        &self.lent
     }
 
     /// How urgent it is, by the numbers of Win32.

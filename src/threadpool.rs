@@ -1,303 +1,88 @@
-//! `IHostThreadpoolManager`: a runtime's pieces of work on tasks that are kept for the next piece.
-//!
-//! Work that comes goes to an idle worker, or to a new one as long as there are fewer than the most, or waits. A worker
-//! without work stays for a while; as many as the least stay for good. Each is one task of the runtime from its first piece
-//! of work to its end, so the runtime attaches itself to it once.
-//!
-//! Who waits is counted under the lock: every idle worker either is still counted as *idle*, or somebody has taken it off
-//! that number and given a permit for it. So a worker whose wait has ended otherwise knows whether a permit is for it.
+//! `IHostThreadpoolManager`: a runtime's pieces of work, each on one of the pool's [`Workers`] with the security context of
+//! whoever queued it.
 #![forbid(unsafe_code)]
 
-use std::collections::VecDeque;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fiberhost_scheduler::sync::{ManualResetEvent, Semaphore};
-use fiberhost_scheduler::{Heed, Wake};
-use parking_lot::{Mutex, MutexGuard};
-
-use crate::com::host::{IHostTask, IHostThreadpoolManager};
-use crate::com::{ComRef, Hresult, Promise, QueueFlags, Work, vouch};
-use crate::current;
+use crate::com::host::IHostThreadpoolManager;
+use crate::com::{Hresult, Promise, QueueFlags, Work};
 use crate::host::Shared;
-use crate::task::{Kind, Task};
+use crate::security::Identity;
+use crate::workers::{Job, Workers};
 
+/// A piece of work, and who it is done for.
+pub(crate) struct Item {
+    host: Arc<Shared>,
+    work: Work,
+    identity: Identity,
+}
+
+impl Job for Item {
+    fn promise(&self) -> Promise {
+        self.work.promise()
+    }
+
+    fn run(self) {
+        let Item {
+            host,
+            work,
+            identity,
+        } = self;
+        identity.during(&host, || {
+            // What the function returns means nothing to anybody here.
+            let _ = work.run();
+        });
+    }
+}
+
+/// The pool of a host.
+#[derive(Debug)]
 pub(crate) struct Pool {
     host: Arc<Shared>,
-    /// How long a worker beyond the least waits for work before it ends.
-    patience: Duration,
-    state: Mutex<State>,
-    /// One for each idle worker that is to look again.
-    calls: Semaphore,
-    /// Set when the last worker has gone from a closed pool.
-    gone: ManualResetEvent,
-}
-
-struct State {
-    /// Each with a number, by which whoever queued it finds it again.
-    queue: VecDeque<(u64, Work)>,
-    next: u64,
-    /// Workers that will look at the queue again, and those whose tasks have not ended yet.
-    workers: u32,
-    present: u32,
-    /// Those of them that do not run yet, and may never.
-    starting: u32,
-    idle: u32,
-    most: u32,
-    least: u32,
-    closed: bool,
-}
-
-impl fmt::Debug for Pool {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").finish_non_exhaustive()
-    }
+    workers: Arc<Workers<Item>>,
 }
 
 impl Pool {
     pub(crate) fn new(host: Arc<Shared>, least: u32, most: u32, patience: Duration) -> Arc<Pool> {
-        Arc::new(Pool {
-            host,
-            patience,
-            state: Mutex::new(State {
-                queue: VecDeque::new(),
-                next: 0,
-                workers: 0,
-                present: 0,
-                starting: 0,
-                idle: 0,
-                most,
-                least,
-                closed: false,
-            }),
-            calls: Semaphore::new(0),
-            gone: ManualResetEvent::new(false),
-        })
+        let workers = Workers::new(Arc::clone(&host), (least, most), 0, patience);
+        Arc::new(Pool { host, workers })
     }
 
-    /// No more work is taken. Returns whether all that was taken was done, and all workers are gone, within the limit.
+    /// As [`Workers::close`].
     pub(crate) fn close(&self, limit: Duration) -> bool {
-        let mut state = self.state.lock();
-        state.closed = true;
-        let idle = std::mem::take(&mut state.idle);
-        if state.present == 0 {
-            self.gone.set();
-        }
-        drop(state);
-        if idle > 0 {
-            self.calls.add(idle as usize);
-        }
-        self.gone.wait_heeding(Some(limit), Heed::Nothing) == Wake::Signalled
+        self.workers.close(limit)
     }
-
-    /// One more worker. The lock is not held while it is made.
-    fn add_worker<'a>(
-        self: &'a Arc<Self>,
-        mut state: MutexGuard<'a, State>,
-        promise: Promise,
-    ) -> (MutexGuard<'a, State>, Result<(), Hresult>) {
-        state.workers += 1;
-        state.present += 1;
-        state.starting += 1;
-        drop(state);
-        let started = self.start(promise);
-        let mut state = self.state.lock();
-        // One that will not run has been taken off the other numbers already.
-        state.starting -= 1;
-        (state, started)
-    }
-
-    fn gone_one(&self, state: &mut State) {
-        state.present -= 1;
-        if state.closed && state.present == 0 {
-            self.gone.set();
-        }
-    }
-
-    fn start(self: &Arc<Self>, promise: Promise) -> Result<(), Hresult> {
-        let host = &self.host;
-        let backing = host.switching.backing();
-        let has_thread = backing == fiberhost_scheduler::Backing::Thread;
-        let (stack_size, reserve) = host.stack(0);
-        let (task, object) = Task::new(host, Kind::Worker, reserve, has_thread);
-        let builder = host
-            .scheduler
-            .task()
-            .backing(backing)
-            .stack_size(stack_size);
-        let beginning = Beginning {
-            pool: Arc::clone(self),
-            task: Arc::clone(&task),
-            object: Some(object),
-        };
-        let spawned = vouch::spawn(builder, promise, beginning, run)?;
-        task.runs_as(spawned);
-        Ok(())
-    }
-
-    /// What a worker does next; `None`: it ends.
-    fn next(&self) -> Option<Work> {
-        loop {
-            let mut state = self.state.lock();
-            if state.workers > state.most {
-                state.workers -= 1;
-                return None;
-            }
-            if let Some((_, work)) = state.queue.pop_front() {
-                return Some(work);
-            }
-            if state.closed {
-                state.workers -= 1;
-                return None;
-            }
-            state.idle += 1;
-            let limit = (state.workers > state.least).then_some(self.patience);
-            drop(state);
-            let wait = || self.calls.wait_heeding(limit, Heed::Cancel);
-            let wake = self.host.switching.around(wait);
-            if wake != Wake::Signalled && !self.stays(wake) {
-                return None;
-            }
-        }
-    }
-
-    /// A worker's wait has ended without a permit.
-    fn stays(&self, wake: Wake) -> bool {
-        let mut state = self.state.lock();
-        if state.idle == 0 {
-            // All who were idle were called, this one too: the permit is there or about to be.
-            drop(state);
-            let called = self.calls.wait_heeding(None, Heed::Nothing);
-            debug_assert!(called == Wake::Signalled, "nothing else ends it");
-            return true;
-        }
-        state.idle -= 1;
-        let stays = wake == Wake::TimedOut && state.workers <= state.least;
-        if !stays {
-            state.workers -= 1;
-        }
-        stays
-    }
-}
-
-/// What a worker begins with.
-struct Beginning {
-    pool: Arc<Pool>,
-    task: Arc<Task>,
-    object: Option<ComRef<dyn IHostTask>>,
-}
-
-impl Drop for Beginning {
-    fn drop(&mut self) {
-        if self.object.take().is_none() {
-            return;
-        }
-        // The scheduler has ended, or the system refused the stack: it never runs.
-        self.task.finish();
-        let mut state = self.pool.state.lock();
-        state.workers -= 1;
-        self.pool.gone_one(&mut state);
-    }
-}
-
-/// A worker from its first instruction to its last.
-fn run(mut beginning: Beginning) {
-    let pool = Arc::clone(&beginning.pool);
-    let Some(object) = beginning.object.take() else {
-        return;
-    };
-    // The answer is only of use to those who are not called from here.
-    drop(current::become_current(Arc::clone(&beginning.task), object));
-    while let Some(work) = pool.next() {
-        // What the function returns means nothing to anybody here.
-        let _ = work.run();
-    }
-    current::end(&pool.host);
-    let mut state = pool.state.lock();
-    pool.gone_one(&mut state);
 }
 
 impl IHostThreadpoolManager for Arc<Pool> {
     /// It is always queued, which the flag that allows to run it here allows as well.
     fn queue_user_work_item(&self, work: Work, _flags: QueueFlags) -> Result<(), Hresult> {
-        let promise = work.promise();
-        let mut state = self.state.lock();
-        if state.closed {
-            return Err(Hresult::HOST_E_CLRNOTAVAILABLE);
-        }
-        state
-            .queue
-            .try_reserve(1)
-            .map_err(|_| Hresult::E_OUTOFMEMORY)?;
-        let number = state.next;
-        state.next += 1;
-        state.queue.push_back((number, work));
-        if state.idle > 0 {
-            state.idle -= 1;
-            drop(state);
-            self.calls.add(1);
-            return Ok(());
-        }
-        if state.workers >= state.most {
-            return Ok(());
-        }
-        let (mut state, started) = self.add_worker(state, promise);
-        // Somebody who runs will come to it; one who only starts may never run.
-        if started.is_ok() || state.workers > state.starting {
-            return Ok(());
-        }
-        // Otherwise it was not taken, unless somebody has been there meanwhile.
-        let at = state.queue.iter().position(|(other, _)| *other == number);
-        match at.and_then(|at| state.queue.remove(at)) {
-            Some(_) => started,
-            None => Ok(()),
-        }
+        let item = Item {
+            host: Arc::clone(&self.host),
+            work,
+            identity: Identity::of_caller(&self.host),
+        };
+        self.workers.queue(item).map_err(|(error, _)| error)
     }
 
     fn set_max_threads(&self, threads: u32) -> Result<(), Hresult> {
-        let mut state = self.state.lock();
-        if threads == 0 || threads < state.least {
-            return Err(Hresult::E_INVALIDARG);
-        }
-        state.most = threads;
-        // What waits although somebody new may take it now.
-        let waiting = u32::try_from(state.queue.len()).unwrap_or(u32::MAX);
-        let wanted = waiting.saturating_sub(state.idle);
-        for _ in 0..wanted.min(threads.saturating_sub(state.workers)) {
-            let Some(promise) = state.queue.front().map(|(_, work)| work.promise()) else {
-                break;
-            };
-            let started;
-            (state, started) = self.add_worker(state, promise);
-            if started.is_err() {
-                // The others will come to it: something was queued, so there are some.
-                break;
-            }
-        }
-        Ok(())
+        self.workers.set_most(threads)
     }
 
     fn max_threads(&self) -> Result<u32, Hresult> {
-        Ok(self.state.lock().most)
+        Ok(self.workers.most())
     }
 
     fn available_threads(&self) -> Result<u32, Hresult> {
-        let state = self.state.lock();
-        let busy = state.workers - state.idle;
-        Ok(state.most.saturating_sub(busy))
+        Ok(self.workers.available())
     }
 
     fn set_min_threads(&self, threads: u32) -> Result<(), Hresult> {
-        let mut state = self.state.lock();
-        if threads > state.most {
-            return Err(Hresult::E_INVALIDARG);
-        }
-        state.least = threads;
-        Ok(())
+        self.workers.set_least(threads)
     }
 
     fn min_threads(&self) -> Result<u32, Hresult> {
-        Ok(self.state.lock().least)
+        Ok(self.workers.least_set())
     }
 }

@@ -99,6 +99,14 @@ fn bad_input_gets_a_code_and_changes_nothing() {
 }
 
 #[test]
+fn a_runtime_in_c_has_the_hosts_managers() {
+    if is_there("gcc") {
+        let program = build("gcc", "-std=c11", "tests/capi/transfers.c");
+        says(&program, "0 failures");
+    }
+}
+
+#[test]
 fn valgrind_finds_nothing() {
     if is_there("gcc") && is_there("valgrind") {
         // A name of its own: the other test may be building the same program.

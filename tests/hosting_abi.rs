@@ -1,6 +1,7 @@
-//! The binary interface as compiled is the one in `src/com/hosting-abi.json`: every slot, identifier, size, offset and number.
+//! The binary interface as compiled is the one in `src/com/hosting-abi.json`, and in `src/com/ole-abi.json` for what that one
+//! names only: every slot, identifier, size, offset and number.
 //!
-//! `src/com/constants.rs`, `src/com/table.rs` and `include/fiberhost.h` are made from it:
+//! `src/com/constants.rs`, `src/com/table.rs` and `include/fiberhost.h` are made from them:
 //! `FIBERHOST_MAKE=1 cargo test --test hosting_abi made` makes them anew.
 
 #[path = "hosting_abi/generate.rs"]
@@ -17,9 +18,25 @@ use generate::{entries, hex, interfaces, items, text};
 use serde_json::Value;
 
 fn abi() -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/com/hosting-abi.json");
-    let json = std::fs::read(path).expect("the interface's source");
-    serde_json::from_slice(&json).expect("it is JSON")
+    let read = |file: &str| -> Value {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        let json = std::fs::read(path).expect("the interface's source");
+        serde_json::from_slice(&json).expect("it is JSON")
+    };
+    let (mut all, ole) = (
+        read("src/com/hosting-abi.json"),
+        read("src/com/ole-abi.json"),
+    );
+    for group in ["hresults", "structs", "constants"] {
+        let into = all[group].as_object_mut().expect("an object");
+        for (name, value) in entries(&ole[group]) {
+            let before = into.insert(name.clone(), value.clone());
+            assert!(before.is_none(), "{name} is in both");
+        }
+    }
+    let into = all["interfaces"].as_array_mut().expect("a list");
+    into.extend(items(&ole["interfaces"]).iter().cloned());
+    all
 }
 
 #[test]

@@ -768,3 +768,43 @@ fn a_runtime_has_memory_of_its_own_unless_the_host_has_some_for_it() {
     assert_eq!(bench.host.memory_figures(), None);
     bench.host.shutdown(LONG).expect("nothing is left");
 }
+
+/// Threads keep small blocks that they got back. Those are in use by nobody, and no limit is the smaller for them.
+#[test]
+fn what_threads_keep_counts_against_no_limit() {
+    with_memory(unlimited(), |room| {
+        const THREADS: usize = 4;
+        let kept = std::sync::Barrier::new(THREADS + 1);
+        std::thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    for _ in 0..3 {
+                        let blocks: Vec<*mut u8> = (0..100)
+                            .map(|_| room.alloc(200, TASK).expect("memory"))
+                            .collect();
+                        for block in blocks {
+                            assert_eq!(room.free(block), Hresult::S_OK);
+                            assert_eq!(room.free(block), Hresult::HOST_E_INVALIDOPERATION);
+                        }
+                    }
+                    kept.wait();
+                    kept.wait();
+                });
+            }
+            kept.wait();
+            assert_eq!(room.figures().heaps, [0; 3]);
+            let limits = MemoryLimits {
+                task: 1000,
+                ..unlimited()
+            };
+            room.bench.host.set_memory_limits(limits);
+            assert_eq!(room.alloc(1001, TASK), Err(Hresult::E_OUTOFMEMORY));
+            let block = room.alloc(1000, TASK).expect("nothing else is in use");
+            assert_eq!(room.alloc(1, TASK), Err(Hresult::E_OUTOFMEMORY));
+            assert_eq!(room.figures().heaps, [1000, 0, 0]);
+            assert_eq!(room.free(block), Hresult::S_OK);
+            kept.wait();
+        });
+        assert_eq!(room.figures().heaps, [0; 3]);
+    });
+}

@@ -42,6 +42,9 @@ pub const FIBERHOST_E_SURVIVORS: i32 = -11;
 /// A fault in the library. The object that was used must not be used any more.
 pub const FIBERHOST_E_PANIC: i32 = -12;
 
+/// Nothing of the kind is there.
+pub const FIBERHOST_E_NOT_FOUND: i32 = -13;
+
 /// What a code means, in a few words; never null.
 #[unsafe(no_mangle)]
 pub extern "C" fn fiberhost_code_text(code: i32) -> *const c_char {
@@ -62,6 +65,7 @@ pub extern "C" fn fiberhost_code_text(code: i32) -> *const c_char {
         FIBERHOST_E_STATE => c"not from here, or not now",
         FIBERHOST_E_SURVIVORS => c"tasks are left",
         FIBERHOST_E_PANIC => c"a fault in the library",
+        FIBERHOST_E_NOT_FOUND => c"nothing of the kind is there",
         _ => c"an unknown code",
     };
     text.as_ptr()

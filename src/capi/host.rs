@@ -7,7 +7,7 @@ use fiberhost_scheduler::Scheduler;
 
 use super::code::{self, Code, Failure};
 use super::{FIBERHOST_FOREVER, Held, Object, answer, guard};
-use crate::{Host, Strangers, TaskMode};
+use crate::{Assemblies, Host, MemoryLimits, Security, Strangers, TaskMode};
 
 /// A scheduler with the managers of the hosting interfaces on it.
 pub enum fiberhost_host {}
@@ -44,6 +44,14 @@ pub const FIBERHOST_THREAD_MODE: u32 = 1;
 pub const FIBERHOST_DENY_STRANGERS: u32 = 2;
 /// The host has no thread pool: the runtime uses its own.
 pub const FIBERHOST_NO_THREADPOOL: u32 = 4;
+/// The runtime's transfers of files, pipes and sockets are the host's (`IHostIoCompletionManager`, `fiberhost_io_read`).
+pub const FIBERHOST_IO_COMPLETION: u32 = 8;
+/// Those that wait are left to helper threads, also where the kernel has a ring. With `FIBERHOST_IO_COMPLETION`.
+pub const FIBERHOST_IO_HELPERS: u32 = 16;
+/// The runtime has memory of the host's (`IHostMemoryManager`), within the limits below.
+pub const FIBERHOST_MEMORY: u32 = 32;
+/// The host keeps for whom a task acts (`IHostSecurityManager`, `fiberhost_token`). Every token but null is one.
+pub const FIBERHOST_SECURITY: u32 = 64;
 
 /// Settings of a host. Begin with `FIBERHOST_OPTIONS_INIT`; a zero means the default.
 #[derive(Clone, Copy)]
@@ -67,10 +75,18 @@ pub struct fiberhost_options {
     pub stack_size: usize,
     /// Nanoseconds after which a task that asks gives its worker away. Default: 4,000,000.
     pub quantum: u64,
+    /// The folder in which the runtime finds its assemblies (`IHostAssemblyManager`), or null: it finds them itself.
+    pub assemblies: *const c_char,
+    /// Bytes in use up to which requests for memory are granted whose refusal costs a task. Default: no limit.
+    pub memory_task: usize,
+    /// The same for those whose refusal costs a domain.
+    pub memory_app_domain: usize,
+    /// The same for those whose refusal costs the process.
+    pub memory_process: usize,
 }
 
 /// What a program of the first version knows of the options.
-const OPTIONS_LEAST: usize = size_of::<fiberhost_options>();
+const OPTIONS_LEAST: usize = std::mem::offset_of!(fiberhost_options, assemblies);
 
 /// Makes a host. With null for the options, all settings have their defaults.
 ///
@@ -109,29 +125,94 @@ unsafe fn read(options: *const fiberhost_options) -> Result<crate::Builder, Fail
             "options that are too small: FIBERHOST_OPTIONS_INIT was not used",
         ));
     }
-    // SAFETY: as many bytes are there.
-    let known = unsafe { options.read() };
+    // SAFETY: all zeros are a value of it: what a program does not know has its default.
+    let mut known: fiberhost_options = unsafe { std::mem::zeroed() };
+    let common = size.min(size_of::<fiberhost_options>());
+    // SAFETY: as many bytes are there, and there is room for them.
+    unsafe {
+        let place = (&raw mut known).cast::<u8>();
+        place.copy_from_nonoverlapping(options.cast(), common);
+    }
     code::version(known.version)?;
     // SAFETY: as many bytes are there.
-    let beyond = unsafe {
-        std::slice::from_raw_parts(
-            options.cast::<u8>().add(OPTIONS_LEAST),
-            size - OPTIONS_LEAST,
-        )
-    };
+    let beyond =
+        unsafe { std::slice::from_raw_parts(options.cast::<u8>().add(common), size - common) };
     if beyond.iter().any(|byte| *byte != 0) {
         return Err(code::failure(
             code::FIBERHOST_E_VERSION,
             "options that this version of the library does not know",
         ));
     }
-    let all = FIBERHOST_THREAD_MODE | FIBERHOST_DENY_STRANGERS | FIBERHOST_NO_THREADPOOL;
+    let all = FIBERHOST_THREAD_MODE
+        | FIBERHOST_DENY_STRANGERS
+        | FIBERHOST_NO_THREADPOOL
+        | FIBERHOST_IO_COMPLETION
+        | FIBERHOST_IO_HELPERS
+        | FIBERHOST_MEMORY
+        | FIBERHOST_SECURITY;
     if known.flags & !all != 0 {
         return Err(code::invalid("an unknown flag"));
     }
     // SAFETY: the caller's promise.
     let name = unsafe { text(known.name) }?;
-    Ok(settings(&known, name))
+    // SAFETY: the caller's promise.
+    let assemblies = unsafe { text(known.assemblies) }?;
+    managers(settings(&known, name), &known, assemblies)
+}
+
+/// The managers that a host has on request.
+fn managers(
+    mut host: crate::Builder,
+    known: &fiberhost_options,
+    assemblies: Option<String>,
+) -> Result<crate::Builder, Failure> {
+    let is = |flag: u32| known.flags & flag != 0;
+    if is(FIBERHOST_IO_HELPERS) && !is(FIBERHOST_IO_COMPLETION) {
+        return Err(code::invalid("helper threads without transfers"));
+    }
+    if is(FIBERHOST_IO_COMPLETION) {
+        host = with_transfers(host, is(FIBERHOST_IO_HELPERS))?;
+    }
+    let limits = [
+        known.memory_task,
+        known.memory_app_domain,
+        known.memory_process,
+    ];
+    if is(FIBERHOST_MEMORY) {
+        let [task, app_domain, process] = limits.map(|limit| match limit {
+            0 => usize::MAX,
+            limit => limit,
+        });
+        host = host.memory(MemoryLimits {
+            task,
+            app_domain,
+            process,
+            ..MemoryLimits::default()
+        });
+    } else if limits != [0; 3] {
+        return Err(code::invalid("limits of memory without FIBERHOST_MEMORY"));
+    }
+    if is(FIBERHOST_SECURITY) {
+        host = host.security(Security::new());
+    }
+    if let Some(folder) = assemblies {
+        host = host.assemblies(Assemblies::new().folder(folder)?);
+    }
+    Ok(host)
+}
+
+#[cfg(feature = "net")]
+fn with_transfers(host: crate::Builder, helpers: bool) -> Result<crate::Builder, Failure> {
+    use crate::IoEngine;
+    Ok(host.io_completion(match helpers {
+        true => IoEngine::Helpers,
+        false => IoEngine::Detect,
+    }))
+}
+
+#[cfg(not(feature = "net"))]
+fn with_transfers(_: crate::Builder, _: bool) -> Result<crate::Builder, Failure> {
+    Err(code::invalid("a library that was built without transfers"))
 }
 
 fn settings(known: &fiberhost_options, name: Option<String>) -> crate::Builder {

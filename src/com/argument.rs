@@ -6,10 +6,11 @@ use std::ffi::c_void;
 use std::ptr::NonNull;
 
 use super::Enumeration;
+use super::clr::ICLRIoCompletionManager;
 use super::clr::{ClrInterface, Raw};
 use super::constants::{
-    CALL_OR_QUEUE, EClrFailure, EClrOperation, EMemoryCriticalLevel, EPolicyAction, MALLOC_TYPE,
-    QUEUE_ONLY, WAIT_OPTION,
+    CALL_OR_QUEUE, EClrFailure, EClrOperation, EContextType, EMemoryCriticalLevel, EPolicyAction,
+    MALLOC_TYPE, QUEUE_ONLY, WAIT_OPTION,
 };
 use super::guid::Guid;
 use super::hresult::Hresult;
@@ -69,7 +70,7 @@ macro_rules! any_number {
         }
     )*};
 }
-any_number!(u32 i32 usize);
+any_number!(u32 i32 i64 u64 usize);
 
 impl Argument for bool {
     type Words = (i32,);
@@ -119,7 +120,7 @@ macro_rules! one_of {
         }
     )*};
 }
-one_of!(EClrOperation EClrFailure EMemoryCriticalLevel EPolicyAction);
+one_of!(EClrOperation EClrFailure EContextType EMemoryCriticalLevel EPolicyAction);
 
 impl Argument for Guid {
     type Words = (*const Guid,);
@@ -145,6 +146,47 @@ impl<I: ClrInterface> Argument for I {
         }
         // SAFETY: as the caller promises, for the length of the call, in which the handle counts.
         Ok(I::from_handle(unsafe { Raw::counted(pointer) }))
+    }
+}
+
+/// An object of ours that comes back: the reference counts for itself.
+impl<I: HostInterface + ?Sized> Argument for ComRef<I> {
+    type Words = (*mut c_void,);
+
+    unsafe fn check((pointer,): Self::Words) -> Result<Self, Hresult> {
+        // SAFETY: the declaration says that it leads to an object.
+        unsafe { ComRef::from_counted(pointer) }
+    }
+}
+
+/// What the system calls a handle, as a number: a descriptor, a port, a token. Nobody follows it here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Handle(pub usize);
+
+impl Handle {
+    /// No handle.
+    pub const NULL: Handle = Handle(0);
+
+    /// Whether it is none.
+    pub fn is_null(self) -> bool {
+        self == Handle::NULL
+    }
+}
+
+impl Argument for Handle {
+    type Words = (*mut c_void,);
+
+    unsafe fn check((pointer,): Self::Words) -> Result<Self, Hresult> {
+        Ok(Handle(pointer.addr()))
+    }
+}
+
+impl Output for Handle {
+    type Word = *mut c_void;
+    const NOTHING: *mut c_void = std::ptr::null_mut();
+
+    fn word(self) -> *mut c_void {
+        std::ptr::without_provenance_mut(self.0)
     }
 }
 
@@ -205,6 +247,13 @@ impl Work {
 /// There was a [`Work`], whose maker promised that it may run on any thread.
 #[derive(Debug)]
 pub(crate) struct Promise(());
+
+impl Promise {
+    /// A runtime that takes completions takes them on any task at its base.
+    pub(crate) fn of_completions(_: &ICLRIoCompletionManager) -> Promise {
+        Promise(())
+    }
+}
 
 impl Argument for Work {
     type Words = (Option<ThreadStartRoutine>, *mut c_void);
@@ -267,7 +316,7 @@ macro_rules! plain_output {
         }
     )*};
 }
-plain_output!(u32 i32 usize);
+plain_output!(u32 i32 u64 usize);
 
 impl Output for bool {
     type Word = i32;
@@ -286,6 +335,26 @@ impl<I: HostInterface + ?Sized> Output for ComRef<I> {
     #[inline(always)]
     fn word(self) -> *mut c_void {
         self.into_raw()
+    }
+}
+
+/// One that need not be there.
+impl<I: HostInterface + ?Sized> Output for Option<ComRef<I>> {
+    type Word = *mut c_void;
+    const NOTHING: *mut c_void = std::ptr::null_mut();
+
+    fn word(self) -> *mut c_void {
+        self.map_or(std::ptr::null_mut(), ComRef::into_raw)
+    }
+}
+
+/// An object of the runtime that goes back to it.
+impl<I: ClrInterface> Output for Option<I> {
+    type Word = *mut c_void;
+    const NOTHING: *mut c_void = std::ptr::null_mut();
+
+    fn word(self) -> *mut c_void {
+        self.map_or(std::ptr::null_mut(), ClrInterface::into_raw)
     }
 }
 
@@ -321,29 +390,34 @@ impl Output for Manager {
 #[derive(Clone, Copy, Debug)]
 pub struct Optional<T>(pub T);
 
-impl Output for Optional<i32> {
-    type Word = i32;
-    const NOTHING: i32 = 0;
+macro_rules! optional_output {
+    ($($number:ty)*) => {$(
+        impl Output for Optional<$number> {
+            type Word = $number;
+            const NOTHING: $number = 0;
 
-    fn word(self) -> i32 {
-        self.0
-    }
+            fn word(self) -> $number {
+                self.0
+            }
 
-    unsafe fn clear(pointer: *mut i32) -> Result<(), Hresult> {
-        if pointer.is_null() {
-            return Ok(());
+            unsafe fn clear(pointer: *mut $number) -> Result<(), Hresult> {
+                if pointer.is_null() {
+                    return Ok(());
+                }
+                // SAFETY: as the caller promises.
+                unsafe { clear(pointer, 0) }
+            }
+
+            unsafe fn write(self, pointer: *mut $number) {
+                if !pointer.is_null() {
+                    // SAFETY: `clear` has found it to be right.
+                    unsafe { pointer.write(self.0) };
+                }
+            }
         }
-        // SAFETY: as the caller promises.
-        unsafe { clear(pointer, 0) }
-    }
-
-    unsafe fn write(self, pointer: *mut i32) {
-        if !pointer.is_null() {
-            // SAFETY: `clear` has found it to be right.
-            unsafe { pointer.write(self.0) };
-        }
-    }
+    )*};
 }
+optional_output!(i32 u32 u64);
 
 /// The OS thread that is given to a runtime for a task: what the thread library calls it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

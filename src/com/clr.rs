@@ -16,6 +16,7 @@ use super::host::{IHostControl, IHostTask};
 use super::hresult::Hresult;
 use super::interface::clr_interface;
 use super::object::ComRef;
+use super::overlapped::Overlapped;
 use super::table::{COR_GC_STATS, COR_GC_THREAD_STATS, IUnknownVtbl};
 use super::{
     EClrFailure, EClrOperation, EClrUnhandledException, EMemoryAvailable, EPolicyAction, ETaskType,
@@ -114,6 +115,13 @@ pub trait ClrInterface: Sized {
         self.handle().as_ptr()
     }
 
+    /// The pointer with this reference, which whoever gets it has to release.
+    fn into_raw(self) -> *mut c_void {
+        let pointer = self.as_ptr();
+        std::mem::forget(self);
+        pointer
+    }
+
     /// The same object by another of its interfaces.
     ///
     /// # Errors
@@ -175,6 +183,14 @@ impl Given for ThreadHandle {
 
     fn word(&self) -> *mut c_void {
         self.0
+    }
+}
+
+impl Given for Overlapped {
+    type Word = *mut c_void;
+
+    fn word(&self) -> *mut c_void {
+        self.as_ptr()
     }
 }
 
@@ -388,6 +404,24 @@ clr_interface! {
 
     /// So much is there now. It does not wait.
     fn on_memory_notification = OnMemoryNotification(available: EMemoryAvailable);
+}
+
+clr_interface! {
+    /// Whom a runtime wants to be told of transfers that are over.
+    ICLRIoCompletionManager ICLRIoCompletionManagerVtbl IID_ICLRIoCompletionManager;
+
+    /// One is over: an error of Win32's or 0, and how many bytes it moved. On a task at its base, since it runs managed code.
+    fn on_complete = OnComplete(error: u32, bytes: u32, overlapped: Overlapped);
+}
+
+clr_interface! {
+    /// The assemblies that a runtime loads without asking its host.
+    ICLRAssemblyReferenceList ICLRAssemblyReferenceListVtbl IID_ICLRAssemblyReferenceList;
+}
+
+clr_interface! {
+    /// A stream of somebody else's, to write to.
+    IStream IStreamVtbl IID_IStream;
 }
 
 clr_interface! {
@@ -606,5 +640,41 @@ impl ICLRRuntimeHost {
         }
         .ok()?;
         Ok(result)
+    }
+}
+
+impl IStream {
+    /// Writes there, and says how much was taken.
+    ///
+    /// # Errors
+    /// What the stream answers.
+    pub fn write(&self, bytes: &[u8]) -> Result<usize, Hresult> {
+        let table = self.0.table::<super::table::IStreamVtbl>();
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let mut written = 0;
+        // SAFETY: the handle keeps the object; the bytes, which it only reads, and the count are there for the length of the
+        // call.
+        unsafe {
+            let bytes = bytes.as_ptr().cast_mut().cast();
+            (table.Write)(self.0.as_ptr(), bytes, length, &raw mut written)
+        }
+        .ok()?;
+        Ok(written.min(length) as usize)
+    }
+}
+
+impl ICLRAssemblyReferenceList {
+    /// Whether an assembly of this name is on it.
+    ///
+    /// # Errors
+    /// What the runtime answers.
+    pub fn contains(&self, assembly: &Wide) -> Result<bool, Hresult> {
+        let table = self
+            .0
+            .table::<super::table::ICLRAssemblyReferenceListVtbl>();
+        // SAFETY: the handle keeps the object, and the text is there for the length of the call.
+        let answer =
+            unsafe { (table.IsStringAssemblyReferenceInList)(self.0.as_ptr(), assembly.word()) };
+        answer.ok().map(|()| answer == Hresult::S_OK)
     }
 }

@@ -1,4 +1,4 @@
-// Made from `hosting-abi.json` by `tests/hosting_abi.rs`, which also says how to make it anew.
+// Made from `hosting-abi.json` and `ole-abi.json` by `tests/hosting_abi.rs`, which also says how to make it anew.
 // Not to be changed by hand.
 
 use super::enumeration;
@@ -45,8 +45,15 @@ impl Hresult {
     pub const HOST_E_INVALIDOPERATION: Hresult = Hresult::from_bits(0x80131022);
     pub const HOST_E_NOT_OWNER: Hresult = Hresult::from_bits(0x80131025);
     pub const HOST_E_TIMEOUT: Hresult = Hresult::from_bits(0x80131024);
+    pub const HRESULT_FROM_WIN32_ERROR_NOT_FOUND: Hresult = Hresult::from_bits(0x80070490);
     pub const HRESULT_FROM_WIN32_ERROR_NO_MORE_ITEMS: Hresult = Hresult::from_bits(0x80070103);
+    pub const HRESULT_FROM_WIN32_ERROR_NO_TOKEN: Hresult = Hresult::from_bits(0x800703f0);
     pub const HRESULT_FROM_WIN32_ERROR_TIMEOUT: Hresult = Hresult::from_bits(0x800705b4);
+    pub const STG_E_ACCESSDENIED: Hresult = Hresult::from_bits(0x80030005);
+    pub const STG_E_INVALIDFLAG: Hresult = Hresult::from_bits(0x800300ff);
+    pub const STG_E_INVALIDFUNCTION: Hresult = Hresult::from_bits(0x80030001);
+    pub const STG_E_READFAULT: Hresult = Hresult::from_bits(0x8003001e);
+    pub const STG_E_SEEKERROR: Hresult = Hresult::from_bits(0x80030019);
     pub const S_FALSE: Hresult = Hresult::from_bits(0x00000001);
     pub const S_OK: Hresult = Hresult::from_bits(0x00000000);
 }
@@ -75,8 +82,15 @@ pub(crate) static HRESULTS: &[(&str, Hresult)] = &[
     ("HOST_E_INVALIDOPERATION", Hresult::HOST_E_INVALIDOPERATION),
     ("HOST_E_NOT_OWNER", Hresult::HOST_E_NOT_OWNER),
     ("HOST_E_TIMEOUT", Hresult::HOST_E_TIMEOUT),
+    ("HRESULT_FROM_WIN32_ERROR_NOT_FOUND", Hresult::HRESULT_FROM_WIN32_ERROR_NOT_FOUND),
     ("HRESULT_FROM_WIN32_ERROR_NO_MORE_ITEMS", Hresult::HRESULT_FROM_WIN32_ERROR_NO_MORE_ITEMS),
+    ("HRESULT_FROM_WIN32_ERROR_NO_TOKEN", Hresult::HRESULT_FROM_WIN32_ERROR_NO_TOKEN),
     ("HRESULT_FROM_WIN32_ERROR_TIMEOUT", Hresult::HRESULT_FROM_WIN32_ERROR_TIMEOUT),
+    ("STG_E_ACCESSDENIED", Hresult::STG_E_ACCESSDENIED),
+    ("STG_E_INVALIDFLAG", Hresult::STG_E_INVALIDFLAG),
+    ("STG_E_INVALIDFUNCTION", Hresult::STG_E_INVALIDFUNCTION),
+    ("STG_E_READFAULT", Hresult::STG_E_READFAULT),
+    ("STG_E_SEEKERROR", Hresult::STG_E_SEEKERROR),
     ("S_FALSE", Hresult::S_FALSE),
     ("S_OK", Hresult::S_OK),
     ("COR_E_APPDOMAINUNLOADED", Hresult::COR_E_APPDOMAINUNLOADED),
@@ -156,6 +170,7 @@ pub static ENUMERATIONS: &[(&str, &[(&str, u32)])] = &[
 pub const CLSID_CLRRuntimeHost: Guid = Guid::from_u128(0x90f1a06e_7712_4762_86b5_7a5eba6bdb02);
 pub const CLSID_CorRuntimeHost: Guid = Guid::from_u128(0xcb2f6723_ab3a_11d2_9c40_00c04fa30a3e);
 pub const GC_LIMIT_UNCHANGED: [u32; 2] = [0, u32::MAX];
+pub const IID_ISequentialStream: Guid = Guid::from_u128(0x0c733a30_2a1c_11ce_ade5_00aa0044773d);
 pub const INFINITE: u32 = 0xffffffff;
 pub const MEM_COMMIT: u32 = 4096;
 pub const MEM_DECOMMIT: u32 = 16384;
@@ -174,6 +189,12 @@ pub const QUEUE_ONLY: u32 = 0;
 pub const STARTUP_APPX_APP_MODEL: u32 = 16777216;
 pub const STARTUP_DISABLE_RANDOMIZED_STRING_HASHING: u32 = 33554432;
 pub const STARTUP_SINGLE_APPDOMAIN: u32 = 8388608;
+pub const STATFLAG_DEFAULT: u32 = 0;
+pub const STATFLAG_NONAME: u32 = 1;
+pub const STGTY_STREAM: u32 = 0x2;
+pub const STREAM_SEEK_CUR: u32 = 1;
+pub const STREAM_SEEK_END: u32 = 2;
+pub const STREAM_SEEK_SET: u32 = 0;
 pub const SUSPENSION_ENDING_NOT_A_GC: u32 = 0xffffffff;
 pub const THREAD_PRIORITY_ABOVE_NORMAL: i32 = 1;
 pub const THREAD_PRIORITY_BELOW_NORMAL: i32 = -1;

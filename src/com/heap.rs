@@ -9,9 +9,12 @@
 
 use std::ffi::c_void;
 
+use std::sync::Arc;
+
 use super::EMemoryCriticalLevel;
 use super::argument::{Argument, Output};
 use super::hresult::Hresult;
+use super::shelf::{self, Account, Shelves};
 
 const ALIGNMENT: usize = 16;
 const HEADER: usize = size_of::<Header>();
@@ -69,6 +72,7 @@ struct Header {
 #[derive(Debug)]
 pub(crate) struct Heap {
     key: usize,
+    shelves: Shelves,
 }
 
 /// What a block was, for whoever keeps account.
@@ -80,7 +84,34 @@ pub(crate) struct Freed {
 
 impl Heap {
     pub(crate) fn new(key: u64) -> Heap {
-        Heap { key: key as usize }
+        Heap {
+            key: key as usize,
+            shelves: Shelves::default(),
+        }
+    }
+
+    /// Bytes that an account counts as in use although they lie on shelves.
+    pub(crate) fn shelved(&self) -> usize {
+        self.shelves.bytes()
+    }
+
+    /// A block of the lowest level from the calling thread's shelf, which the account counts as in use already.
+    #[inline]
+    pub(crate) fn take(&self, size: usize) -> Option<Block> {
+        if size > shelf::SIZE_MOST {
+            return None;
+        }
+        let memory = shelf::take(self.key, size)?;
+        let says = size | (EMemoryCriticalLevel::eTaskCritical.0 as usize) << LEVEL_SHIFT;
+        // SAFETY: it has room for as many bytes behind the header, and is nobody's.
+        Some(unsafe { self.write(memory.wrapping_byte_add(HEADER), says) })
+    }
+
+    /// The calling thread keeps small blocks from now on.
+    pub(crate) fn make_shelf(&self, account: impl FnOnce() -> Arc<dyn Account>) {
+        if !shelf::is_there(self.key) {
+            shelf::make(self.key, account(), &self.shelves);
+        }
     }
 
     /// The seal of a block at this address whose header says this.
@@ -105,7 +136,7 @@ impl Heap {
             return self.on_pages(size, says | EXECUTABLE);
         }
         // SAFETY: any size may be asked for.
-        let memory = unsafe { libc::malloc(size + HEADER) };
+        let memory = unsafe { libc::malloc(shelf::rounded(size) + HEADER) };
         let block = memory.wrapping_byte_add(HEADER);
         if memory.is_null() || block.addr().is_multiple_of(PAGE) {
             return self.shifted(memory, size, says);
@@ -163,12 +194,13 @@ impl Heap {
         Block(block)
     }
 
-    /// Gives a block back.
+    /// Gives a block back. With `shelve`, the calling thread keeps it if it has a shelf with room for it: then nothing is freed
+    /// for the account.
     ///
     /// # Errors
     /// Nothing was done: it is none of this heap's.
     #[inline]
-    pub(crate) fn free(&self, block: Block) -> Result<Freed, ()> {
+    pub(crate) fn free(&self, block: Block, shelve: bool) -> Result<Option<Freed>, ()> {
         let block = block.0;
         let address = block.addr();
         if !address.is_multiple_of(ALIGNMENT) || address.is_multiple_of(PAGE) {
@@ -184,6 +216,13 @@ impl Heap {
         // SAFETY: a block of ours, which its owner gives back; it is not known to be one any more.
         unsafe { (*header).seal = 0 };
         let size = says & (SIZE_LIMIT - 1);
+        // Small, of the lowest level, and with nothing before its header: then it is the size alone that is said.
+        if shelve && says <= shelf::SIZE_MOST {
+            // SAFETY: a block of ours that begins with its header, and has room for its size, rounded.
+            if unsafe { shelf::put(self.key, header.cast(), size) } {
+                return Ok(None);
+            }
+        }
         if says & (EXECUTABLE | SHIFTED) == 0 {
             // SAFETY: the memory begins with the header.
             unsafe { libc::free(header.cast()) };
@@ -195,7 +234,7 @@ impl Heap {
             unsafe { libc::free(header.wrapping_byte_sub(ALIGNMENT).cast()) };
         }
         let level = EMemoryCriticalLevel((says >> LEVEL_SHIFT & 3) as u32);
-        Ok(Freed { size, level })
+        Ok(Some(Freed { size, level }))
     }
 }
 
@@ -217,7 +256,7 @@ mod tests {
                 assert_ne!(block.0.addr() % PAGE, 0);
                 // SAFETY: so many bytes are ours.
                 unsafe { block.0.cast::<u8>().write_bytes(0xa5, size) };
-                assert_eq!(heap.free(block), Ok(Freed { size, level }));
+                assert_eq!(heap.free(block, false), Ok(Some(Freed { size, level })));
             }
         }
     }
@@ -231,7 +270,7 @@ mod tests {
             .collect();
         for block in blocks {
             assert_ne!(block.0.addr() % PAGE, 0);
-            assert!(heap.free(block).is_ok());
+            assert!(heap.free(block, false).is_ok());
         }
     }
 
@@ -240,15 +279,70 @@ mod tests {
         let (heap, other) = (Heap::new(1), Heap::new(2));
         let block = heap.allocate(100, TASK, false).expect("memory");
         let pointer = block.0;
-        assert!(other.free(Block(pointer)).is_err());
+        assert!(other.free(Block(pointer), true).is_err());
         for offset in [1, 8, 16, 32] {
-            assert!(heap.free(Block(pointer.wrapping_byte_add(offset))).is_err());
+            let inside = Block(pointer.wrapping_byte_add(offset));
+            assert!(heap.free(inside, true).is_err());
         }
         let plain = [0_u128; 8];
         let foreign = (&raw const plain[4]).cast_mut().cast();
-        assert!(heap.free(Block(foreign)).is_err());
-        assert!(heap.free(block).is_ok());
+        assert!(heap.free(Block(foreign), true).is_err());
+        assert!(heap.free(block, false).is_ok());
         assert!(heap.allocate(SIZE_LIMIT, TASK, false).is_none());
         assert!(heap.allocate(usize::MAX, TASK, true).is_none());
+    }
+
+    struct Counted(std::sync::atomic::AtomicUsize);
+
+    impl Account for Counted {
+        fn discharge(&self, bytes: usize) {
+            self.0
+                .fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    /// Blocks of a shelf are as good as others, and none is given twice; the account is told when they go.
+    #[test]
+    fn a_shelf_gives_back_what_was_put_on_it() {
+        let heap = Heap::new(0x55);
+        let account = Arc::new(Counted(0.into()));
+        let told = || account.0.load(std::sync::atomic::Ordering::Relaxed);
+        assert!(heap.take(10).is_none(), "there is none");
+        heap.make_shelf(|| account.clone());
+        for round in 0..3 {
+            let mut blocks = Vec::new();
+            for size in (0..600).rev() {
+                let block = heap
+                    .take(size)
+                    .or_else(|| heap.allocate(size, TASK, false))
+                    .expect("memory");
+                // SAFETY: so many bytes are ours.
+                unsafe { block.0.cast::<u8>().write_bytes(0x5a, size) };
+                blocks.push(block.0);
+            }
+            blocks.sort_unstable();
+            blocks.dedup();
+            assert_eq!(blocks.len(), 600, "none is given twice, round {round}");
+            for block in blocks {
+                assert!(heap.free(Block(block), true).is_ok());
+                assert!(heap.free(Block(block), true).is_err(), "not twice");
+            }
+            assert!((1..=64 * 1024).contains(&heap.shelved()));
+        }
+        let (shelved, before) = (heap.shelved(), told());
+        // Another heap on this thread, and the end of a thread.
+        let other = Heap::new(0x66);
+        other.make_shelf(|| account.clone());
+        assert_eq!((told() - before, heap.shelved()), (shelved, 0));
+        let before = told();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                heap.make_shelf(|| account.clone());
+                let block = heap.allocate(50, TASK, false).expect("memory");
+                assert_eq!(heap.free(block, true), Ok(None));
+                assert_eq!(heap.shelved(), 50);
+            });
+        });
+        assert_eq!((told() - before, heap.shelved()), (50, 0));
     }
 }

@@ -8,17 +8,22 @@
 
 use std::ffi::{c_char, c_void};
 
-use super::argument::{FileName, Manager, Optional, QueueFlags, Work};
+use super::argument::{FileName, Handle, Manager, Optional, QueueFlags, Work};
+use super::bind::{AssemblyRequest, ModuleRequest};
 use super::clr::{
-    ICLRMemoryNotificationCallback, ICLRSyncManager, ICLRTask, ICLRTaskManager, IUnknown,
+    self, ICLRAssemblyReferenceList, ICLRIoCompletionManager, ICLRMemoryNotificationCallback,
+    ICLRSyncManager, ICLRTask, ICLRTaskManager, IUnknown,
 };
 use super::heap::Block;
 use super::interface::host_interface;
 use super::object::{ComRef, HostInterface};
+use super::overlapped::NewOverlapped;
 use super::pages::{Address, RegionPlace};
-use super::table::ThreadStartRoutine;
+use super::stream::{ReadPlace, StatPlace, WriteBytes};
+use super::table::{AssemblyBindInfo, ModuleBindInfo, STATSTG, ThreadStartRoutine};
 use super::{
-    EClrFailure, EClrOperation, EMemoryCriticalLevel, EPolicyAction, Guid, MALLOC_TYPE, WAIT_OPTION,
+    EClrFailure, EClrOperation, EContextType, EMemoryCriticalLevel, EPolicyAction, Guid,
+    MALLOC_TYPE, WAIT_OPTION,
 };
 
 host_interface! {
@@ -351,6 +356,157 @@ host_interface! {
     fn free = Free(memory: Block [pointer: *mut c_void]) -> ();
 }
 
+host_interface! {
+    /// Transfers that go on while nobody waits for them, and who is told of their end.
+    IHostIoCompletionManager IHostIoCompletionManagerVtbl IID_IHostIoCompletionManager;
+
+    /// A port: descriptors that are bound together.
+    fn create_io_completion_port = CreateIoCompletionPort() -> (port: Handle);
+
+    /// It goes, with what is bound to it; transfers that are on are cancelled.
+    @always
+    fn close_io_completion_port = CloseIoCompletionPort(port: Handle [handle: *mut c_void]) -> ();
+
+    /// The most tasks that tell of completions at once.
+    @optional
+    fn set_max_threads = SetMaxThreads(threads: u32 [max: u32]) -> ();
+
+    /// That number.
+    @optional
+    fn max_threads = GetMaxThreads() -> (threads: u32);
+
+    /// How many more could run now.
+    @optional
+    fn available_threads = GetAvailableThreads() -> (threads: u32);
+
+    /// How many bytes the host wants behind each `OVERLAPPED`.
+    fn host_overlapped_size = GetHostOverlappedSize() -> (bytes: u32);
+
+    /// Whom to tell of completions, once.
+    fn set_clr_io_completion_manager = SetCLRIoCompletionManager(
+        manager: ICLRIoCompletionManager [pointer: *mut c_void]
+    ) -> ();
+
+    /// Prepares the host's bytes behind an `OVERLAPPED`.
+    fn initialize_host_overlapped = InitializeHostOverlapped(
+        overlapped: NewOverlapped [pointer: *mut c_void]
+    ) -> ();
+
+    /// From now on transfers of this descriptor end in the port. No port is the default one.
+    fn bind = Bind(port: Handle [handle: *mut c_void], descriptor: Handle [number: *mut c_void]) -> ();
+
+    /// How many tasks are kept for completions that come.
+    @optional
+    fn set_min_threads = SetMinThreads(threads: u32 [min: u32]) -> ();
+
+    /// That number.
+    @optional
+    fn min_threads = GetMinThreads() -> (threads: u32);
+}
+
+host_interface! {
+    /// For whom the calling task acts.
+    IHostSecurityManager IHostSecurityManagerVtbl IID_IHostSecurityManager;
+
+    /// From now on for the user of this token.
+    fn impersonate_logged_on_user = ImpersonateLoggedOnUser(token: Handle [handle: *mut c_void]) -> ();
+
+    /// For nobody in particular any more.
+    @always
+    fn revert_to_self = RevertToSelf() -> ();
+
+    /// The token by which it acts.
+    fn open_thread_token = OpenThreadToken(
+        access: u32 [rights: u32], as_self: bool [own: i32]
+    ) -> (token: Handle);
+
+    /// For the user of this token, or, without one, for nobody in particular.
+    fn set_thread_token = SetThreadToken(token: Handle [handle: *mut c_void]) -> ();
+
+    /// The context of the calling task, or the one for work that is to have few rights.
+    fn security_context = GetSecurityContext(kind: EContextType [which: u32])
+        -> (context: ComRef<dyn IHostSecurityContext>);
+
+    /// The calling task acts in this context from now on.
+    fn set_security_context = SetSecurityContext(
+        kind: EContextType [which: u32], context: ComRef<dyn IHostSecurityContext> [pointer: *mut c_void]
+    ) -> ();
+}
+
+host_interface! {
+    /// For whom something is done, to be taken along.
+    IHostSecurityContext IHostSecurityContextVtbl IID_IHostSecurityContext;
+
+    /// An independent copy.
+    fn capture = Capture() -> (copy: ComRef<dyn IHostSecurityContext>);
+}
+
+host_interface! {
+    /// Where a runtime finds assemblies.
+    IHostAssemblyManager IHostAssemblyManagerVtbl IID_IHostAssemblyManager;
+
+    /// What the runtime loads without asking the host. No list: what it does not find itself.
+    fn non_host_store_assemblies = GetNonHostStoreAssemblies() -> (list: Option<ICLRAssemblyReferenceList>);
+
+    /// The host's store. `E_NOINTERFACE`: there is none.
+    fn assembly_store = GetAssemblyStore() -> (store: ComRef<dyn IHostAssemblyStore>);
+}
+
+host_interface! {
+    /// The images of assemblies and modules. The answers for one identity never change.
+    IHostAssemblyStore IHostAssemblyStoreVtbl IID_IHostAssemblyStore;
+
+    /// An assembly: a number that no other image of the process has, a value for managed code, the image, and its symbols if
+    /// there are any.
+    fn provide_assembly = ProvideAssembly(request: AssemblyRequest [info: *mut AssemblyBindInfo]) -> (
+        id: u64, context: u64, image: ComRef<dyn IStream>, symbols: Option<ComRef<dyn IStream>>
+    );
+
+    /// A module of an assembly with several.
+    fn provide_module = ProvideModule(request: ModuleRequest [info: *mut ModuleBindInfo]) -> (
+        id: u32, image: ComRef<dyn IStream>, symbols: Option<ComRef<dyn IStream>>
+    );
+}
+
+host_interface! {
+    /// Bytes, to be read from a place that moves on.
+    IStream IStreamVtbl IID_IStream;
+
+    /// Reads from its place on. Gives how many bytes there were; fewer than there is room for are the last ones.
+    fn read = Read(into: ReadPlace [buffer: *mut c_void, length: u32]) -> (count: Optional<u32>);
+
+    /// Writes there.
+    fn write = Write(bytes: WriteBytes [buffer: *mut c_void, length: u32]) -> (count: Optional<u32>);
+
+    /// Moves the place: from the beginning, from where it is, or from the end. Gives where it is then.
+    fn seek = Seek(distance: i64 [move_by: i64], origin: u32 [from: u32]) -> (position: Optional<u64>);
+
+    /// Makes it longer or shorter.
+    fn set_size = SetSize(size: u64 [bytes: u64]) -> ();
+
+    /// Copies so many bytes from its place on to another stream. Gives how many were read and written.
+    fn copy_to = CopyTo(target: clr::IStream [stream: *mut c_void], count: u64 [bytes: u64])
+        -> (taken: Optional<u64>, given: Optional<u64>);
+
+    /// Makes sure that what was written stays.
+    fn commit = Commit(flags: u32 [how: u32]) -> ();
+
+    /// Takes back what was written.
+    fn revert = Revert() -> ();
+
+    /// Keeps others away from a part.
+    fn lock_region = LockRegion(offset: u64 [start: u64], count: u64 [bytes: u64], kind: u32 [how: u32]) -> ();
+
+    /// And lets them in again.
+    fn unlock_region = UnlockRegion(offset: u64 [start: u64], count: u64 [bytes: u64], kind: u32 [how: u32]) -> ();
+
+    /// What is known of it.
+    fn stat = Stat(place: StatPlace [known: *mut STATSTG], flags: u32 [how: u32]) -> ();
+
+    /// The same bytes, with a place of its own, which is where this one's is.
+    fn clone_stream = Clone() -> (copy: ComRef<dyn IStream>);
+}
+
 /// Whether an object with this table is one of ours: then it is nothing that a runtime could give us.
 pub(super) fn is_table_of_ours(table: *const c_void) -> bool {
     [
@@ -367,6 +523,12 @@ pub(super) fn is_table_of_ours(table: *const c_void) -> bool {
         <dyn IHostPolicyManager>::table(),
         <dyn IHostMemoryManager>::table(),
         <dyn IHostMalloc>::table(),
+        <dyn IHostIoCompletionManager>::table(),
+        <dyn IHostSecurityManager>::table(),
+        <dyn IHostSecurityContext>::table(),
+        <dyn IHostAssemblyManager>::table(),
+        <dyn IHostAssemblyStore>::table(),
+        <dyn IStream>::table(),
     ]
     .contains(&table)
 }

@@ -52,6 +52,15 @@ impl Hresult {
             Hresult::E_NOT_SUFFICIENT_BUFFER => "the buffer is too small",
             Hresult::HRESULT_FROM_WIN32_ERROR_NO_MORE_ITEMS => "nothing more follows",
             Hresult::HRESULT_FROM_WIN32_ERROR_TIMEOUT => "the system's time limit passed",
+            Hresult::HRESULT_FROM_WIN32_ERROR_NOT_FOUND => "nothing of the kind is there",
+            Hresult::HRESULT_FROM_WIN32_ERROR_NO_TOKEN => {
+                "the caller acts for nobody in particular"
+            }
+            Hresult::STG_E_INVALIDFUNCTION => "streams of this kind cannot do that",
+            Hresult::STG_E_ACCESSDENIED => "the stream is not to be written to",
+            Hresult::STG_E_SEEKERROR => "no place in a stream",
+            Hresult::STG_E_READFAULT => "the stream cannot be read",
+            Hresult::STG_E_INVALIDFLAG => "an unknown flag",
             Hresult::HOST_E_DEADLOCK => "this wait was broken to end a deadlock",
             Hresult::HOST_E_INTERRUPTED => "an alert ended the wait",
             Hresult::HOST_E_INVALIDOPERATION => "not allowed in this state or on this thread",

@@ -29,7 +29,7 @@ macro_rules! host_interface {
         )*
     ) => {
         $(#[$doc])*
-        pub trait $interface: Send + Sync + 'static {
+        pub trait $interface: std::any::Any + Send + Sync {
             $($crate::com::interface::declare! {
                 [$($mark)*] $(#[$method_doc])* fn $method($($argument: $kind),*) -> ($($result_kind),*)
             })*
@@ -37,6 +37,7 @@ macro_rules! host_interface {
 
         const _: () = {
             use std::ffi::c_void;
+            #[allow(unused_imports, reason = "for those with arguments")]
             use $crate::com::argument::Argument;
             #[allow(unused_imports, reason = "for those with results")]
             use $crate::com::argument::Output;
@@ -145,6 +146,25 @@ macro_rules! bind {
             let (first, second) = $call;
             ($write)(first, $first);
             ($write)(second, $second);
+        }
+    };
+    ($call:expr, $first:ident $second:ident $third:ident $fourth:ident, $write:expr) => {
+        #[allow(clippy::redundant_closure_call, reason = "a macro's")]
+        {
+            let (first, second, third, fourth) = $call;
+            ($write)(first, $first);
+            ($write)(second, $second);
+            ($write)(third, $third);
+            ($write)(fourth, $fourth);
+        }
+    };
+    ($call:expr, $first:ident $second:ident $third:ident, $write:expr) => {
+        #[allow(clippy::redundant_closure_call, reason = "a macro's")]
+        {
+            let (first, second, third) = $call;
+            ($write)(first, $first);
+            ($write)(second, $second);
+            ($write)(third, $third);
         }
     };
 }

@@ -12,10 +12,11 @@ use std::sync::{Arc, Weak};
 
 use fiberhost_scheduler::{is_interruption, native};
 
+use super::constants::IID_ISequentialStream;
 use super::gate::Gate;
 use super::guid::Guid;
 use super::hresult::Hresult;
-use super::table::IID_IUnknown;
+use super::table::{IID_IStream, IID_IUnknown};
 
 /// A trait that the host implements, with the table through which others call it. Implemented by `dyn IHost…` alone.
 pub trait HostInterface: Send + Sync + 'static {
@@ -278,6 +279,11 @@ fn failed(gate: &Gate, manner: Manner, panic: Box<dyn Any + Send>) -> Hresult {
     }
 }
 
+/// Whether it is the interface that `I` begins with, beside `IUnknown`: only streams have one.
+fn is_base<I: HostInterface + ?Sized>(iid: Guid) -> bool {
+    I::IID == IID_IStream && iid == IID_ISequentialStream
+}
+
 /// The first three slots of the table of `I`.
 pub(crate) struct Unknown<I: ?Sized>(std::marker::PhantomData<I>);
 
@@ -297,7 +303,7 @@ impl<I: HostInterface + ?Sized> Unknown<I> {
         }
         // SAFETY: as the caller promises.
         match unsafe { super::argument::read(iid) } {
-            Ok(iid) if iid == I::IID || iid == IID_IUnknown => {}
+            Ok(iid) if iid == I::IID || iid == IID_IUnknown || is_base::<I>(iid) => {}
             Ok(_) => return Hresult::E_NOINTERFACE,
             Err(_) => return Hresult::E_INVALIDARG,
         }

@@ -1,4 +1,4 @@
-// Made from `hosting-abi.json` by `tests/hosting_abi.rs`, which also says how to make it anew.
+// Made from `hosting-abi.json` and `ole-abi.json` by `tests/hosting_abi.rs`, which also says how to make it anew.
 // Not to be changed by hand.
 
 use std::ffi::{c_char, c_void};
@@ -73,6 +73,32 @@ pub struct ModuleBindInfo {
     pub dwAppDomainId: u32,
     pub lpAssemblyIdentity: *const u16,
     pub lpModuleName: *const u16,
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct OVERLAPPED {
+    pub Internal: usize,
+    pub InternalHigh: usize,
+    pub Offset: u32,
+    pub OffsetHigh: u32,
+    pub hEvent: *mut c_void,
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct STATSTG {
+    pub pwcsName: *mut u16,
+    pub r#type: u32,
+    pub cbSize: u64,
+    pub mtime: [u32; 2],
+    pub ctime: [u32; 2],
+    pub atime: [u32; 2],
+    pub grfMode: u32,
+    pub grfLocksSupported: u32,
+    pub clsid: Guid,
+    pub grfStateBits: u32,
+    pub reserved: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -848,6 +874,27 @@ pub struct ICLRExecutionManagerVtbl {
     pub Resume: unsafe extern "system" fn(this: *mut c_void, dwAppDomainId: u32) -> Hresult,
 }
 
+pub const IID_IStream: Guid = Guid::from_u128(0x0000000c_0000_0000_c000_000000000046);
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct IStreamVtbl {
+    pub QueryInterface: unsafe extern "system" fn(this: *mut c_void, riid: *const Guid, ppvObject: *mut *mut c_void) -> Hresult,
+    pub AddRef: unsafe extern "system" fn(this: *mut c_void) -> u32,
+    pub Release: unsafe extern "system" fn(this: *mut c_void) -> u32,
+    pub Read: unsafe extern "system" fn(this: *mut c_void, pv: *mut c_void, cb: u32, pcbRead: *mut u32) -> Hresult,
+    pub Write: unsafe extern "system" fn(this: *mut c_void, pv: *mut c_void, cb: u32, pcbWritten: *mut u32) -> Hresult,
+    pub Seek: unsafe extern "system" fn(this: *mut c_void, dlibMove: i64, dwOrigin: u32, plibNewPosition: *mut u64) -> Hresult,
+    pub SetSize: unsafe extern "system" fn(this: *mut c_void, libNewSize: u64) -> Hresult,
+    pub CopyTo: unsafe extern "system" fn(this: *mut c_void, pstm: *mut c_void, cb: u64, pcbRead: *mut u64, pcbWritten: *mut u64) -> Hresult,
+    pub Commit: unsafe extern "system" fn(this: *mut c_void, grfCommitFlags: u32) -> Hresult,
+    pub Revert: unsafe extern "system" fn(this: *mut c_void) -> Hresult,
+    pub LockRegion: unsafe extern "system" fn(this: *mut c_void, libOffset: u64, cb: u64, dwLockType: u32) -> Hresult,
+    pub UnlockRegion: unsafe extern "system" fn(this: *mut c_void, libOffset: u64, cb: u64, dwLockType: u32) -> Hresult,
+    pub Stat: unsafe extern "system" fn(this: *mut c_void, pstatstg: *mut STATSTG, grfStatFlag: u32) -> Hresult,
+    pub Clone: unsafe extern "system" fn(this: *mut c_void, ppstm: *mut *mut c_void) -> Hresult,
+}
+
 pub static STRUCTURES: &[Structure] = &[
     Structure { name: "AssemblyBindInfo", size: size_of::<AssemblyBindInfo>(), fields: &[
         Field { name: "dwAppDomainId", offset: offset_of!(AssemblyBindInfo, dwAppDomainId) },
@@ -890,6 +937,26 @@ pub static STRUCTURES: &[Structure] = &[
         Field { name: "dwAppDomainId", offset: offset_of!(ModuleBindInfo, dwAppDomainId) },
         Field { name: "lpAssemblyIdentity", offset: offset_of!(ModuleBindInfo, lpAssemblyIdentity) },
         Field { name: "lpModuleName", offset: offset_of!(ModuleBindInfo, lpModuleName) },
+    ] },
+    Structure { name: "OVERLAPPED", size: size_of::<OVERLAPPED>(), fields: &[
+        Field { name: "Internal", offset: offset_of!(OVERLAPPED, Internal) },
+        Field { name: "InternalHigh", offset: offset_of!(OVERLAPPED, InternalHigh) },
+        Field { name: "Offset", offset: offset_of!(OVERLAPPED, Offset) },
+        Field { name: "OffsetHigh", offset: offset_of!(OVERLAPPED, OffsetHigh) },
+        Field { name: "hEvent", offset: offset_of!(OVERLAPPED, hEvent) },
+    ] },
+    Structure { name: "STATSTG", size: size_of::<STATSTG>(), fields: &[
+        Field { name: "pwcsName", offset: offset_of!(STATSTG, pwcsName) },
+        Field { name: "type", offset: offset_of!(STATSTG, r#type) },
+        Field { name: "cbSize", offset: offset_of!(STATSTG, cbSize) },
+        Field { name: "mtime", offset: offset_of!(STATSTG, mtime) },
+        Field { name: "ctime", offset: offset_of!(STATSTG, ctime) },
+        Field { name: "atime", offset: offset_of!(STATSTG, atime) },
+        Field { name: "grfMode", offset: offset_of!(STATSTG, grfMode) },
+        Field { name: "grfLocksSupported", offset: offset_of!(STATSTG, grfLocksSupported) },
+        Field { name: "clsid", offset: offset_of!(STATSTG, clsid) },
+        Field { name: "grfStateBits", offset: offset_of!(STATSTG, grfStateBits) },
+        Field { name: "reserved", offset: offset_of!(STATSTG, reserved) },
     ] },
     Structure { name: "StackOverflowInfo", size: size_of::<StackOverflowInfo>(), fields: &[
         Field { name: "soType", offset: offset_of!(StackOverflowInfo, soType) },
@@ -1403,5 +1470,21 @@ pub static INTERFACES: &[Interface] = &[
         Method { name: "Release", offset: offset_of!(ICLRExecutionManagerVtbl, Release), parameters: &[] },
         Method { name: "Pause", offset: offset_of!(ICLRExecutionManagerVtbl, Pause), parameters: &[Parameter { name: "dwAppDomainId", ctype: "DWORD", direction: "in" }, Parameter { name: "dwFlags", ctype: "DWORD", direction: "in" }] },
         Method { name: "Resume", offset: offset_of!(ICLRExecutionManagerVtbl, Resume), parameters: &[Parameter { name: "dwAppDomainId", ctype: "DWORD", direction: "in" }] },
+    ] },
+    Interface { name: "IStream", iid: IID_IStream, base: Some("IUnknown"), by_host: true, size: size_of::<IStreamVtbl>(), methods: &[
+        Method { name: "QueryInterface", offset: offset_of!(IStreamVtbl, QueryInterface), parameters: &[Parameter { name: "riid", ctype: "REFIID", direction: "in" }, Parameter { name: "ppvObject", ctype: "void**", direction: "out" }] },
+        Method { name: "AddRef", offset: offset_of!(IStreamVtbl, AddRef), parameters: &[] },
+        Method { name: "Release", offset: offset_of!(IStreamVtbl, Release), parameters: &[] },
+        Method { name: "Read", offset: offset_of!(IStreamVtbl, Read), parameters: &[Parameter { name: "pv", ctype: "void*", direction: "in" }, Parameter { name: "cb", ctype: "ULONG", direction: "in" }, Parameter { name: "pcbRead", ctype: "ULONG*", direction: "out" }] },
+        Method { name: "Write", offset: offset_of!(IStreamVtbl, Write), parameters: &[Parameter { name: "pv", ctype: "void*", direction: "in" }, Parameter { name: "cb", ctype: "ULONG", direction: "in" }, Parameter { name: "pcbWritten", ctype: "ULONG*", direction: "out" }] },
+        Method { name: "Seek", offset: offset_of!(IStreamVtbl, Seek), parameters: &[Parameter { name: "dlibMove", ctype: "LONGLONG", direction: "in" }, Parameter { name: "dwOrigin", ctype: "DWORD", direction: "in" }, Parameter { name: "plibNewPosition", ctype: "ULONGLONG*", direction: "out" }] },
+        Method { name: "SetSize", offset: offset_of!(IStreamVtbl, SetSize), parameters: &[Parameter { name: "libNewSize", ctype: "ULONGLONG", direction: "in" }] },
+        Method { name: "CopyTo", offset: offset_of!(IStreamVtbl, CopyTo), parameters: &[Parameter { name: "pstm", ctype: "IStream*", direction: "in" }, Parameter { name: "cb", ctype: "ULONGLONG", direction: "in" }, Parameter { name: "pcbRead", ctype: "ULONGLONG*", direction: "out" }, Parameter { name: "pcbWritten", ctype: "ULONGLONG*", direction: "out" }] },
+        Method { name: "Commit", offset: offset_of!(IStreamVtbl, Commit), parameters: &[Parameter { name: "grfCommitFlags", ctype: "DWORD", direction: "in" }] },
+        Method { name: "Revert", offset: offset_of!(IStreamVtbl, Revert), parameters: &[] },
+        Method { name: "LockRegion", offset: offset_of!(IStreamVtbl, LockRegion), parameters: &[Parameter { name: "libOffset", ctype: "ULONGLONG", direction: "in" }, Parameter { name: "cb", ctype: "ULONGLONG", direction: "in" }, Parameter { name: "dwLockType", ctype: "DWORD", direction: "in" }] },
+        Method { name: "UnlockRegion", offset: offset_of!(IStreamVtbl, UnlockRegion), parameters: &[Parameter { name: "libOffset", ctype: "ULONGLONG", direction: "in" }, Parameter { name: "cb", ctype: "ULONGLONG", direction: "in" }, Parameter { name: "dwLockType", ctype: "DWORD", direction: "in" }] },
+        Method { name: "Stat", offset: offset_of!(IStreamVtbl, Stat), parameters: &[Parameter { name: "pstatstg", ctype: "STATSTG*", direction: "out" }, Parameter { name: "grfStatFlag", ctype: "DWORD", direction: "in" }] },
+        Method { name: "Clone", offset: offset_of!(IStreamVtbl, Clone), parameters: &[Parameter { name: "ppstm", ctype: "IStream**", direction: "out" }] },
     ] },
 ];

@@ -99,6 +99,8 @@ pub(crate) struct Bench {
     pub(crate) pool: Object,
     pub(crate) gc: Object,
     pub(crate) policy: Object,
+    /// The objects that the host has by itself.
+    pub(crate) own: usize,
 }
 
 impl Bench {
@@ -127,6 +129,7 @@ impl Bench {
             pool: manager(table::IID_IHostThreadpoolManager),
             gc: manager(table::IID_IHostGCManager),
             policy: manager(table::IID_IHostPolicyManager),
+            own: host.figures().objects,
             host,
         }
     }
@@ -211,7 +214,7 @@ pub(crate) fn with(builder: Builder, test: impl Fn(&Bench)) {
         .shutdown(LONG)
         .expect("nothing is left to wait for");
     eventually("only the host's own objects are left", || {
-        bench.host.figures().objects == OWN_OBJECTS
+        bench.host.figures().objects == bench.own
     });
     for object in [
         bench.control,

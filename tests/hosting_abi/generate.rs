@@ -1,10 +1,10 @@
-//! From `src/com/hosting-abi.json` to `src/com/constants.rs` and `src/com/table.rs`.
+//! From `src/com/hosting-abi.json` and `src/com/ole-abi.json` to `src/com/constants.rs` and `src/com/table.rs`.
 
 use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
-const HEAD: &str = "// Made from `hosting-abi.json` by `tests/hosting_abi.rs`, which also says how to make it anew.\n\
+const HEAD: &str = "// Made from `hosting-abi.json` and `ole-abi.json` by `tests/hosting_abi.rs`, which also says how to make it anew.\n\
                     // Not to be changed by hand.\n\n";
 
 /// One interface with all its methods in the order of their slots.
@@ -111,6 +111,8 @@ fn rust_type(abi: &Value, ctype: &str) -> String {
     let known = match ctype {
         "DWORD" | "ULONG" | "LCID" | "CONNID" => "u32",
         "LONG" | "int" | "BOOL" => "i32",
+        "LONGLONG" => "i64",
+        "GUID" => "Guid",
         "HRESULT" => "Hresult",
         "SIZE_T" | "UINT_PTR" => "usize",
         "INT_PTR" => "isize",
@@ -133,7 +135,7 @@ fn rust_type(abi: &Value, ctype: &str) -> String {
         "WAITORTIMERCALLBACK" => "Option<WaitOrTimerCallback>",
         "FExecuteInAppDomainCallback" => "Option<ExecuteInAppDomainCallback>",
         // Behind a pointer only.
-        "EXCEPTION_POINTERS" | "IStream" | "IActivationFactory" => "c_void",
+        "EXCEPTION_POINTERS" | "IActivationFactory" => "c_void",
         _ => "",
     };
     if !known.is_empty() {
@@ -165,6 +167,14 @@ fn rust_type(abi: &Value, ctype: &str) -> String {
         return "c_void".to_owned();
     }
     panic!("unknown type {ctype}");
+}
+
+/// Rust has a word that C has not.
+fn field_name(name: &str) -> &str {
+    match name {
+        "type" => "r#type",
+        name => name,
+    }
 }
 
 /// HRESULTs, enumerations and the other numbers.
@@ -263,6 +273,7 @@ pub(crate) fn table(abi: &Value) -> String {
         .unwrap();
         for field in items(&structure["fields"]) {
             let (name, ctype) = (text(&field["name"]), text(&field["ctype"]));
+            let name = field_name(name);
             writeln!(out, "    pub {name}: {},", rust_type(abi, ctype)).unwrap();
         }
         out += "}\n\n";
@@ -313,7 +324,8 @@ fn describe_structures(out: &mut String, abi: &Value) {
             let field = text(&field["name"]);
             writeln!(
                 out,
-                "        Field {{ name: \"{field}\", offset: offset_of!({name}, {field}) }},"
+                "        Field {{ name: \"{field}\", offset: offset_of!({name}, {}) }},",
+                field_name(field)
             )
             .unwrap();
         }

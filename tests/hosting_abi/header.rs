@@ -1,4 +1,4 @@
-//! From `src/com/hosting-abi.json` and `src/capi` to `include/fiberhost.h`.
+//! From `src/com/hosting-abi.json`, `src/com/ole-abi.json` and `src/capi` to `include/fiberhost.h`.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::generate::{entries, hex, interfaces, items, text};
 const HEAD: &str = r#"/*
  * fiberhost: a user-mode task scheduler that hosts a managed runtime.
  *
- * Made from src/capi and src/com/hosting-abi.json by tests/hosting_abi.rs; not to be changed by hand.
+ * Made from src/capi, src/com/hosting-abi.json and src/com/ole-abi.json by tests/hosting_abi.rs; not to be changed by hand.
  *
  * First the functions of the library, then the hosting interfaces as a runtime sees them. A program that has the latter
  * from elsewhere (mscoree.h) defines FIBERHOST_NO_INTERFACES before it includes this.
@@ -36,7 +36,7 @@ typedef struct IHostControl IHostControl;
 const AFTER: &str = r#"
 /* The beginning of options: FIBERHOST_OPTIONS_INIT says by what header the program was compiled. */
 #ifdef __cplusplus
-#define FIBERHOST_OPTIONS_INIT fiberhost_options{sizeof(fiberhost_options), FIBERHOST_VERSION, 0, NULL, 0, 0, 0, 0, 0}
+#define FIBERHOST_OPTIONS_INIT fiberhost_options{sizeof(fiberhost_options), FIBERHOST_VERSION, 0, NULL, 0, 0, 0, 0, 0, NULL, 0, 0, 0}
 #else
 #define FIBERHOST_OPTIONS_INIT {.size = sizeof(fiberhost_options), .version = FIBERHOST_VERSION}
 #endif
@@ -58,6 +58,7 @@ typedef const GUID *REFIID;
 typedef uint8_t BYTE;
 typedef int32_t BOOL;
 typedef int32_t LONG;
+typedef int64_t LONGLONG;
 typedef uint32_t ULONG;
 typedef uint32_t DWORD;
 typedef uint64_t ULONGLONG;
@@ -84,7 +85,6 @@ typedef uint32_t (*LPTHREAD_START_ROUTINE)(void *argument);
 typedef void (*WAITORTIMERCALLBACK)(void *argument, BOOL timed_out);
 typedef HRESULT (*FExecuteInAppDomainCallback)(void *argument);
 typedef struct EXCEPTION_POINTERS EXCEPTION_POINTERS;
-typedef struct IStream IStream;
 typedef struct IActivationFactory IActivationFactory;
 
 "#;
@@ -149,6 +149,7 @@ fn functions() -> String {
         "capi",
         "capi/code",
         "capi/host",
+        "capi/io",
         "capi/task",
         "capi/sync",
         "capi/native",

@@ -10,6 +10,7 @@ use fiberhost::com::table;
 use fiberhost::com::{Hresult, INFINITE};
 use fiberhost::{Abort, Host, HostTask, Recycled, State, TaskMode};
 
+use crate::images;
 use crate::managed::{Heap, Thread};
 use crate::managers;
 use crate::memory::{self, Places};
@@ -17,6 +18,7 @@ use crate::object::{Object, com, given, unnoted};
 use crate::own;
 use crate::runtime::{Head, Managers, discover};
 use crate::slots::note;
+use crate::transfers::{self, Files};
 
 /// What an object of the host's is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +35,10 @@ pub enum Kind {
     Task,
     /// `IHostMalloc`.
     Heap,
+    /// `IHostSecurityContext`.
+    Context,
+    /// `IStream`.
+    Stream,
 }
 
 /// What the actors of a script have in common.
@@ -47,6 +53,10 @@ pub struct World {
     pub objects: Mutex<BTreeMap<String, (Kind, Object)>>,
     /// The tasks made by `CreateTask` whose function was called.
     pub ran: Arc<Mutex<BTreeSet<String>>>,
+    /// For whom work of the pool was done, by its name.
+    pub tokens: Arc<Mutex<BTreeMap<String, i64>>>,
+    /// Descriptors, ports and structures by name.
+    pub files: Mutex<Files>,
     /// The host's own view of the tasks, by the address of their `IHostTask`.
     pub tasks: Mutex<BTreeMap<usize, HostTask>>,
     /// The managed side, once a thread of it is there.
@@ -184,7 +194,7 @@ fn option(words: &[&str]) -> u32 {
 }
 
 /// A call whose last argument is a number that it gives; the number is cleared or set, never left.
-fn valued<T: Default + Into<i64>>(call: impl FnOnce(*mut T) -> Hresult) -> Answer {
+pub(crate) fn valued<T: Default + Into<i64>>(call: impl FnOnce(*mut T) -> Hresult) -> Answer {
     let mut value = T::default();
     let result = call(&raw mut value);
     Answer {
@@ -220,8 +230,13 @@ fn make(world: &World, memory: &mut Memory, words: &[String]) -> Answer {
     let (call, arguments) = words.split_first().expect("a call");
     match call.split_once('.') {
         Some((object, method)) => on_object(world, object, method, arguments),
-        None if call.starts_with("Create") => create(world, call, arguments),
-        None => on_manager(world, call, arguments)
+        None => transfers::call(world, call, arguments)
+            .or_else(|| images::call(world, call, arguments))
+            .or_else(|| {
+                let creates = call.starts_with("Create");
+                creates.then(|| create(world, call, arguments))
+            })
+            .or_else(|| on_manager(world, call, arguments))
             .or_else(|| own(world, memory, call, arguments))
             .unwrap_or_else(|| panic!("no such call: {call}")),
     }
@@ -450,6 +465,8 @@ fn identity(kind: Kind, object: Object) -> Answer {
         Kind::Crst => table::IID_IHostCrst,
         Kind::Task => table::IID_IHostTask,
         Kind::Heap => table::IID_IHostMalloc,
+        Kind::Context => table::IID_IHostSecurityContext,
+        Kind::Stream => table::IID_IStream,
     };
     let ask = |iid| given(|out| com!(object, IUnknownVtbl, QueryInterface, &raw const iid, out));
     for iid in [own, table::IID_IUnknown] {
@@ -563,9 +580,17 @@ fn own(world: &World, memory: &mut Memory, call: &str, arguments: &[&str]) -> Op
             let ran = world.ran.lock().unwrap();
             yes(ran.contains(arguments[0]))
         }
+        "RanFor" => Answer {
+            result: Hresult::S_OK,
+            value: world.tokens.lock().unwrap().get(arguments[0]).copied(),
+        },
         "AskAgain" => {
             let control = Object::new(world.host.control().as_ptr());
-            yes(discover(control, |_| (), |_| ()) == world.managers)
+            let again = discover(control, |_, _| ());
+            for object in again.own() {
+                assert_eq!(object.release(), 0);
+            }
+            yes(again.all().eq(world.managers.all()))
         }
         "Alternate" => alternate(world, number(arguments.first().copied())).into(),
         "Unwind" => unwind(world, number(arguments.first().copied())).into(),
@@ -634,6 +659,9 @@ struct Beginning {
     ran: Arc<Mutex<BTreeSet<String>>>,
     /// An event that is set when it has run.
     done: Option<Object>,
+    /// Where it says for whom it ran.
+    tokens: Arc<Mutex<BTreeMap<String, i64>>>,
+    security: Object,
 }
 
 impl Beginning {
@@ -642,6 +670,8 @@ impl Beginning {
             name: name.to_owned(),
             ran: Arc::clone(&world.ran),
             done,
+            tokens: Arc::clone(&world.tokens),
+            security: world.managers.security,
         };
         Box::into_raw(Box::new(beginning)).cast()
     }
@@ -650,6 +680,10 @@ impl Beginning {
 unsafe extern "system" fn note_that_it_ran(context: *mut c_void) -> u32 {
     // SAFETY: it is the box of `Beginning::context`, and the function is called once.
     let beginning = unsafe { Box::from_raw(context.cast::<Beginning>()) };
+    let (_, token) = images::token(beginning.security);
+    let mut tokens = beginning.tokens.lock().unwrap();
+    tokens.insert(beginning.name.clone(), token);
+    drop(tokens);
     beginning.ran.lock().unwrap().insert(beginning.name);
     if let Some(event) = beginning.done {
         assert_eq!(com!(event, IHostAutoEventVtbl, Set), Hresult::S_OK);
@@ -816,6 +850,7 @@ fn on_object(world: &World, name: &str, method: &str, arguments: &[&str]) -> Ans
             valued(|priority: *mut i32| com!(object, IHostTaskVtbl, GetPriority, priority))
         }
         (Kind::Heap, _) => memory::on_heap(world, object, method, arguments),
-        _ => panic!("{kind:?} has no {method}"),
+        _ => images::on_object(world, kind, object, method, arguments)
+            .unwrap_or_else(|| panic!("{kind:?} has no {method}")),
     }
 }

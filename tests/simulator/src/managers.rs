@@ -15,6 +15,7 @@ use crate::memory;
 use crate::object::{Object, com};
 use crate::runtime::{Head, add_ref, query, release};
 use crate::slots::{note, told};
+use crate::transfers;
 
 /// Owners by the number of their lock, each with a reference.
 static OWNERS: Mutex<BTreeMap<usize, Vec<Object>>> = Mutex::new(BTreeMap::new());
@@ -31,6 +32,8 @@ pub struct Others {
     pub sync: &'static Head,
     /// `ICLRMemoryNotificationCallback`.
     pub memory_callback: &'static Head,
+    /// `ICLRIoCompletionManager`.
+    pub io: &'static Head,
 }
 
 static CONTROL: ICLRControlVtbl = ICLRControlVtbl {
@@ -79,6 +82,7 @@ impl Others {
             control: Box::leak(Box::new(Head::new(&CONTROL))),
             sync: Box::leak(Box::new(Head::new(&SYNC))),
             memory_callback: Box::leak(Box::new(Head::new(&memory::CALLBACK))),
+            io: Box::leak(Box::new(Head::new(&transfers::IO))),
         }
     }
 }

@@ -6,9 +6,10 @@ use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use fiberhost::com::Handle;
 use fiberhost::com::clr::{ClrInterface, ICLRRuntimeHost};
 use fiberhost::scheduler::Scheduler;
-use fiberhost::{Builder, Host, MemoryLimits, Strangers, TaskMode};
+use fiberhost::{Assemblies, Builder, Host, IoEngine, MemoryLimits, Security, Strangers, TaskMode};
 
 use crate::actor::{Actor, Report};
 use crate::call::{World, called};
@@ -18,6 +19,7 @@ use crate::object::com;
 use crate::runtime::Runtime;
 use crate::script::{Expected, Script, Step};
 use crate::slots;
+use crate::transfers;
 
 /// How a script is run.
 #[derive(Clone, Copy, Debug)]
@@ -26,12 +28,23 @@ pub struct Way {
     pub mode: TaskMode,
     /// How many slots there are.
     pub slots: usize,
+    /// Who looks after transfers that wait.
+    pub engine: IoEngine,
 }
 
 /// All ways.
 pub const WAYS: [Way; 6] = {
     const fn way(mode: TaskMode, slots: usize) -> Way {
-        Way { mode, slots }
+        // Both in each mode.
+        let engine = match slots {
+            2 => IoEngine::Helpers,
+            _ => IoEngine::Detect,
+        };
+        Way {
+            mode,
+            slots,
+            engine,
+        }
     }
     [
         way(TaskMode::Fiber, 1),
@@ -84,6 +97,8 @@ pub fn run(script: &Script, way: Way) -> Made {
         mode: way.mode,
         objects: Mutex::default(),
         ran: Arc::default(),
+        tokens: Arc::default(),
+        files: Mutex::default(),
         tasks: Mutex::default(),
         heap: OnceLock::new(),
         domains: Mutex::default(),
@@ -92,6 +107,7 @@ pub fn run(script: &Script, way: Way) -> Made {
         owned: Mutex::default(),
         order: Mutex::default(),
     });
+    transfers::look_at(Arc::downgrade(&world));
     let mut run = Run {
         script,
         way,
@@ -126,7 +142,12 @@ fn builder(way: Way, script: &Script) -> Builder {
         .workers(way.slots)
         .check_invariants(true)
         .force_migration(true);
-    let mut builder = Host::builder().scheduler_settings(settings).tasks(way.mode);
+    let mut builder = Host::builder()
+        .scheduler_settings(settings)
+        .tasks(way.mode)
+        .io_completion(way.engine)
+        .security(Security::new().restricted(Handle(66)))
+        .assemblies(assemblies());
     for (_, step) in &script.steps {
         match step {
             Step::Deny => builder = builder.strangers(Strangers::Deny),
@@ -142,6 +163,15 @@ fn builder(way: Way, script: &Script) -> Builder {
         }
     }
     builder
+}
+
+/// One assembly with symbols and a module.
+fn assemblies() -> Assemblies {
+    let symbols: Arc<[u8]> = Arc::from(vec![1; 10]);
+    Assemblies::new()
+        .add("App, Version=1.0.0.0", vec![2; 100], Some(symbols))
+        .and_then(|all| all.add_module("App", "App.Part", vec![3; 50]))
+        .expect("identities")
 }
 
 impl Run<'_> {

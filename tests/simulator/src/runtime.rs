@@ -49,10 +49,20 @@ pub struct Managers {
     pub tasks: Object,
     /// `IHostThreadpoolManager`.
     pub pool: Object,
+    /// `IHostIoCompletionManager`.
+    pub io: Object,
     /// `IHostSyncManager`.
     pub sync: Object,
+    /// `IHostAssemblyManager`.
+    pub assembly: Object,
+    /// Its store.
+    pub store: Object,
     /// `IHostGCManager`.
     pub gc: Object,
+    /// `IHostSecurityManager`.
+    pub security: Object,
+    /// Its context for work that is to have few rights.
+    pub restricted: Object,
     /// `IHostPolicyManager`.
     pub policy: Object,
 }
@@ -162,10 +172,7 @@ impl Runtime {
     /// Gives the managers back, when nothing of the runtime runs any more.
     pub fn let_go(&self) {
         let managers = self.managers.lock().unwrap().take();
-        let managers = managers.expect("a host was set");
-        for manager in managers.all() {
-            manager.release();
-        }
+        managers.expect("a host was set").let_go();
     }
 
     /// One more reference, for a handle of the host's.
@@ -180,25 +187,30 @@ impl Runtime {
             self.others.control,
             self.others.sync,
             self.others.memory_callback,
+            self.others.io,
         ];
         let others: u32 = others.into_iter().map(count).sum();
         count(&self.head) + count(&self.task_manager.head) + others
     }
 
     fn take_host(&self, control: Object) -> Hresult {
+        let pointer = |head: &'static Head| (&raw const *head).cast_mut().cast();
         let mine = (&raw const *self.task_manager).cast_mut().cast();
-        let sync = (&raw const *self.others.sync).cast_mut().cast();
-        let managers = discover(
-            control,
-            |tasks| {
-                let told = com!(tasks, IHostTaskManagerVtbl, SetCLRTaskManager, mine);
-                assert_eq!(told, Hresult::S_OK);
-            },
-            |manager| {
-                let told = com!(manager, IHostSyncManagerVtbl, SetCLRSyncManager, sync);
-                assert_eq!(told, Hresult::S_OK);
-            },
-        );
+        let (sync, io) = (pointer(self.others.sync), pointer(self.others.io));
+        let tell = |which: Told, manager: Object| {
+            let told = match which {
+                Told::Tasks => com!(manager, IHostTaskManagerVtbl, SetCLRTaskManager, mine),
+                Told::Io => com!(
+                    manager,
+                    IHostIoCompletionManagerVtbl,
+                    SetCLRIoCompletionManager,
+                    io
+                ),
+                Told::Sync => com!(manager, IHostSyncManagerVtbl, SetCLRSyncManager, sync),
+            };
+            assert_eq!(told, Hresult::S_OK);
+        };
+        let managers = discover(control, tell);
         for manager in managers.all() {
             com!(manager, IUnknownVtbl, AddRef);
         }
@@ -210,21 +222,55 @@ impl Runtime {
 impl Managers {
     /// Each of them.
     pub fn all(&self) -> impl Iterator<Item = Object> {
-        let always = [self.tasks, self.pool, self.sync, self.gc, self.policy];
+        let always = [
+            self.tasks,
+            self.pool,
+            self.io,
+            self.sync,
+            self.assembly,
+            self.gc,
+            self.security,
+            self.policy,
+        ];
         self.memory.into_iter().chain(always)
+    }
+
+    /// What was asked of them for the runtime alone.
+    pub fn own(&self) -> [Object; 2] {
+        [self.store, self.restricted]
+    }
+
+    /// Gives all of it back.
+    ///
+    /// # Panics
+    /// If somebody else has what is the runtime's alone.
+    pub fn let_go(&self) {
+        for object in self.own() {
+            assert_eq!(object.release(), 0, "nobody else has it");
+        }
+        for manager in self.all() {
+            manager.release();
+        }
     }
 }
 
-/// The discovery: every manager is asked for once, in the order of a real runtime. The answers count nothing.
-/// `tell` is called with the manager of tasks before the next one is asked for, and `tell_of_owners` with that of locks.
+/// Which manager is told of the runtime's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// `IHostTaskManager`.
+    Tasks,
+    /// `IHostIoCompletionManager`.
+    Io,
+    /// `IHostSyncManager`.
+    Sync,
+}
+
+/// The discovery: every manager is asked for once, in the order of a real runtime, and told of the runtime's own before the
+/// next one is asked for. The managers count nothing; what was asked of them ([`Managers::own`]) has a reference.
 ///
 /// # Panics
 /// If the host offers others than it should.
-pub fn discover(
-    control: Object,
-    tell: impl FnOnce(Object),
-    tell_of_owners: impl FnOnce(Object),
-) -> Managers {
+pub fn discover(control: Object, tell: impl Fn(Told, Object)) -> Managers {
     let ask = |iid: Guid| {
         given(|out| {
             com!(
@@ -242,29 +288,68 @@ pub fn discover(
         assert!(manager.release() > 0);
         manager
     };
-    let absent = |iid| assert_eq!(ask(iid), Err(Hresult::E_NOINTERFACE));
     // The only one of these that a host of a script has or has not.
     let memory = ask(table::IID_IHostMemoryManager)
         .inspect(|manager| assert!(manager.release() > 0))
         .ok();
     let tasks = there(table::IID_IHostTaskManager);
-    tell(tasks);
+    tell(Told::Tasks, tasks);
     let pool = there(table::IID_IHostThreadpoolManager);
-    absent(table::IID_IHostIoCompletionManager);
+    let io = there(table::IID_IHostIoCompletionManager);
+    let mut bytes = 0;
+    let place = &raw mut bytes;
+    let asked = com!(
+        io,
+        IHostIoCompletionManagerVtbl,
+        GetHostOverlappedSize,
+        place
+    );
+    assert_eq!(asked, Hresult::S_OK);
+    assert!((1..=32).contains(&bytes), "what a structure has room for");
+    tell(Told::Io, io);
     let sync = there(table::IID_IHostSyncManager);
-    tell_of_owners(sync);
-    absent(table::IID_IHostAssemblyManager);
+    tell(Told::Sync, sync);
+    let (assembly, store) = assemblies(there(table::IID_IHostAssemblyManager));
     let gc = there(table::IID_IHostGCManager);
-    absent(table::IID_IHostSecurityManager);
+    let security = there(table::IID_IHostSecurityManager);
+    let restricted = given(|out| {
+        com!(
+            security,
+            IHostSecurityManagerVtbl,
+            GetSecurityContext,
+            1,
+            out
+        )
+    });
     let policy = there(table::IID_IHostPolicyManager);
     Managers {
         memory,
         tasks,
         pool,
+        io,
         sync,
+        assembly,
+        store,
         gc,
+        security,
+        restricted: restricted.expect("a context"),
         policy,
     }
+}
+
+/// The manager of assemblies with its store; it has no list of what the runtime loads by itself.
+fn assemblies(manager: Object) -> (Object, Object) {
+    let store = given(|out| com!(manager, IHostAssemblyManagerVtbl, GetAssemblyStore, out));
+    let mut list = std::ptr::dangling_mut();
+    let place = &raw mut list;
+    let asked = com!(
+        manager,
+        IHostAssemblyManagerVtbl,
+        GetNonHostStoreAssemblies,
+        place
+    );
+    assert_eq!((asked, list.is_null()), (Hresult::S_OK, true));
+    (manager, store.expect("a store"))
 }
 
 impl Task {

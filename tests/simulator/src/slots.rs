@@ -13,7 +13,7 @@ use fiberhost::com::describe::Interface;
 use crate::script::Script;
 
 /// The interfaces of which a script has to call every slot. Those that all objects have are `IUnknown`'s.
-pub const INTERFACES: [&str; 23] = [
+pub const INTERFACES: [&str; 30] = [
     "IUnknown",
     "IHostControl",
     "IHostTaskManager",
@@ -28,6 +28,13 @@ pub const INTERFACES: [&str; 23] = [
     "IHostPolicyManager",
     "IHostMemoryManager",
     "IHostMalloc",
+    "IHostIoCompletionManager",
+    "IHostSecurityManager",
+    "IHostSecurityContext",
+    "IHostAssemblyManager",
+    "IHostAssemblyStore",
+    "IStream",
+    "ICLRIoCompletionManager",
     "ICLRRuntimeHost",
     "ICLRControl",
     "ICLRTaskManager",

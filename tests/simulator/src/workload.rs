@@ -644,9 +644,7 @@ impl Work {
         assert_eq!(work.event.release(), 0);
         assert_eq!(work.semaphore.release(), 0);
         let gate = work.host.gate();
-        for manager in work.managers.all() {
-            manager.release();
-        }
+        work.managers.let_go();
         drop(work.host);
         let until = Instant::now() + limit;
         while gate.objects() > 0 && Instant::now() < until {

@@ -1,0 +1,367 @@
+//! Transfers that wait, on the kernel's ring.
+//!
+//! Whoever submits one puts it into the ring and tells the kernel at once. The kernel rings a bell for what is over; a task of
+//! the scheduler, the *collector*, waits for that at the scheduler's own poller, and is there from the first transfer that
+//! waits to the end of the host. So nothing spins, and a host whose transfers never wait has no collector.
+//!
+//! | in the ring | for |
+//! |---|---|
+//! | a read or a write at a place | files |
+//! | a receive or a send, a read | sockets, pipes |
+//! | readiness, and then an attempt by the collector | writes to pipes, which may raise a signal; devices; descriptors in non-blocking mode |
+//!
+//! The kernel ties what is in the ring to the thread that put it there, and cancels it when that thread ends. Nothing has
+//! been moved then, and it is put there anew by whoever hears of it ([`Completions::answered`]).
+//!
+//! A cancellation may find a transfer between two of the kernel's hands, and miss it. It is tried again as long as the
+//! transfer is there, after a moment each time.
+//!
+//! Room for unsafe code: what is put into the ring leads to memory that a [`Transfer`](crate::com::Transfer) vouches for.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use fiberhost_scheduler::io::{Interrupted, Ready};
+use fiberhost_scheduler::sync::ManualResetEvent;
+use fiberhost_scheduler::{Heed, Wake};
+use io_uring::{IoUring, Probe, opcode, squeue, types};
+use parking_lot::Mutex;
+
+use super::kernel::{self, Kind};
+use super::{Completions, Request};
+use crate::com::{Direction, Hresult, Promise, vouch};
+
+const ENTRIES: u32 = 256;
+/// So many at once are in the ring; the others wait for room. As many answers have room.
+const MOST: usize = 4096;
+/// Until something that was refused, or missed, is tried again.
+const MOMENT: Duration = Duration::from_millis(1);
+
+/// The two lowest bits of what an answer is known by; above them is the address of the structure.
+const TRANSFER: u64 = 0;
+const READINESS: u64 = 1;
+const CANCELLATION: u64 = 2;
+const BITS: u64 = 3;
+
+pub(super) struct Uring {
+    ring: Mutex<Ring>,
+    bell: Ready<OwnedFd>,
+    /// Whether there is one, which is made under the lock.
+    collector: AtomicBool,
+    making: Mutex<()>,
+    /// Set while there is none.
+    alone: ManualResetEvent,
+    closed: AtomicBool,
+    /// Cancellations that have missed.
+    missed: Mutex<Vec<usize>>,
+}
+
+struct Ring {
+    ring: IoUring,
+    inside: usize,
+    /// No room yet.
+    waiting: VecDeque<squeue::Entry>,
+    /// The kernel had no memory for what lies in the ring.
+    stuck: bool,
+}
+
+impl Uring {
+    /// # Errors
+    /// The kernel has none, or one that is too old.
+    pub(super) fn new() -> io::Result<Uring> {
+        let mut builder = IoUring::builder();
+        let ring: IoUring = builder.setup_cqsize(MOST as u32).build(ENTRIES)?;
+        let (params, mut probe) = (ring.params(), Probe::new());
+        ring.submitter().register_probe(&mut probe)?;
+        let wanted = [
+            opcode::Read::CODE,
+            opcode::Write::CODE,
+            opcode::Send::CODE,
+            opcode::Recv::CODE,
+            opcode::PollAdd::CODE,
+            opcode::AsyncCancel::CODE,
+        ];
+        let can = params.is_feature_nodrop()
+            && params.is_feature_fast_poll()
+            && params.is_feature_rw_cur_pos()
+            && wanted.iter().all(|code| probe.is_supported(*code));
+        if !can {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        let bell = Ready::new(kernel::bell()?)?;
+        let number = bell.as_fd().as_raw_fd();
+        ring.submitter().register_eventfd(number)?;
+        Ok(Uring {
+            ring: Mutex::new(Ring {
+                ring,
+                inside: 0,
+                waiting: VecDeque::new(),
+                stuck: false,
+            }),
+            bell,
+            collector: AtomicBool::new(false),
+            making: Mutex::new(()),
+            alone: ManualResetEvent::new(true),
+            closed: AtomicBool::new(false),
+            missed: Mutex::default(),
+        })
+    }
+
+    /// Lets the kernel work on it, from where it stands.
+    ///
+    /// # Errors
+    /// A number of the system's: it is not in the ring.
+    pub(super) fn start(
+        &self,
+        completions: &Arc<Completions>,
+        request: &Arc<Request>,
+        promise: Promise,
+    ) -> Result<(), i32> {
+        self.ensure_collector(completions, promise)
+            .map_err(|_| libc::ENOMEM)?;
+        let entry = entry(request)?;
+        self.ring.lock().put(entry);
+        self.ring_if_stuck();
+        Ok(())
+    }
+
+    pub(super) fn cancel(&self, request: &Request) {
+        let known_by = request.known_by();
+        if known_by == 0 {
+            // Whoever is about to put it there looks afterwards.
+            return;
+        }
+        let cancel = opcode::AsyncCancel::new(known_by).build();
+        let known_by = request.address() as u64 | CANCELLATION;
+        self.ring.lock().put(cancel.user_data(known_by));
+        self.ring_if_stuck();
+    }
+
+    fn ring_if_stuck(&self) {
+        if self.ring.lock().stuck {
+            kernel::ring(self.bell.as_fd());
+        }
+    }
+
+    fn ensure_collector(
+        &self,
+        completions: &Arc<Completions>,
+        promise: Promise,
+    ) -> Result<(), Hresult> {
+        if self.collector.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let _making = self.making.lock();
+        if self.collector.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        self.alone.reset();
+        self.collector.store(true, Ordering::Release);
+        // One that is refused says that it is not there, as one that ends does.
+        vouch::spawn(
+            completions.host().scheduler.task().name("fiberhost-io"),
+            promise,
+            Leaving(Arc::clone(completions)),
+            collect,
+        )
+        .map(drop)
+    }
+
+    /// Hears what is over. Returns whether something is to be tried again after a moment.
+    fn drain(&self, completions: &Arc<Completions>) -> bool {
+        loop {
+            let mut answers = Vec::new();
+            let mut ring = self.ring.lock();
+            ring.take(&mut answers);
+            ring.submit();
+            let stuck = ring.stuck;
+            drop(ring);
+            if answers.is_empty() {
+                return stuck || !self.missed.lock().is_empty();
+            }
+            for (data, result) in answers {
+                self.answer(completions, data, result);
+            }
+        }
+    }
+
+    fn answer(&self, completions: &Arc<Completions>, data: u64, result: i32) {
+        let address = (data & !BITS) as usize;
+        match data & BITS {
+            TRANSFER => completions.answered(address, result),
+            READINESS => completions.ready(address, result),
+            // A file's part that is being moved comes to its end.
+            _ if result < 0 && completions.to_be_cancelled(address).is_some() => {
+                self.missed.lock().push(address);
+            }
+            _ => {}
+        }
+    }
+
+    fn cancel_again(&self, completions: &Completions) {
+        let missed = std::mem::take(&mut *self.missed.lock());
+        for address in missed {
+            if let Some(request) = completions.to_be_cancelled(address) {
+                self.cancel(&request);
+            }
+        }
+    }
+
+    /// The collector ends. Nothing is in the ring any more.
+    pub(super) fn close(&self, limit: Duration) {
+        self.closed.store(true, Ordering::Release);
+        kernel::ring(self.bell.as_fd());
+        self.alone.wait_heeding(Some(limit), Heed::Nothing);
+    }
+
+    /// Whether somebody hears the bell.
+    pub(super) fn is_watched(&self) -> bool {
+        !self.alone.is_set()
+    }
+
+    /// For who ends the host, where nobody hears the bell: waits for it once, at most so long, and takes what there is.
+    pub(super) fn collect_here(&self, completions: &Arc<Completions>, limit: Duration) {
+        let again = self.drain(completions);
+        if again {
+            self.cancel_again(completions);
+        }
+        let limit = if again { limit.min(MOMENT) } else { limit };
+        let bell = self.bell.as_fd();
+        if kernel::wait_for(&[(bell.as_raw_fd(), Direction::Read)], Some(limit))[0] {
+            // It is rung again for what comes later.
+            let _ = kernel::hear(bell);
+        }
+        self.drain(completions);
+    }
+}
+
+impl Ring {
+    /// Into the ring, or into the line before it.
+    fn put(&mut self, entry: squeue::Entry) {
+        self.waiting.push_back(entry);
+        self.submit();
+    }
+
+    /// Fills the ring from the line, and tells the kernel.
+    fn submit(&mut self) {
+        while self.inside < MOST
+            && let Some(entry) = self.waiting.front()
+        {
+            // SAFETY: what it leads to is vouched for by its transfer, which is kept until the answer was heard.
+            if unsafe { self.ring.submission().push(entry) }.is_err() {
+                if !self.tell() {
+                    return;
+                }
+                continue;
+            }
+            self.inside += 1;
+            self.waiting.pop_front();
+        }
+        self.tell();
+    }
+
+    /// Whether the kernel has taken all there was.
+    fn tell(&mut self) -> bool {
+        self.stuck = false;
+        while !self.ring.submission().is_empty() {
+            match self.ring.submit() {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => {
+                    self.stuck = true;
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    fn take(&mut self, answers: &mut Vec<(u64, i32)>) {
+        for answer in self.ring.completion() {
+            answers.push((answer.user_data(), answer.result()));
+        }
+        self.inside -= answers.len();
+    }
+}
+
+/// What is put into the ring for a request.
+fn entry(request: &Request) -> Result<squeue::Entry, i32> {
+    let (transfer, kind) = (request.transfer(), request.kind());
+    let address = request.address() as u64;
+    let direction = transfer.direction();
+    let by_readiness = request.is_by_readiness()
+        || kind == Kind::Device
+        || (kind == Kind::Pipe && direction == Direction::Write);
+    if by_readiness {
+        let fd = types::Fd(request.hold()?);
+        let events = kernel::events(direction).cast_unsigned().into();
+        let poll = opcode::PollAdd::new(fd, events).build();
+        request.note_known_by(address | READINESS);
+        return Ok(poll.user_data(address | READINESS));
+    }
+    let fd = types::Fd(request.descriptor());
+    let done = request.done();
+    let buffer = transfer.buffer().cast::<u8>().wrapping_add(done as usize);
+    let length = transfer.length() - done;
+    let made = match (kind, direction) {
+        (Kind::Socket, Direction::Read) => opcode::Recv::new(fd, buffer, length).build(),
+        (Kind::Socket, Direction::Write) => opcode::Send::new(fd, buffer, length)
+            .flags(libc::MSG_NOSIGNAL)
+            .build(),
+        (Kind::File, Direction::Read) => opcode::Read::new(fd, buffer, length)
+            .offset(transfer.offset())
+            .build(),
+        (Kind::File, Direction::Write) => opcode::Write::new(fd, buffer, length)
+            .offset(transfer.offset())
+            .build(),
+        (Kind::Pipe | Kind::Device, _) => opcode::Read::new(fd, buffer, length)
+            .offset(u64::MAX)
+            .build(),
+    };
+    request.note_known_by(address | TRANSFER);
+    Ok(made.user_data(address | TRANSFER))
+}
+
+/// Says that there is no collector when it goes, however that comes about.
+struct Leaving(Arc<Completions>);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        if let Some(uring) = self.0.uring() {
+            uring.collector.store(false, Ordering::Release);
+            uring.alone.set();
+        }
+    }
+}
+
+/// The collector. It keeps nothing of its thread across its waits.
+fn collect(leaving: Leaving) {
+    let completions = &leaving.0;
+    let Some(uring) = completions.uring() else {
+        return;
+    };
+    loop {
+        let again = uring.drain(completions);
+        if uring.closed.load(Ordering::Acquire) {
+            return;
+        }
+        let hear = |bell: &OwnedFd| kernel::hear(bell.as_fd());
+        let heard = if again {
+            uring.bell.read_with_for(MOMENT, hear)
+        } else {
+            uring.bell.read_with(hear)
+        };
+        match heard {
+            Ok(()) => {}
+            Err(error) if Interrupted::of(&error) == Some(Wake::TimedOut) => {
+                uring.cancel_again(completions);
+            }
+            // The scheduler ends before the host.
+            Err(_) => return,
+        }
+    }
+}
