@@ -1,9 +1,17 @@
 //! What reaches into a session from outside: a cancel request, `KILL`, a limit of time.
 //!
 //! A statement finds out in two places, which between them cover all of its life: SQLite's progress handler asks every few
-//! thousand instructions, and whoever waits for the turn to write is woken to ask (`turn.rs`).
+//! thousand instructions, and whoever waits for the turn to write is woken to ask (`turn.rs`). A session that is killed while
+//! its client takes nothing has its connection cut: nobody else would wake it.
+//!
+//! A statement that runs for long also looks now and then whether its client is still there: nobody would take its rows.
+//!
+//! Who kills says so first and then looks at what the session waits for; a session first says that it waits and then looks
+//! whether it was killed. Both under the activity's lock, so one of them sees the other.
 #![forbid(unsafe_code)]
 
+use std::fmt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -11,6 +19,9 @@ use parking_lot::Mutex;
 
 use crate::error::SqlError;
 use crate::executor::Native;
+
+/// How often a statement that runs looks for its client.
+const LOOK: Duration = Duration::from_millis(100);
 
 const NOTHING: u8 = 0;
 const CANCELLED: u8 = 1;
@@ -23,7 +34,21 @@ pub struct Control {
     asked: AtomicU8,
     /// When the running statement is late, in ns since `born`; 0: never.
     deadline: AtomicU64,
+    /// When SQLite asked last whether to go on, in ns since `born`.
+    asked_at: AtomicU64,
+    /// When it was looked for the client last, in ns since `born`.
+    looked_at: AtomicU64,
+    client: OnceLock<Client>,
     activity: Mutex<Activity>,
+}
+
+/// Says whether the client has gone.
+struct Client(Box<dyn Fn() -> bool + Send + Sync>);
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Client(..)")
+    }
 }
 
 /// What a session does, for those who look on.
@@ -35,6 +60,27 @@ pub struct Activity {
     pub running_since: Option<Instant>,
     /// The native code that it is in, and since when.
     pub native: Option<(Native, Instant)>,
+    /// What it waits for, and since when.
+    pub waits: Option<(Waits, Instant)>,
+}
+
+/// What a session waits for while a statement runs, or its answer is on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waits {
+    /// Its turn to write.
+    Turn,
+    /// Its client, which is to take rows.
+    Client,
+}
+
+impl Waits {
+    /// For the operator's tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Waits::Turn => "WriteTurn",
+            Waits::Client => "ClientTakes",
+        }
+    }
 }
 
 impl Default for Control {
@@ -43,20 +89,30 @@ impl Default for Control {
             born: Instant::now(),
             asked: AtomicU8::new(NOTHING),
             deadline: AtomicU64::new(0),
+            asked_at: AtomicU64::new(0),
+            looked_at: AtomicU64::new(0),
+            client: OnceLock::new(),
             activity: Mutex::default(),
         }
     }
 }
 
 impl Control {
+    /// Once: how to know that the client has gone.
+    pub fn watch(&self, is_gone: impl Fn() -> bool + Send + Sync + 'static) {
+        let _ = self.client.set(Client(Box::new(is_gone)));
+    }
+
     /// A statement begins: a cancel request that came before it was for an earlier one.
     pub fn begin(&self, statement: &str, limit: Option<Duration>) {
         // Relaxed: the flags stand for themselves.
         let _ =
             self.asked
                 .compare_exchange(CANCELLED, NOTHING, Ordering::Relaxed, Ordering::Relaxed);
-        let deadline = limit.map_or(0, |limit| self.now() + nanoseconds(limit));
+        let now = self.now();
+        let deadline = limit.map_or(0, |limit| now + nanoseconds(limit));
         self.deadline.store(deadline, Ordering::Relaxed);
+        self.looked_at.store(now, Ordering::Relaxed);
         let mut activity = self.activity.lock();
         activity.statement.clear();
         activity.statement.push_str(statement);
@@ -71,7 +127,46 @@ impl Control {
 
     /// It goes into native code, or comes back.
     pub fn set_native(&self, native: Option<Native>) {
-        self.activity.lock().native = native.map(|native| (native, Instant::now()));
+        let now = Instant::now();
+        // Relaxed: for those who look on.
+        self.asked_at
+            .store(nanoseconds(now - self.born), Ordering::Relaxed);
+        self.activity.lock().native = native.map(|native| (native, now));
+    }
+
+    /// SQLite asks whether the statement is to end.
+    pub fn ask(&self) -> bool {
+        let now = self.now();
+        self.asked_at.store(now, Ordering::Relaxed);
+        let looked = self.looked_at.load(Ordering::Relaxed);
+        if now.saturating_sub(looked) > nanoseconds(LOOK) {
+            self.looked_at.store(now, Ordering::Relaxed);
+            if self.client.get().is_some_and(|client| (client.0)()) {
+                self.kill();
+            }
+        }
+        self.verdict().is_some()
+    }
+
+    /// How long ago SQLite asked, or began what it is at.
+    pub fn asked_ago(&self) -> Duration {
+        let asked = self.asked_at.load(Ordering::Relaxed);
+        Duration::from_nanos(self.now().saturating_sub(asked))
+    }
+
+    /// It waits as long as this runs.
+    ///
+    /// # Errors
+    /// It was killed before; the closure was not called.
+    pub fn waiting<R>(&self, waits: Waits, wait: impl FnOnce() -> R) -> Result<R, SqlError> {
+        self.activity.lock().waits = Some((waits, Instant::now()));
+        let result = if self.is_killed() {
+            Err(killed())
+        } else {
+            Ok(wait())
+        };
+        self.activity.lock().waits = None;
+        result
     }
 
     /// What it does.

@@ -146,7 +146,7 @@ impl Engine {
         };
         executor.native(Native::Lend, || {
             let watched = Arc::clone(control);
-            let ask = move || watched.verdict().is_some();
+            let ask = move || watched.ask();
             link.connection.progress_handler(PROGRESS_STEP, Some(ask))?;
             self.register(&mut link)
         })??;

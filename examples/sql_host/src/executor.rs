@@ -31,11 +31,13 @@ pub enum Native {
     Reset,
     /// `sqlite3_close`.
     Close,
+    /// `write`: a file of the server's own.
+    Write,
 }
 
 impl Native {
     /// All of them.
-    pub const ALL: [Native; 7] = [
+    pub const ALL: [Native; 8] = [
         Native::Open,
         Native::Lend,
         Native::Prepare,
@@ -43,6 +45,7 @@ impl Native {
         Native::Step,
         Native::Reset,
         Native::Close,
+        Native::Write,
     ];
 
     /// The function's name.
@@ -55,6 +58,7 @@ impl Native {
             Native::Step => "sqlite3_step",
             Native::Reset => "sqlite3_reset",
             Native::Close => "sqlite3_close",
+            Native::Write => "write",
         }
     }
 
@@ -68,6 +72,7 @@ impl Native {
             Native::Step => ffi::sqlite3_step as *const (),
             Native::Reset => ffi::sqlite3_reset as *const (),
             Native::Close => ffi::sqlite3_close as *const (),
+            Native::Write => libc::write as *const (),
         };
         address.addr()
     }
@@ -80,6 +85,11 @@ pub trait Executor: Send + Sync + 'static {
     /// # Errors
     /// If the session may make no such call; the closure was not called.
     fn native<R>(&self, target: Native, call: impl FnOnce() -> R) -> Result<R, SqlError>;
+
+    /// The number of the task that the caller runs in, by which the operator's tables know it. None where there are no tasks.
+    fn task(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Sessions are tasks of the hosting layer.
@@ -118,5 +128,9 @@ impl Executor for Hosted {
             let message = format!("the host refuses a call of native code: {refused:?}");
             SqlError::new("53000", message)
         })
+    }
+
+    fn task(&self) -> Option<u64> {
+        fiberhost::scheduler::try_current().map(|task| task.id())
     }
 }

@@ -9,7 +9,9 @@ pub mod builtin;
 pub mod catalogue;
 pub mod client;
 pub mod command;
+pub mod configuration;
 pub mod control;
+pub mod emergency;
 pub mod engine;
 pub mod error;
 pub mod executor;
@@ -18,12 +20,14 @@ pub mod layout;
 #[allow(unsafe_code, reason = "a room: see there")]
 pub mod managed;
 pub mod operator;
+pub mod order;
 pub mod registry;
 pub mod runtime;
 #[allow(unsafe_code, reason = "a room: see there")]
 pub mod server;
 pub mod session;
 pub mod settings;
+pub mod socket;
 pub mod turn;
 pub mod value;
 pub mod wire;

@@ -78,26 +78,40 @@ impl Settings {
     }
 }
 
-/// `1500`, `1500ms`, `2s`, `1min`; zero is no limit.
+/// Zero is no limit.
 fn duration(text: &str) -> Result<Option<Duration>, SqlError> {
+    let time = span("statement_timeout", text)?;
+    Ok((!time.is_zero()).then_some(time))
+}
+
+/// `1500`, `1500ms`, `200us`, `2s`, `1min`, `1h`.
+///
+/// # Errors
+/// 22023 if it is none of that; it names the parameter.
+pub fn span(name: &str, text: &str) -> Result<Duration, SqlError> {
     let text = text.trim();
     let digits = text
         .find(|each: char| !each.is_ascii_digit())
         .unwrap_or(text.len());
     let unit = match text[digits..].trim() {
-        "" | "ms" => Some(1),
-        "s" => Some(1000),
-        "min" => Some(60_000),
-        "h" => Some(3_600_000),
+        "us" => Some(1),
+        "" | "ms" => Some(1000),
+        "s" => Some(1_000_000),
+        "min" => Some(60_000_000),
+        "h" => Some(3_600_000_000),
         _ => None,
     };
     let number = text[..digits].parse::<u64>().ok();
-    let milliseconds = number
+    let microseconds = number
         .zip(unit)
         .and_then(|(number, unit)| number.checked_mul(unit));
-    let milliseconds = milliseconds.ok_or_else(|| {
-        let message = format!("invalid value for parameter \"statement_timeout\": \"{text}\"");
-        SqlError::new("22023", message)
-    })?;
-    Ok((milliseconds > 0).then(|| Duration::from_millis(milliseconds)))
+    microseconds
+        .map(Duration::from_micros)
+        .ok_or_else(|| wrong(name, text))
+}
+
+/// The error of a value that cannot be.
+pub fn wrong(name: &str, value: &str) -> SqlError {
+    let message = format!("invalid value for parameter \"{name}\": \"{value}\"");
+    SqlError::new("22023", message)
 }

@@ -173,6 +173,22 @@ fn clients_that_vanish_leave_nothing() {
     });
 }
 
+/// A statement that never ends by itself ends when its client is gone, also one that said goodbye behind it.
+#[test]
+fn a_statement_ends_when_its_client_is_gone() {
+    in_both_modes(|served| {
+        for goodbye in [&b""[..], b"X\0\0\0\x04"] {
+            let mut client = served.client();
+            let query = pgwire::messages::simplequery::Query::new(ENDLESS.to_owned());
+            client.say(&query).expect("sent");
+            client.stream().write_all(goodbye).expect("sent");
+            served.wait_for_native_code(0);
+            drop(client);
+            served.wait_for_sessions(0);
+        }
+    });
+}
+
 fn read_error(stream: &mut impl Read) -> Vec<u8> {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).expect("the end");
