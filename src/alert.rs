@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use fiberhost_scheduler::{Heed, TaskRef, ThreadAlerts, Wake, thread_alerts};
 use parking_lot::Mutex;
 
-use crate::current;
+use crate::current::{self, Current};
+use crate::deadlock::{Broken, Edge, Entered};
 use crate::host::Shared;
 use crate::task::Kind;
 use crate::transition::State;
@@ -72,56 +73,152 @@ impl Alerts {
 
 /// A wait of the caller, which may give its thread away meanwhile. [`Wake::Alerted`] has taken the latch; [`Wake::Aborted`]
 /// is a shutdown, where the wait heeds that.
+#[inline]
 pub(crate) fn wait(
     host: &Shared,
     limit: Option<Duration>,
     heed: Heed,
     wait: impl Fn(Option<Duration>, Heed) -> Wake,
 ) -> Wake {
+    if heed != Heed::Alert && current::waits_quietly(host) {
+        return wait(limit, heed);
+    }
     let caller = current::known(host);
     let Some(caller) = caller.filter(|_| heed != Heed::Nothing) else {
-        // Nobody can alert one that the runtime does not know.
-        let heed = if heed == Heed::Alert {
-            Heed::Cancel
-        } else {
-            heed
-        };
-        return host.switching.around(|| wait(limit, heed));
+        return host.switching.around(|| wait(limit, without_alerts(heed)));
     };
-    let adopted = caller.task().kind() == Kind::Adopted;
-    let blocks = adopted || caller.state() == State::Native;
+    let blocks = blocks(&caller);
     if heed == Heed::Cancel && !blocks {
         return host.switching.around(|| wait(limit, heed));
     }
-    let alerts = (heed == Heed::Alert).then(|| caller.task().alerts());
     let thread = blocks.then(thread_alerts);
-    // Too far away to be a time: never.
-    let until = limit.and_then(|limit| Instant::now().checked_add(limit));
-    let mut left = limit;
-    loop {
-        // An adopted thread is alerted as itself.
-        let to_wake = thread.as_ref().filter(|_| !adopted);
-        if alerts.is_some_and(|alerts| alerts.take_or_block(to_wake)) {
-            return Wake::Alerted;
+    let looking = Looking {
+        host,
+        caller: &caller,
+        heed,
+        thread: thread.as_ref(),
+        standing: None,
+    };
+    // Nobody breaks it.
+    looking.wait(limit, wait).unwrap_or(Wake::Aborted)
+}
+
+/// A wait without a limit for what others have. It stands among those in which circles are looked for, and may end by being
+/// [`Broken`], if that is allowed.
+pub(crate) fn wait_for_owner(
+    host: &Shared,
+    heed: Heed,
+    edge: Edge,
+    breakable: bool,
+    wait: impl Fn(Option<Duration>, Heed) -> Wake,
+) -> Result<Wake, Broken> {
+    let Some(caller) = current::known(host) else {
+        return Ok(self::wait(host, None, heed, wait));
+    };
+    let thread = blocks(&caller).then(thread_alerts);
+    let wakes = match &thread {
+        Some(thread) => Some(thread.thread()),
+        None => caller.task().scheduler_task(),
+    };
+    let standing =
+        wakes.and_then(|wakes| (host.deadlocks).enter(&caller, wakes.clone(), edge, breakable));
+    let Some(standing) = standing else {
+        return Ok(self::wait(host, None, heed, wait));
+    };
+    if !breakable {
+        return Ok(self::wait(host, None, heed, wait));
+    }
+    let looking = Looking {
+        host,
+        caller: &caller,
+        heed,
+        thread: thread.as_ref(),
+        standing: Some(&standing),
+    };
+    looking.wait(None, wait)
+}
+
+/// Whether a wait of this task blocks its thread.
+fn blocks(caller: &Current) -> bool {
+    is_adopted(caller) || caller.state() == State::Native
+}
+
+/// It is alerted as the thread that it is.
+fn is_adopted(caller: &Current) -> bool {
+    caller.task().kind() == Kind::Adopted
+}
+
+/// Nobody can alert one that the runtime does not know.
+fn without_alerts(heed: Heed) -> Heed {
+    match heed {
+        Heed::Alert | Heed::Cancel => Heed::Cancel,
+        Heed::Nothing => Heed::Nothing,
+    }
+}
+
+/// A wait that is woken to look whether there is a reason to end it.
+struct Looking<'a> {
+    host: &'a Shared,
+    caller: &'a Current,
+    /// What may end it, besides its being broken.
+    heed: Heed,
+    /// That it blocks.
+    thread: Option<&'a ThreadAlerts>,
+    standing: Option<&'a Entered<'a>>,
+}
+
+impl Looking<'_> {
+    fn wait(
+        &self,
+        limit: Option<Duration>,
+        wait: impl Fn(Option<Duration>, Heed) -> Wake,
+    ) -> Result<Wake, Broken> {
+        let host = self.host;
+        let alerts = (self.heed == Heed::Alert).then(|| self.caller.task().alerts());
+        // Too far away to be a time: never.
+        let until = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let mut left = limit;
+        loop {
+            let to_wake = self.thread.filter(|_| !is_adopted(self.caller));
+            if alerts.is_some_and(|alerts| alerts.take_or_block(to_wake)) {
+                return Ok(Wake::Alerted);
+            }
+            let entered = self.thread.map(|thread| host.blocked.enter(thread));
+            let wake = match entered {
+                Some(None) => Wake::Aborted,
+                // What it is woken for is looked up below.
+                Some(Some(_)) | None => host.switching.around(|| {
+                    // The runtime, which was told just now, may have waited, and been woken in place of this wait.
+                    if self.is_broken() {
+                        Wake::Alerted
+                    } else {
+                        wait(left, Heed::Alert)
+                    }
+                }),
+            };
+            if let Some(alerts) = alerts {
+                alerts.unblock();
+            }
+            if wake == Wake::Alerted && self.is_broken() {
+                return Err(Broken);
+            }
+            if wake == Wake::Aborted && self.heed == Heed::Nothing {
+                return Ok(host.switching.around(|| wait(left, Heed::Nothing)));
+            }
+            if wake != Wake::Alerted || alerts.is_some_and(Alerts::take) {
+                return Ok(wake);
+            }
+            if self.thread.is_some() && host.blocked.is_ending() && self.heed != Heed::Nothing {
+                return Ok(Wake::Aborted);
+            }
+            if let Some(until) = until {
+                left = Some(until.saturating_duration_since(Instant::now()));
+            }
         }
-        let entered = thread.as_ref().map(|thread| host.blocked.enter(thread));
-        let wake = match entered {
-            Some(None) => Wake::Aborted,
-            // What it is woken for is looked up below.
-            Some(Some(_)) | None => host.switching.around(|| wait(left, Heed::Alert)),
-        };
-        if let Some(alerts) = alerts {
-            alerts.unblock();
-        }
-        if wake != Wake::Alerted || alerts.is_some_and(Alerts::take) {
-            return wake;
-        }
-        if blocks && host.blocked.is_ending() {
-            return Wake::Aborted;
-        }
-        if let Some(until) = until {
-            left = Some(until.saturating_duration_since(Instant::now()));
-        }
+    }
+
+    fn is_broken(&self) -> bool {
+        self.standing.is_some_and(Entered::is_broken)
     }
 }
 

@@ -208,6 +208,17 @@ pub(crate) fn enter_quickly(host: &Shared) -> bool {
     })
 }
 
+/// Whether the caller is a task that may give its thread away in a wait without anybody being told: the usual one of a runtime
+/// that has no side of it yet. `false` also if that is not found at once.
+#[inline]
+pub(crate) fn waits_quietly(host: &Shared) -> bool {
+    with_quick(host, |current| {
+        let task = current.task();
+        current.state() != State::Native && task.kind() != Kind::Adopted && !task.has_clr_task()
+    })
+    .unwrap_or(false)
+}
+
 /// The caller, if it is a task of the runtime already.
 #[inline]
 pub(crate) fn known(host: &Shared) -> Option<Rc<Current>> {

@@ -19,6 +19,7 @@ use crate::com::host::{
 };
 use crate::com::{ComRef, EPolicyAction, Gate, Guid, HostInterface, Hresult, Manager, Origin};
 use crate::current;
+use crate::deadlock::Deadlocks;
 use crate::escalation::{self, Instead, Overseer};
 use crate::gc::{Gc, GcFigures};
 use crate::hooks::{Hooks, Learned};
@@ -63,6 +64,7 @@ pub(crate) struct Shared {
     pub(crate) quanta: Arc<Quanta>,
     pub(crate) blocked: Blocked,
     pub(crate) overseer: Overseer,
+    pub(crate) deadlocks: Deadlocks,
     runtime: Mutex<Runtime>,
 }
 
@@ -125,6 +127,8 @@ pub struct Figures {
     pub escalations: u64,
     /// How often a task was asked to yield, since its quantum was over.
     pub yields_asked: u64,
+    /// Waits that were broken since tasks waited for each other in a circle.
+    pub deadlocks_broken: u64,
 }
 
 /// The most that `SetStackGuarantee` can promise.
@@ -169,6 +173,11 @@ impl Shared {
     /// The runtime that the host was attached to.
     pub(crate) fn clr_runtime(&self) -> Option<ICLRRuntimeHost> {
         self.runtime.lock().host.clone()
+    }
+
+    /// The runtime's side of locks.
+    pub(crate) fn clr_sync_manager(&self) -> Option<ICLRSyncManager> {
+        self.runtime.lock().sync.clone()
     }
 
     /// Gives back what the runtime has given. Not under the lock: it may call back.
@@ -390,6 +399,7 @@ impl Builder {
             quanta,
             blocked: Blocked::default(),
             overseer: Overseer::new(self.policy, self.instead),
+            deadlocks: Deadlocks::default(),
             runtime: Mutex::default(),
         });
         let workers = u32::try_from(shared.scheduler.workers()).unwrap_or(POOL_MOST);
@@ -553,7 +563,7 @@ impl Host {
 
     /// The runtime's side of locks, once it has given it.
     pub fn clr_sync_manager(&self) -> Option<ICLRSyncManager> {
-        self.shared.runtime.lock().sync.clone()
+        self.shared.clr_sync_manager()
     }
 
     /// On what the runtime's tasks run, as far as is known.
@@ -604,6 +614,7 @@ impl Host {
             failed_switches,
             escalations: self.shared.overseer.steps(),
             yields_asked: self.shared.quanta.asked(),
+            deadlocks_broken: self.shared.deadlocks.broken(),
         }
     }
 
@@ -617,6 +628,7 @@ impl Host {
         self.pool.close(limit);
         self.shared.gate.shut();
         self.shared.overseer.close();
+        self.shared.deadlocks.close();
         let result = if self.owns_scheduler {
             // What the scheduler cannot see, since it blocks a thread.
             self.shared.blocked.end();

@@ -10,8 +10,7 @@
 //!
 //! [`views`] has the operator's tables, [`observe`] answers them over a socket, and [`capi`] is the interface for C.
 //!
-//! **Still to come**: deadlocks of the runtime's locks are not found; and the managers for I/O, security and assemblies are
-//! missing.
+//! **Still to come**: the managers for I/O, security and assemblies are missing.
 //!
 //! ```
 //! use fiberhost::scheduler::{Scheduler, Wake, park_for};
@@ -51,6 +50,7 @@ pub mod capi;
 #[allow(unsafe_code, reason = "the one room for it: see there")]
 pub mod com;
 mod current;
+mod deadlock;
 mod escalation;
 mod functions;
 mod gc;

@@ -6,7 +6,7 @@
 //! | `HOST_E_INTERRUPTED` | alertable only: an alert came before what was waited for. If both came, the signal counts, and the alert stays for the next wait |
 //! | `HOST_E_ABANDONED` | an event only: the scheduler is shut down under its waiter |
 //! | `HOST_E_NOT_OWNER` | a section that is not the caller's is left |
-//! | `HOST_E_DEADLOCK` | a wait that [may be broken](Breakable) |
+//! | `HOST_E_DEADLOCK` | a wait without a limit for a section, or for an event that [may be broken](Breakable): it was broken, since tasks wait for each other (`deadlock`) |
 //!
 //! A task waits by giving its thread away, a thread that is no task by sleeping. Nothing here unwinds: runtimes' frames lie
 //! on the stack.
@@ -22,6 +22,8 @@ use fiberhost_scheduler::{Heed, Wake};
 use crate::alert;
 use crate::com::host::{IHostAutoEvent, IHostCrst, IHostManualEvent, IHostSemaphore};
 use crate::com::{Hresult, INFINITE, Optional, WAIT_OPTION};
+use crate::current;
+use crate::deadlock::{Broken, Edge, Owned};
 use crate::host::Shared;
 
 /// A time of the interface: none means for ever.
@@ -31,8 +33,6 @@ pub(crate) fn limit(milliseconds: u32) -> Option<Duration> {
 
 /// What the runtime has said of an event when it was made: which waits on it may be broken to end a deadlock, and by which
 /// cookie the runtime knows its owners.
-///
-/// The search for deadlocks asks this; there is none yet, so no wait is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Breakable {
     /// An event of the runtime's own: its waits cannot cope with being broken.
@@ -45,34 +45,26 @@ pub(crate) enum Breakable {
     Readers(usize),
 }
 
-#[allow(
-    dead_code,
-    reason = "the seam for the search for deadlocks, which is still to come"
-)]
 impl Breakable {
-    /// Whether this very wait may be broken.
-    pub(crate) fn allows(self, option: WAIT_OPTION) -> bool {
-        self != Breakable::No && option.may_be_broken()
-    }
-
-    /// The runtime's number of the lock.
-    pub(crate) fn cookie(self) -> Option<usize> {
+    /// For whom a wait waits, which may be broken if its option does not forbid that.
+    fn edge(self) -> Option<Edge> {
         match self {
             Breakable::No => None,
-            Breakable::Monitor(cookie)
-            | Breakable::Writers(cookie)
-            | Breakable::Readers(cookie) => Some(cookie),
+            Breakable::Monitor(cookie) => Some(Edge::Monitor(cookie)),
+            Breakable::Writers(cookie) | Breakable::Readers(cookie) => Some(Edge::Owners(cookie)),
         }
     }
 }
 
-/// A wait for what can be tried first.
+/// A wait for what can be tried first. Without a limit it stands among those that may be waits for each other, if it is
+/// known for whom it waits.
 ///
 /// The order decides who wins: a signal that is there counts before the alert, and once more after it.
 fn wait(
     host: &Shared,
-    milliseconds: u32,
+    (milliseconds, option): (u32, WAIT_OPTION),
     heed: Heed,
+    edge: Option<Edge>,
     try_take: impl Fn() -> bool,
     take: impl Fn(Option<Duration>, Heed) -> Wake,
 ) -> Result<(), Hresult> {
@@ -82,16 +74,22 @@ fn wait(
     if milliseconds == 0 {
         return Err(Hresult::HOST_E_TIMEOUT);
     }
-    match alert::wait(host, limit(milliseconds), heed, take) {
-        Wake::Signalled => Ok(()),
-        Wake::TimedOut => Err(Hresult::HOST_E_TIMEOUT),
-        Wake::Alerted if try_take() => {
+    let waited = match edge.filter(|_| milliseconds == INFINITE) {
+        Some(edge) => alert::wait_for_owner(host, heed, edge, option.may_be_broken(), take),
+        None => Ok(alert::wait(host, limit(milliseconds), heed, take)),
+    };
+    match waited {
+        Ok(Wake::Signalled) => Ok(()),
+        Ok(Wake::TimedOut) => Err(Hresult::HOST_E_TIMEOUT),
+        Ok(Wake::Alerted) if try_take() => {
             // The alert was taken by this wait: it goes back.
             alert::put_back(host);
             Ok(())
         }
-        Wake::Alerted => Err(Hresult::HOST_E_INTERRUPTED),
-        Wake::Aborted => Err(Hresult::HOST_E_ABANDONED),
+        Ok(Wake::Alerted) => Err(Hresult::HOST_E_INTERRUPTED),
+        Ok(Wake::Aborted) => Err(Hresult::HOST_E_ABANDONED),
+        Err(Broken) if try_take() => Ok(()),
+        Err(Broken) => Err(Hresult::HOST_E_DEADLOCK),
     }
 }
 
@@ -120,22 +118,33 @@ impl AutoEvent {
             host,
         }
     }
+}
 
-    /// For the search for deadlocks.
-    #[allow(
-        dead_code,
-        reason = "the seam for the search for deadlocks, which is still to come"
-    )]
-    pub(crate) fn breakable(&self) -> Breakable {
-        self.breakable
+impl AutoEvent {
+    #[inline(never)]
+    fn wait_otherwise(&self, milliseconds: u32, option: WAIT_OPTION) -> Result<(), Hresult> {
+        let heed = heed_of_event(option);
+        let take = |limit, heed| self.event.wait_heeding(limit, heed);
+        let edge = self.breakable.edge();
+        let how = (milliseconds, option);
+        wait(&self.host, how, heed, edge, || self.event.reset(), take)
     }
 }
 
 impl IHostAutoEvent for AutoEvent {
     fn wait(&self, milliseconds: u32, option: WAIT_OPTION) -> Result<(), Hresult> {
-        let heed = heed_of_event(option);
-        let take = |limit, heed| self.event.wait_heeding(limit, heed);
-        wait(&self.host, milliseconds, heed, || self.event.reset(), take)
+        // The usual one, for which nobody has to be told or asked anything.
+        let is_usual = milliseconds == INFINITE
+            && !option.is_alertable()
+            && self.breakable == Breakable::No
+            && current::waits_quietly(&self.host);
+        if !is_usual {
+            return self.wait_otherwise(milliseconds, option);
+        }
+        match self.event.take_or_wait(Heed::Cancel) {
+            Wake::Signalled => Ok(()),
+            _ => Err(Hresult::HOST_E_ABANDONED),
+        }
     }
 
     fn set(&self) -> Result<(), Hresult> {
@@ -160,22 +169,15 @@ impl ManualEvent {
             host,
         }
     }
-
-    /// For the search for deadlocks.
-    #[allow(
-        dead_code,
-        reason = "the seam for the search for deadlocks, which is still to come"
-    )]
-    pub(crate) fn breakable(&self) -> Breakable {
-        self.breakable
-    }
 }
 
 impl IHostManualEvent for ManualEvent {
     fn wait(&self, milliseconds: u32, option: WAIT_OPTION) -> Result<(), Hresult> {
         let heed = heed_of_event(option);
         let take = |limit, heed| self.event.wait_heeding(limit, heed);
-        wait(&self.host, milliseconds, heed, || self.event.is_set(), take)
+        let edge = self.breakable.edge();
+        let how = (milliseconds, option);
+        wait(&self.host, how, heed, edge, || self.event.is_set(), take)
     }
 
     fn reset(&self) -> Result<(), Hresult> {
@@ -222,8 +224,9 @@ impl IHostSemaphore for HostSemaphore {
         let take = |limit, heed| self.permits.wait_heeding(limit, heed);
         let waited = wait(
             &self.host,
-            milliseconds,
+            (milliseconds, option),
             heed_alerts_alone(option),
+            None,
             try_take,
             take,
         );
@@ -323,10 +326,35 @@ impl Section {
     /// It was not free a moment ago.
     #[cold]
     #[inline(never)]
-    fn enter_again_or_wait(&self) {
-        if !self.try_enter() && !self.spin() {
-            self.host.switching.around(|| self.lock.lock_through());
+    fn enter_again_or_wait(self: &Arc<Self>, option: WAIT_OPTION) -> Result<(), Hresult> {
+        if self.try_enter() || self.spin() {
+            return Ok(());
         }
+        let edge = Edge::Section(Arc::clone(self) as _);
+        let take = |_: Option<Duration>, heed| self.lock.lock_heeding(heed);
+        let heed = Heed::Nothing;
+        let breakable = option.may_be_broken();
+        match alert::wait_for_owner(&self.host, heed, edge, breakable, take) {
+            Ok(wake) => {
+                debug_assert!(wake == Wake::Signalled, "nothing else is heeded");
+                Ok(())
+            }
+            Err(Broken) => Err(Hresult::HOST_E_DEADLOCK),
+        }
+    }
+
+    /// It was entered more than once, or somebody waits, or it is not the caller's.
+    #[cold]
+    #[inline(never)]
+    fn leave_otherwise(&self, again: u64) -> Result<(), Hresult> {
+        if again == 0 {
+            return self.lock.unlock().map_err(|_| Hresult::HOST_E_NOT_OWNER);
+        }
+        if !self.lock.is_mine() {
+            return Err(Hresult::HOST_E_NOT_OWNER);
+        }
+        self.again.store(again - 1, Ordering::Relaxed);
+        Ok(())
     }
 
     fn spin(&self) -> bool {
@@ -338,28 +366,31 @@ impl Section {
     }
 }
 
+impl Owned for Section {
+    fn owner(&self) -> Option<u64> {
+        self.lock.owner()
+    }
+}
+
 impl IHostCrst for Crst {
-    /// Ends with the section, whatever happens. (A section that may be broken is a seam for the search for deadlocks: the
-    /// option says so.)
-    fn enter(&self, _option: WAIT_OPTION) -> Result<(), Hresult> {
-        if !self.section.lock.try_lock() {
-            self.section.enter_again_or_wait();
+    /// Ends with the section, whatever happens, unless the wait may be broken and is.
+    #[inline]
+    fn enter(&self, option: WAIT_OPTION) -> Result<(), Hresult> {
+        if self.section.lock.try_lock_idle() {
+            return Ok(());
         }
-        Ok(())
+        self.section.enter_again_or_wait(option)
     }
 
+    #[inline]
     fn leave(&self) -> Result<(), Hresult> {
         let section = &self.section;
         // Relaxed: only the owner has written it. Who is not the owner is refused, whatever it reads.
         let again = section.again.load(Ordering::Relaxed);
-        if again == 0 {
-            return section.lock.unlock().map_err(|_| Hresult::HOST_E_NOT_OWNER);
+        if again == 0 && section.lock.try_unlock_idle() {
+            return Ok(());
         }
-        if !section.lock.is_mine() {
-            return Err(Hresult::HOST_E_NOT_OWNER);
-        }
-        section.again.store(again - 1, Ordering::Relaxed);
-        Ok(())
+        section.leave_otherwise(again)
     }
 
     fn try_enter(&self, _option: WAIT_OPTION) -> Result<bool, Hresult> {
@@ -393,24 +424,14 @@ mod tests {
     }
 
     #[test]
-    fn only_waits_behind_a_cookie_may_be_broken_and_not_all_of_those() {
-        let any = WAIT_OPTION::default();
-        assert!(!Breakable::No.allows(any));
+    fn a_plain_event_waits_for_nobody_in_particular() {
+        assert!(Breakable::No.edge().is_none());
         for breakable in [
             Breakable::Monitor(5),
             Breakable::Writers(5),
             Breakable::Readers(5),
         ] {
-            assert!(breakable.allows(any) && breakable.allows(WAIT_OPTION::WAIT_ALERTABLE));
-            assert!(!breakable.allows(WAIT_OPTION::WAIT_NOTINDEADLOCK));
-            assert_eq!(breakable.cookie(), Some(5));
+            assert!(breakable.edge().is_some());
         }
-        assert_eq!(Breakable::No.cookie(), None);
-        let host = Host::builder().build().expect("a host");
-        let shared = || Arc::clone(host.shared());
-        let monitor = AutoEvent::new(shared(), Breakable::Monitor(7));
-        let readers = ManualEvent::new(shared(), true, Breakable::Readers(8));
-        assert_eq!(monitor.breakable().cookie(), Some(7));
-        assert_eq!(readers.breakable().cookie(), Some(8));
     }
 }

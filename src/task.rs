@@ -25,11 +25,12 @@ use crate::alert::{self, Alerts};
 use crate::com::clr::ICLRTask;
 use crate::com::host::IHostTask;
 use crate::com::{
-    ComRef, Hresult, THREAD_PRIORITY_ABOVE_NORMAL, THREAD_PRIORITY_BELOW_NORMAL,
+    ComRef, Hresult, INFINITE, THREAD_PRIORITY_ABOVE_NORMAL, THREAD_PRIORITY_BELOW_NORMAL,
     THREAD_PRIORITY_IDLE, THREAD_PRIORITY_NORMAL, THREAD_PRIORITY_TIME_CRITICAL, WAIT_OPTION,
     WeakRef,
 };
 use crate::current;
+use crate::deadlock::{Broken, Edge};
 use crate::host::Shared;
 use crate::sync::{heed_alerts_alone, interrupted, limit};
 use crate::transition::State;
@@ -147,6 +148,11 @@ impl Task {
             .store(number(task.priority()), Ordering::Relaxed);
         let first = self.scheduler.set(task).is_ok();
         debug_assert!(first, "a task is one task of the scheduler");
+    }
+
+    /// How urgent it is, by the numbers of Win32.
+    pub(crate) fn priority_number(&self) -> i32 {
+        self.priority.load(Ordering::Relaxed)
     }
 
     pub(crate) fn alerts(&self) -> &Alerts {
@@ -307,6 +313,14 @@ impl Task {
         .map(drop)
     }
 
+    /// Whom a wait for its end waits for, unless it is the caller's own: that ends by its limit or by an alert, or never.
+    fn edge_of_join(&self) -> Option<Edge> {
+        let is_own =
+            current::known(&self.host).is_some_and(|caller| std::ptr::eq(caller.task(), self));
+        let task = self.scheduler.get().filter(|_| !is_own)?;
+        Some(Edge::End(task.id()))
+    }
+
     fn is_caller(&self) -> bool {
         current::find(&self.host).is_some_and(|caller| std::ptr::eq(caller.task(), self))
     }
@@ -395,7 +409,11 @@ impl IHostTask for Face {
         let heed = heed_alerts_alone(option);
         let host = &self.0.host;
         let wait = |limit, heed| ended.wait_heeding(limit, heed);
-        let result = match alert::wait(host, limit(milliseconds), heed, wait) {
+        let waited = match self.0.edge_of_join().filter(|_| milliseconds == INFINITE) {
+            Some(edge) => alert::wait_for_owner(host, heed, edge, option.may_be_broken(), wait),
+            None => Ok(alert::wait(host, limit(milliseconds), heed, wait)),
+        };
+        let result = match waited.map_err(|Broken| Hresult::HOST_E_DEADLOCK)? {
             Wake::Signalled => Ok(()),
             Wake::TimedOut => Err(Hresult::HOST_E_TIMEOUT),
             Wake::Alerted if ended.is_set() => {
@@ -420,7 +438,7 @@ impl IHostTask for Face {
     }
 
     fn priority(&self) -> Result<i32, Hresult> {
-        Ok(self.0.priority.load(Ordering::Relaxed))
+        Ok(self.0.priority_number())
     }
 
     /// Only the task itself may say so.

@@ -5,14 +5,13 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::at_workers_on_fibers;
+use common::at_workers;
 use fiberhost::scheduler::sync::AutoResetEvent;
 use fiberhost::scheduler::{Wake, spawn, yield_now};
 
-// On fibers only: a task on a thread of its own whose waits end at once keeps its slot, which it should not.
 #[test]
 fn waits_that_end_at_once_let_others_run() {
-    at_workers_on_fibers(|scheduler| {
+    at_workers(|scheduler| {
         scheduler.run(|| {
             let over = Arc::new(AtomicBool::new(false));
             let busy = {

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::deadlock::{Deadlock, OnDeadlock};
 use crate::fiber::stack::{self, Guards};
 use crate::join::{self, JoinHandle, TaskRef};
 use crate::observed::{Make, Observed};
@@ -66,6 +67,7 @@ pub(crate) struct Settings {
     pub(crate) quantum: Duration,
     pub(crate) handover_after: Duration,
     pub(crate) stalls: Orders,
+    pub(crate) on_deadlock: Option<OnDeadlock>,
     pub(crate) max_tasks: usize,
     pub(crate) admission: Admission,
     pub(crate) idle_spin: Duration,
@@ -147,6 +149,7 @@ impl Builder {
                     signal: Some(sample::default_signal()),
                     tell_quantum: None,
                 },
+                on_deadlock: None,
                 max_tasks: usize::MAX,
                 admission: Admission::Refuse,
                 idle_spin: if default_workers() == 1 {
@@ -298,6 +301,46 @@ impl Builder {
     /// Default: `SIGRTMAX` - 3.
     pub fn stall_signal(mut self, signal: Option<i32>) -> Self {
         self.settings.stalls.signal = signal;
+        self
+    }
+
+    /// Who is told of circles of tasks that wait for each other: each once, when the wait that closes it begins, with its
+    /// tasks, what each waits for, and whose wait is broken. It is called by the task that began that wait, on its
+    /// stack and before it waits, so the others may wait meanwhile for what it has. A panic in it is caught. What it captures
+    /// lives as long as the scheduler, so it must not own that. Default: nobody, beside an event of `tracing`.
+    ///
+    /// What is known of who waits for whom: joins, waits for mutexes, read-write locks and `Once`s, all without a time limit;
+    /// and tasks that need the thread of one that sleeps with it. A lock that a plain thread has leads nowhere, nor do events,
+    /// semaphores and channels.
+    ///
+    /// ```
+    /// use fiberhost_scheduler::sync::{Barrier, Mutex};
+    /// use fiberhost_scheduler::{Scheduler, scope};
+    /// use std::sync::mpsc;
+    ///
+    /// let (sender, receiver) = mpsc::channel();
+    /// let scheduler = Scheduler::builder()
+    ///     .on_deadlock(move |deadlock| sender.send(deadlock.tasks().len()).unwrap_or_default())
+    ///     .build()?;
+    /// scheduler.run(|| {
+    ///     let (locks, both) = ([Mutex::new(()), Mutex::new(())], Barrier::new(2));
+    ///     scope(|scope| {
+    ///         for at in 0..2 {
+    ///             let (locks, both) = (&locks, &both);
+    ///             scope.spawn(move || {
+    ///                 let _mine = locks[at].lock();
+    ///                 both.wait();
+    ///                 // One of the two is refused, and gives back what it has.
+    ///                 let _other = locks[1 - at].lock_or_deadlock();
+    ///             });
+    ///         }
+    ///     });
+    /// });
+    /// assert_eq!(receiver.recv()?, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn on_deadlock(mut self, tell: impl Fn(&Deadlock) + Send + Sync + 'static) -> Self {
+        self.settings.on_deadlock = Some(OnDeadlock(Arc::new(tell)));
         self
     }
 

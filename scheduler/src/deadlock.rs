@@ -1,31 +1,34 @@
-//! Who waits for whom: a wait that could never end is refused when it begins.
+//! Who waits for whom: a circle of waits that could never end is found when the last of them begins, and told; and one of
+//! them is broken, if one can be.
 //!
 //! Edges, as far as the scheduler knows them:
 //!
 //! - *join*: a task that waits without a limit for another one's end waits for that one;
 //! - *thread*: a task that has started on a thread waits for the task that sleeps with that thread (`pinned.rs`), whatever
 //!   else it waits for, since nobody else runs there;
-//! - *lock*: a task that waits without a limit for a mutex waits for the one that has it.
+//! - *lock*: a task that waits without a limit for a mutex, a read-write lock or a once waits for those that have it.
 //!
-//! A wait for an end or a mutex looks for a way back to the caller before it begins, under the lock of the table in which such
+//! A wait for an end or a lock looks for a way back to the caller when it begins, under the lock of the table in which such
 //! waits stand (`sync/lock_waits.rs`): two that close a circle at the same moment cannot both miss it. Joins of a task that has
 //! not started do not stand there, and are followed where they are met; like the edges by threads they were seen with their
 //! epochs, and the whole way is looked at once more, so that all its edges existed at one moment. So there is no false alarm.
 //!
-//! A mutex names its owner by its number. So a way goes on behind a mutex if its owner stands in the table, or if the caller
-//! sleeps with its thread and looks for the owner among all tasks. An owner that joined a task before that one had started, and
-//! one that another's sleep keeps from its thread while it waits for nothing, are not found behind a mutex.
+//! A lock names its owner by its number, if at all. So a way goes on behind a lock if its owner stands in the table, or if the
+//! caller sleeps with its thread and looks for the owner among all tasks. An owner that joined a task before that one had
+//! started, and one that another's sleep keeps from its thread while it waits for nothing, are not found behind a lock.
 //!
 //! What an event, a semaphore or a channel waits for is nobody in particular, so it has no edge.
 #![forbid(unsafe_code)]
 
 use std::fmt;
 use std::ptr;
+use std::sync::Arc;
 
-use crate::current::Thread;
+use crate::current::{Thread, running};
 use crate::join::TaskRef;
 use crate::scheduler::Core;
 use crate::sync::lock_waits::Table;
+use crate::task::payload::contain;
 use crate::task::state::Epoch;
 use crate::task::{Kind, Task};
 use crate::wait::WaitReason;
@@ -40,16 +43,59 @@ pub enum Blocker {
     Thread,
     /// It waits for a mutex that the next one has.
     Lock,
+    /// It waits for a read-write lock that the next one has, to read or to write.
+    RwLock,
+    /// It waits to read, and the next one waits to write and is first.
+    Turn,
+    /// It waits for a [`Once`](crate::sync::Once) that the next one runs.
+    Once,
+}
+
+impl Blocker {
+    /// Why a task waits, to be followed by the next one.
+    fn text(self) -> &'static str {
+        match self {
+            Blocker::Join => "joins",
+            Blocker::Thread => "needs the thread of",
+            Blocker::Lock => "waits for a mutex of",
+            Blocker::RwLock => "waits for a read-write lock of",
+            Blocker::Turn => "waits to read behind",
+            Blocker::Once => "waits for the initialiser that is run by",
+        }
+    }
 }
 
 /// Tasks that wait for each other in a circle.
+#[derive(Clone)]
 pub struct Deadlock {
     tasks: Vec<(TaskRef, Blocker)>,
+    victim: Option<usize>,
 }
 
 impl Deadlock {
     pub(crate) fn new(tasks: Vec<(TaskRef, Blocker)>) -> Deadlock {
-        Deadlock { tasks }
+        Deadlock {
+            tasks,
+            victim: None,
+        }
+    }
+
+    /// A task that waits for what it has itself, which is refused.
+    pub(crate) fn with_itself(task: &'static Task, why: Blocker) -> Deadlock {
+        Deadlock {
+            tasks: vec![(TaskRef::keep(task), why)],
+            victim: Some(0),
+        }
+    }
+
+    /// Whose wait is broken: the place among the tasks.
+    pub(crate) fn set_victim(&mut self, place: usize) {
+        self.victim = Some(place);
+    }
+
+    /// Whether that is the one whose wait closes the circle.
+    pub(crate) fn is_first_victim(&self) -> bool {
+        self.victim == Some(0)
     }
 
     /// The numbers of its tasks, in order.
@@ -61,18 +107,21 @@ impl Deadlock {
     pub fn tasks(&self) -> &[(TaskRef, Blocker)] {
         &self.tasks
     }
+
+    /// The task whose wait is broken, so that the others can go on: of those whose waits can tell their callers about it (joins,
+    /// and locks taken with the functions that say so), the one of the lowest [priority](TaskRef::priority), and
+    /// between equals the one whose wait closes the circle, if it is among them. `None`: no wait of the circle can be broken,
+    /// and its tasks wait until one of them is aborted.
+    pub fn victim(&self) -> Option<&TaskRef> {
+        self.victim.map(|place| &self.tasks[place].0)
+    }
 }
 
 impl fmt::Display for Deadlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (task, blocker) in &self.tasks {
             let name = task.name().unwrap_or_else(|| "unnamed".into());
-            let why = match blocker {
-                Blocker::Join => "joins",
-                Blocker::Thread => "needs the thread of",
-                Blocker::Lock => "waits for a mutex of",
-            };
-            write!(f, "task {} ({name}) {why} ", task.id())?;
+            write!(f, "task {} ({name}) {} ", task.id(), blocker.text())?;
         }
         f.write_str("the first")
     }
@@ -86,8 +135,34 @@ impl fmt::Debug for Deadlock {
     }
 }
 
-/// How long a circle may be.
-const LENGTH_MAX: usize = 64;
+/// Who is told of circles.
+#[derive(Clone)]
+pub(crate) struct OnDeadlock(pub(crate) Arc<dyn Fn(&Deadlock) + Send + Sync>);
+
+impl fmt::Debug for OnDeadlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnDeadlock(..)")
+    }
+}
+
+/// Tells whoever wants to know, on the stack of the task that found it.
+#[cold]
+pub(crate) fn tell(deadlock: &Deadlock) {
+    match deadlock.victim() {
+        Some(victim) => {
+            let victim = victim.id();
+            tracing::error!(%deadlock, victim, "tasks wait for each other, and one wait is broken");
+        }
+        None => tracing::error!(%deadlock, "tasks wait for each other and cannot go on"),
+    }
+    let here = running().and_then(|(thread, _)| thread.core().on_deadlock());
+    if let Some(OnDeadlock(tell)) = here {
+        contain(|| tell(deadlock));
+    }
+}
+
+/// How many tasks are looked at, beyond those whose waits stand in the table and lead nowhere else.
+const LOOKS_MAX: usize = 256;
 
 /// One step of the way.
 #[derive(Clone, Copy)]
@@ -127,13 +202,13 @@ pub(crate) struct Search<'a> {
     way: Vec<Step>,
 }
 
-/// Whether the caller's wait for `first` would close a circle.
+/// Whether the caller's wait for these would close a circle.
 #[cold]
 pub(crate) fn closed(
     thread: &'static Thread,
     me: &'static Task,
     table: Option<&Table>,
-    (first, why): (&'static Task, Blocker),
+    firsts: &[(&'static Task, Blocker)],
 ) -> Option<Deadlock> {
     // While the caller sleeps with its thread, nobody else runs there.
     thread.set_sleeps_with(me.owns_its_thread().then_some(me));
@@ -144,36 +219,57 @@ pub(crate) fn closed(
         seen: Vec::new(),
         way: Vec::new(),
     };
-    let found = search.find(first, Some(first.id.get())) && search.is_still_so();
+    let found = firsts.iter().find_map(|&(first, why)| {
+        let found = search.find(first) && search.is_still_so();
+        found.then_some(why)
+    });
     thread.set_sleeps_with(None);
-    if found { search.deadlock(why) } else { None }
+    search.deadlock(found?)
+}
+
+/// A step that the search has still to try, and how long the way is before it.
+struct Open {
+    length: usize,
+    step: Step,
+    next: &'static Task,
 }
 
 impl Search<'_> {
-    /// Looks for a way from `from` to the caller, and leaves it in `way`. The number of `from` is known if it cannot have ended.
-    fn find(&mut self, from: &'static Task, id: Option<u64>) -> bool {
-        let was_here = self.seen.iter().any(|task| ptr::eq(*task, from));
-        if was_here || self.seen.len() == LENGTH_MAX {
-            return false;
-        }
-        self.seen.push(from);
-        for (edge, next) in self.edges(from, id).into_iter().flatten() {
-            let task = from;
-            self.way.push(Step { task, id, edge });
-            // Who stands in the table waits for one that is there.
-            let number = || edge.epoch.is_none().then(|| next.id.get());
-            if ptr::eq(next, self.me) || self.find(next, number()) {
+    /// Looks for a way from `first`, which has not ended, to the caller, and leaves it in `way`.
+    fn find(&mut self, first: &'static Task) -> bool {
+        let mut open = Vec::new();
+        self.look(first, Some(first.id.get()), 0, &mut open);
+        while let Some(Open { length, step, next }) = open.pop() {
+            self.way.truncate(length);
+            self.way.push(step);
+            if ptr::eq(next, self.me) {
                 return true;
             }
-            self.way.pop();
+            // Who stands in the table waits for one that is there.
+            let number = step.edge.epoch.is_none().then(|| next.id.get());
+            self.look(next, number, length + 1, &mut open);
         }
         false
+    }
+
+    /// Comes to a task. Its number is known if it cannot have ended.
+    fn look(&mut self, task: &'static Task, id: Option<u64>, length: usize, open: &mut Vec<Open>) {
+        let was_here = self.seen.iter().any(|seen| ptr::eq(*seen, task));
+        if was_here || self.seen.len() == LOOKS_MAX {
+            return;
+        }
+        self.seen.push(task);
+        open.extend(self.edges(task, id).map(|(edge, next)| Open {
+            length,
+            step: Step { task, id, edge },
+            next,
+        }));
     }
 
     /// Once more: what was on then and is on still was on all the time.
     fn is_still_so(&self) -> bool {
         self.way.iter().all(|step| {
-            let mut edges = self.edges(step.task, step.id).into_iter().flatten();
+            let mut edges = self.edges(step.task, step.id);
             edges.any(|(edge, _)| edge == step.edge)
         })
     }
@@ -184,16 +280,21 @@ impl Search<'_> {
             // One that has ended meanwhile was no part of a circle.
             tasks.push((TaskRef::find(step.task)?, step.edge.why));
         }
-        Some(Deadlock { tasks })
+        Some(Deadlock::new(tasks))
     }
 
-    fn edges(&self, task: &'static Task, id: Option<u64>) -> [Option<(Edge, &'static Task)>; 3] {
+    fn edges(
+        &self,
+        task: &'static Task,
+        id: Option<u64>,
+    ) -> impl Iterator<Item = (Edge, &'static Task)> + use<> {
         let stands = self.table.and_then(|table| table.next(task, id));
-        [
-            by_thread(self.core, self.me, task),
-            by_join(task),
-            stands.map(|(next, why)| (Edge::new(next, None, why), next)),
-        ]
+        // One that stands in the table waits for what stands there; one whose wait is being broken for nobody.
+        let join = stands.is_none().then(|| by_join(task)).flatten();
+        let other = [by_thread(self.core, self.me, task), join];
+        let stands = stands.into_iter().flatten();
+        let stands = stands.map(|(next, why)| (Edge::new(next, None, why), next));
+        other.into_iter().flatten().chain(stands)
     }
 }
 

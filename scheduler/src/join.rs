@@ -15,7 +15,7 @@ use crate::deadlock::Deadlock;
 use crate::park::{self, Limit};
 use crate::scheduler::SpawnError;
 use crate::suspend::Arm;
-use crate::sync::lock_waits;
+use crate::sync::lock_waits::{self, Place, What};
 use crate::task::state::{Epoch, Stand};
 use crate::task::{Kind, Priority, Task, flag, release};
 use crate::wait::{Interrupt, WaitReason, Wake};
@@ -70,7 +70,8 @@ impl JoinError {
         matches!(self.0, Why::Refused(_))
     }
 
-    /// A task tried to join itself, or the join would have closed a circle of tasks that wait for each other.
+    /// A task tried to join itself, or the join was one of a circle of tasks that wait for each other, and was refused or
+    /// broken.
     pub fn is_deadlock(&self) -> bool {
         matches!(self.0, Why::Itself | Why::Deadlock(_))
     }
@@ -384,14 +385,24 @@ impl TaskRef {
             return Err(JoinError(Why::Itself));
         }
         // One that has not started may start anywhere.
-        if matches!(limit, Limit::Never)
-            && self.task.kind() == Kind::Started
-            && let Some((thread, me)) = here
-        {
-            return lock_waits::joining(thread, me, self.task, || self.wait_now(running(), limit))
-                .unwrap_or_else(|deadlock| Err(JoinError(Why::Deadlock(deadlock))));
+        if matches!(limit, Limit::Never) && self.task.kind() == Kind::Started {
+            return self.wait_standing();
         }
         self.wait_now(here, limit)
+    }
+
+    #[inline(never)]
+    fn wait_standing(&self) -> Result<bool, JoinError> {
+        let wait = |place: &Place<'_>| {
+            if place.enter() {
+                return Err(JoinError(Why::Interrupted(Wake::Aborted)));
+            }
+            self.wait_now(running(), Limit::Never)
+        };
+        let what = (What::End(self.task), true);
+        let has_it = |ended: &Result<bool, JoinError>| ended.is_ok();
+        lock_waits::wait(what, Limit::Never, Interrupt::Alert, wait, has_it)
+            .unwrap_or_else(|deadlock| Err(JoinError(Why::Deadlock(deadlock))))
     }
 
     #[inline(always)]

@@ -158,8 +158,9 @@ unsafe fn settle_here(thread: &'static Thread, task: &'static Task, word: fiber:
     thread.bound.leave(task);
     Thread::count(&thread.settled_here);
     // SAFETY: the caller's promise; the task runs on only when it was woken.
-    if unsafe { settle_word(word, thread, task) } == Settled::Parked {
-        thread.sleep_with(task);
+    match unsafe { settle_word(word, thread, task) } {
+        Settled::Parked => thread.sleep_with(task),
+        Settled::Again => thread.go_on_pinned(),
     }
 }
 
@@ -302,6 +303,9 @@ fn interrupted(task: &'static Task, allow: Interrupt) -> Option<Ended> {
         token: 0,
     });
     if flags & flag::ABORT != 0 && flags & flag::UNWINDING == 0 && allow != Interrupt::Never {
+        return aborted;
+    }
+    if flags & flag::BREAK != 0 && allow != Interrupt::Never {
         return aborted;
     }
     match allow {

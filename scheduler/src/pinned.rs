@@ -110,14 +110,27 @@ impl Thread {
         woken
     }
 
+    /// A wait of such a task was over at once. It goes on, but now and then it looks whether somebody wants the slot, as a
+    /// worker does: a task that never has to sleep keeps nobody from running.
+    pub(crate) fn go_on_pinned(&'static self) {
+        if self.looks_now() {
+            self.fire_timers();
+            self.offer_slot();
+        }
+    }
+
     /// A yield of such a task: gives the slot to who wants it, and claims one again. `true`: somebody did.
     #[cold]
     pub(crate) fn yield_pinned(&'static self) -> bool {
-        let core = self.core();
         Thread::count(&self.settled_here);
         if self.looks_now() {
             self.fire_timers();
         }
+        self.offer_slot()
+    }
+
+    fn offer_slot(&'static self) -> bool {
+        let core = self.core();
         let work = |slot: &crate::slot::Slot| slot.waiting() > 0 || slot.has_shared();
         let wanted = core.idle.claimants() > 0 || work(self.slot()) || !core.injector.is_empty();
         if !wanted {

@@ -19,6 +19,7 @@ use std::time::Duration;
 use crate::builder::{Builder, Settings};
 use crate::check::Checker;
 use crate::current::{self, Thread};
+use crate::deadlock::OnDeadlock;
 use crate::environment;
 use crate::fiber::stack::StackPool;
 use crate::idle::Idle;
@@ -143,6 +144,11 @@ impl Core {
 
     pub(crate) fn name(&self) -> &str {
         &self.settings.name
+    }
+
+    /// Who is told of circles of waits.
+    pub(crate) fn on_deadlock(&self) -> Option<&OnDeadlock> {
+        self.settings.on_deadlock.as_ref()
     }
 
     pub(crate) fn system_facts(&self) -> SystemFacts {

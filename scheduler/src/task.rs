@@ -8,6 +8,7 @@
 mod debugger;
 pub(crate) mod payload;
 pub(crate) mod pool;
+pub(crate) mod reads;
 pub(crate) mod state;
 
 use std::fmt;
@@ -24,6 +25,7 @@ use crate::scheduler::Core;
 use crate::sync::wait_list::{WaitList, WaitNode};
 use crate::wait::{Interrupt, WaitReason, Wake};
 use payload::Payload;
+use reads::Reads;
 use state::{Ended, Epoch, Life, WaitWord, settle_barrier};
 
 /// How urgently a task wants to run. A low one still runs: the fairness pick takes it in turn.
@@ -79,6 +81,8 @@ pub(crate) mod flag {
     pub(crate) const WATCHED: u32 = 128;
     /// An interrupter works on the task's wait: `freeze.rs`.
     pub(crate) const FROZEN: u32 = 32;
+    /// Its wait is the one to be broken of a circle: `sync/lock_waits.rs`. Only while it stands in that table.
+    pub(crate) const BREAK: u32 = 256;
     /// On the record of a plain thread: its waits heed alerts, as a task's do. One of those who want that; a count.
     pub(crate) const HEEDS: u32 = 1 << 16;
     pub(crate) const HEEDS_ALL: u32 = 0xffff << 16;
@@ -221,6 +225,8 @@ pub(crate) struct Task {
     pub(crate) freezer: SpinLock<()>,
     /// Joiners beyond the first.
     pub(crate) joiners: SpinLock<WaitList>,
+    /// The locks under which it reads.
+    pub(crate) reads: Reads,
     /// The waker of a join handle that is polled: see `future.rs`.
     #[cfg(feature = "futures")]
     pub(crate) waker: SpinLock<Option<std::task::Waker>>,
@@ -290,6 +296,7 @@ impl Task {
             woken_at: AtomicU64::new(0),
             freezer: SpinLock::new(()),
             joiners: SpinLock::new(WaitList::new()),
+            reads: Reads::new(),
             #[cfg(feature = "futures")]
             waker: SpinLock::new(None),
             core: ShownAddress::new(),
@@ -682,6 +689,20 @@ impl Task {
         }
     }
 
+    /// Breaks the wait of a task that was told by its flag that it is the one to be broken of a circle. From outside the
+    /// table's lock: the task may have left it, and taken the flag back.
+    pub(crate) fn break_circle(&'static self) {
+        crate::primitive::barrier::heavy();
+        let strength = || match self.flags.load(Ordering::Acquire) & flag::BREAK {
+            0 => Interrupt::Never,
+            _ => Interrupt::Unwind,
+        };
+        let wake = Wake::Aborted;
+        if self.wait.interrupt(wake, strength) || break_exclusive(self, wake, None, strength) {
+            crate::worker::make_runnable(self);
+        }
+    }
+
     /// The settle's last step: a flag raised before the wait was armed found no wait to break.
     /// Returns whether it claimed the wait; then the settle's caller owns the task again.
     #[inline(always)]
@@ -700,7 +721,9 @@ impl Task {
             self.wait.interrupt_epoch(epoch, by, wake)
                 || break_exclusive(self, wake, Some(epoch), || by)
         };
-        (unwind && take(Interrupt::Unwind, Wake::Aborted))
+        // A wait that may be broken of a circle says so by what it allows.
+        let broken = flags & flag::BREAK != 0;
+        ((unwind || broken) && take(Interrupt::Unwind, Wake::Aborted))
             || (flags & flag::CANCELS != 0 && take(Interrupt::Abort, Wake::Aborted))
             || (flags & flag::ALERT != 0 && take(Interrupt::Alert, Wake::Alerted))
     }

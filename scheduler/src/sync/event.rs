@@ -77,6 +77,19 @@ impl AutoResetEvent {
         )
     }
 
+    /// The same without a limit, but a set that is there counts before anything that is heeded, and is taken without giving
+    /// the thread away.
+    #[inline]
+    pub fn take_or_wait(&self, heed: Heed) -> Wake {
+        let mut state = self.state.lock(current::leans_as());
+        let set = std::mem::replace(&mut state.set, false);
+        drop(state);
+        if set {
+            return Wake::Signalled;
+        }
+        self.wait_with(WaitReason::Event, Limit::Never, heed.interrupt())
+    }
+
     /// The same for somebody else's purpose.
     #[cfg(feature = "futures")]
     pub(crate) fn wait_as(&self, reason: WaitReason, allow: Interrupt) -> Wake {

@@ -1,329 +1,377 @@
-//! Who waits for which mutex or for whose end, for as long as it takes: a circle of such waits is found when the last of them
-//! begins. What else keeps a task is in `deadlock.rs`.
+//! Who waits for which lock or for whose end, for as long as it takes: a circle of such waits is found when the last of them
+//! begins, and one of them is broken if one can be. What else keeps a task is in `deadlock.rs`.
+//!
+//! # Who waits for whom
+//!
+//! - for a *mutex*: for the task that has it;
+//! - for a *read-write lock*: for the task that writes; who waits to write, for those that read; who waits to read while
+//!   others read, for one that came earlier and waits to write;
+//! - for a *once*: for the task that runs it;
+//! - for the *end* of a task: for that.
 //!
 //! # The protocol
 //!
-//! Only a task that found a mutex taken, and whose wait has no time limit, comes here; an uncontended lock does not.
+//! Only a task that has to wait, and whose wait has no time limit, comes here; an uncontended lock does not.
 //! Entries lie on the stacks of those who wait; the table only links them, by the number of the task.
 //! Its lock is one for a few loads and stores: it grows seldom, and a way is long only where many wait for each other.
 //!
-//! 1. Under the table's lock the task enters *I wait for this mutex*.
-//! 2. Under the same hold of that lock it goes from the mutex to its owner, from an owner that stands in the table to
-//!    the mutex that one waits for, and so on, until it comes to itself or to one that does not stand there.
-//! 3. It waits, in as many waits as it takes, and leaves the table, whichever way the waits end, before it does anything else.
+//! 1. Under the table's lock the task enters *I wait for this*. For a read-write lock that happens in the wait's publish:
+//!    the wait is on and about to be linked, under the lock of the queue, so that who came earlier stands earlier there.
+//! 2. Under the same hold of the table's lock it goes from what it waits for to those who have it, from those of them that
+//!    stand in the table to what they wait for, and so on, until it comes to itself or has seen all.
+//! 3. Without a circle it waits, in as many waits as it takes, and leaves the table, whichever way the waits end, before it
+//!    does anything else.
+//! 4. With one it leaves at once. Of the waits that can be broken the one of the lowest priority is, if it is another's: its
+//!    entry is told the circle, its task gets a flag that breaks its wait as an abort would (`Task::break_circle`), and it
+//!    takes the flag back when it leaves. Then the circle is told to whoever wants to know; and the task goes on at 1,
+//!    unless it was its own wait that had to be broken. A circle that nobody can break is told once, and waited in.
 //!
-//! *No circle is missed.* A task that becomes a mutex's owner runs afterwards, or stood in the table for that very mutex and
-//! leaves before it goes on; so the last step that closes a circle is always the entry of one of its members. Entries come one
-//! after the other, and what a task locked before its entry is seen by each later one: two that close a circle at the same
+//! *No circle is missed.* A task that comes to have something runs afterwards, or stood in the table for that very thing and
+//! leaves before it goes on; so the last step that closes a circle is always the entry of one of its members. Entries come
+//! one after the other, and what a task took before its entry is seen by each later one: two that close a circle at the same
 //! moment cannot both miss it, and only the later one sees it.
 //!
-//! *No alarm is false.* Whoever stands in the table unlocks nothing until it has left, which the table's lock forbids while we
-//! look. So what such a task owns stays its own, and all edges of the way exist at one moment. A mutex that was just
-//! handed to one who still stands there for it has that one as its owner: a way that ends there is none.
+//! *No alarm is false.* Whoever stands in the table gives back nothing until it has left, which the table's lock forbids
+//! while we look. So what such a task has stays its own, and all edges of the way exist at one moment. What was just handed
+//! to one who still stands there for it has that one as its owner: a way that ends there is none. Who waits to read behind
+//! one who waits to write does so as long as both waits are on.
 //!
-//! A member that somebody aborts or alerts stands there until it has run again: a circle that is just being broken from outside
-//! is still found.
+//! A member of a circle whose wait for a mutex somebody aborts or alerts stands there until it has run again: a circle that
+//! is just being broken from outside is still found.
 //!
 //! Waits with a limit end by themselves, and plain threads are no tasks: neither stands in the table.
-//! The models leave the table out, as it orders what they are there to find unordered.
-//!
-//! Room for unsafe code: reaching the entry, and the mutex, of somebody else who waits.
+//! What a task reads is known for a few locks (`task/reads.rs`).
+//! The models of other protocols leave the table out, as it orders what they are there to find unordered.
 
-use std::ptr;
+mod table;
+
+use std::cell::{Cell, RefCell};
+use std::ops::DerefMut;
 
 use crate::current::{self, Thread};
 use crate::deadlock::{self, Blocker, Deadlock};
 use crate::join::TaskRef;
 use crate::park::Limit;
-use crate::primitive::Plain;
+use crate::pinned;
+use crate::primitive::SpinLock;
 use crate::scheduler::Core;
 use crate::suspend::FOREVER;
-use crate::sync::raw_mutex::RawMutex;
-use crate::task::{Task, pool};
+use crate::task::state::Epoch;
+use crate::task::{Task, flag, pool};
+use crate::wait::Interrupt;
+use table::{Entry, Seen};
+pub(crate) use table::{Table, What};
 
-/// One entry: who waits, and for what. It lies in [`standing`]'s frame.
-struct Entry {
-    task: &'static Task,
-    what: What,
-    /// The next one in its chain. Owner: the table's lock.
-    next: Plain<*const Entry>,
-}
+/// The table and its lock.
+pub(crate) struct Waits(SpinLock<Table>);
 
-/// What it waits for.
-enum What {
-    Lock(*const RawMutex),
-    /// The end of a task, to which the one who waits has a reference.
-    End(&'static Task),
-}
-
-/// Chains of entries, by the number of the task.
-pub(crate) struct Table {
-    /// As many as a power of two; none before the first entry.
-    chains: Vec<*const Entry>,
-    entries: usize,
-}
-
-// SAFETY: the entries that a table names may be looked at from any thread that holds its lock.
-unsafe impl Send for Table {}
-
-/// How many chains there are at first.
-const CHAINS_FIRST: usize = 256;
-
-impl Table {
-    /// The place in `chains` of this task's entry. Numbers come one after the other, so that neighbours get apart by
-    /// multiplication with the golden ratio.
-    #[inline]
-    fn chain(&self, task: u64) -> usize {
-        let hash = task.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (hash >> 32) as usize & (self.chains.len() - 1)
+impl Waits {
+    #[cfg(not(any(loom, shuttle)))]
+    const fn new() -> Waits {
+        Waits(SpinLock::new(Table::new()))
     }
 
-    #[inline]
-    fn enter(&mut self, entry: &Entry) {
-        if self.entries == self.chains.len() {
-            self.grow();
-        }
-        self.entries += 1;
-        self.link(entry);
-    }
-
-    #[inline]
-    fn link(&mut self, entry: &Entry) {
-        let chain = self.chain(entry.task.id.get());
-        entry.next.set(self.chains[chain]);
-        self.chains[chain] = entry;
-    }
-
-    #[cold]
-    fn grow(&mut self) {
-        let chains = (self.chains.len() * 2).max(CHAINS_FIRST);
-        let old = std::mem::replace(&mut self.chains, vec![ptr::null(); chains]);
-        for mut at in old {
-            // SAFETY: an entry that is linked has not left, which needs the lock that the caller holds.
-            while let Some(entry) = unsafe { at.as_ref() } {
-                at = entry.next.get();
-                self.link(entry);
-            }
-        }
-    }
-
-    #[inline]
-    fn leave(&mut self, entry: &Entry) {
-        self.entries -= 1;
-        let chain = self.chain(entry.task.id.get());
-        let mut before: Option<&Entry> = None;
-        let mut at = self.chains[chain];
-        // SAFETY: as in `grow`.
-        while let Some(here) = unsafe { at.as_ref() } {
-            if ptr::eq(here, entry) {
-                match before {
-                    Some(before) => before.next.set(entry.next.get()),
-                    None => self.chains[chain] = entry.next.get(),
-                }
-                return;
-            }
-            at = here.next.get();
-            before = Some(here);
-        }
-        unreachable!("who leaves has entered");
-    }
-
-    #[inline]
-    fn find(&self, task: u64) -> Option<&Entry> {
-        let mut at = self.chains[self.chain(task)];
-        // SAFETY: as in `grow`.
-        while let Some(entry) = unsafe { at.as_ref() } {
-            if entry.task.id.get() == task {
-                return Some(entry);
-            }
-            at = entry.next.get();
-        }
-        None
-    }
-
-    /// The same for a record whose task may end at any time, so that its number must not be read.
-    #[cold]
-    fn find_record(&self, task: &Task) -> Option<&Entry> {
-        for &chain in &self.chains {
-            let mut at = chain;
-            // SAFETY: as in `grow`.
-            while let Some(entry) = unsafe { at.as_ref() } {
-                if ptr::eq(entry.task, task) {
-                    return Some(entry);
-                }
-                at = entry.next.get();
-            }
-        }
-        None
-    }
-
-    /// The circle through the one who has just entered, if there is one.
-    #[inline]
-    fn circle(&self, mine: &Entry) -> Option<Deadlock> {
-        let mut at = mine;
-        // Each has one way on, so a longer one goes round in a circle without us.
-        for length in 1..=self.entries {
-            at = self.find(at.owner()?)?;
-            if ptr::eq(at, mine) {
-                return self.members(mine, length);
-            }
-        }
-        None
-    }
-
-    /// Whom this task waits for, if it stands here and that one can be told.
-    pub(crate) fn next(&self, task: &Task, id: Option<u64>) -> Option<(&'static Task, Blocker)> {
-        let entry = match id {
-            Some(id) => self.find(id)?,
-            None => self.find_record(task)?,
-        };
-        match entry.what {
-            What::End(next) => Some((next, Blocker::Join)),
-            What::Lock(_) => Some((self.find(entry.owner()?)?.task, Blocker::Lock)),
-        }
-    }
-
-    #[cold]
-    fn members(&self, mine: &Entry, length: usize) -> Option<Deadlock> {
-        let mut tasks = Vec::with_capacity(length);
-        let mut at = mine;
-        for _ in 0..length {
-            // Who stands in the table has not ended.
-            tasks.push((TaskRef::find(at.task)?, Blocker::Lock));
-            at = self.find(at.owner()?)?;
-        }
-        Some(Deadlock::new(tasks))
-    }
-}
-
-impl Entry {
-    #[inline]
-    fn new(task: &'static Task, what: What) -> Entry {
-        Entry {
-            task,
-            what,
-            next: Plain::new(ptr::null()),
-        }
-    }
-
-    /// Who has the mutex that this one waits for. Under the table's lock.
-    #[inline]
-    fn owner(&self) -> Option<u64> {
-        let What::Lock(mutex) = self.what else {
-            return None;
-        };
-        // SAFETY: `standing` borrows the mutex until the entry has left, which needs the lock that the caller holds.
-        let mutex = unsafe { &*mutex };
-        mutex.owner().filter(|&owner| owner != self.task.id.get())
+    #[cfg(any(loom, shuttle))]
+    pub(crate) fn new() -> Waits {
+        Waits(SpinLock::new(Table::new()))
     }
 }
 
 #[cfg(not(any(loom, shuttle)))]
 #[inline]
-fn table<R>(with: impl FnOnce(&mut Table) -> R) -> Option<R> {
-    static TABLE: crate::primitive::SpinLock<Table> = crate::primitive::SpinLock::new(Table {
-        chains: Vec::new(),
-        entries: 0,
-    });
-    Some(with(&mut TABLE.lock()))
+fn waits() -> Option<&'static Waits> {
+    static WAITS: Waits = Waits::new();
+    Some(&WAITS)
 }
 
 #[cfg(any(loom, shuttle))]
-fn table<R>(_: impl FnOnce(&mut Table) -> R) -> Option<R> {
+fn waits() -> Option<&'static Waits> {
     None
 }
 
-/// Lets the caller wait for the mutex while its entry stands; `wait` is told the circle that this closes, if any.
-/// Nothing is entered for a wait that ends by itself, or whose caller is no task.
-#[inline]
-pub(crate) fn standing<R>(
-    mutex: &RawMutex,
-    me: u64,
-    limit: Limit,
-    wait: impl FnOnce(Option<Deadlock>) -> R,
-) -> R {
-    let Some((thread, task)) = current::running() else {
-        return wait(None);
-    };
-    let ends = !matches!(limit, Limit::Never) || task.deadline.get() != FOREVER;
-    // In a native section it is the thread that waits.
-    if ends || task.id.get() != me {
-        return wait(None);
-    }
-    let owner = if task.owns_its_thread() {
-        owner_of(thread.core(), mutex)
-    } else {
-        None
-    };
-    let entry = Entry::new(task, What::Lock(mutex));
-    let found = table(|table| {
-        table.enter(&entry);
-        let owner_stands = table.find(entry.owner()?);
-        if owner_stands.is_some()
-            && let Some(circle) = table.circle(&entry)
-        {
-            return Some(circle);
-        }
-        let first = owner_stands.map(|owner| owner.task);
-        let first = first.or(owner.as_ref().map(TaskRef::record))?;
-        deadlock::closed(thread, task, Some(table), (first, Blocker::Lock))
-    });
-    // Also if the wait is unwound.
-    let _leave = found.is_some().then(|| Leave(&entry));
-    drop(owner);
-    wait(found.flatten())
+/// A circle, and the task whose wait is to be broken for it, if it is another one's.
+struct Found {
+    circle: Deadlock,
+    victim: Option<&'static Task>,
 }
 
-/// Lets the caller wait for the end of a task while its entry stands, unless that closes a circle.
-pub(crate) fn joining<R>(
-    thread: &'static Thread,
-    me: &'static Task,
-    target: &'static Task,
-    wait: impl FnOnce() -> R,
-) -> Result<R, Deadlock> {
-    let entry = Entry::new(me, What::End(target));
-    let first = (target, Blocker::Join);
-    let found = table(|table| {
-        table.enter(&entry);
-        deadlock::closed(thread, me, Some(table), first)
-    });
-    let leave = found.is_some().then(|| Leave(&entry));
-    let found = found.unwrap_or_else(|| deadlock::closed(thread, me, None, first));
-    match found {
-        Some(deadlock) => {
-            // A subscriber may lock: not while the entry stands.
-            drop(leave);
-            tracing::error!(%deadlock, "a join that could never end is refused");
-            Err(deadlock)
+impl Found {
+    /// The end of step 4.
+    fn break_it(&self) {
+        if let Some(victim) = self.victim {
+            victim.break_circle();
         }
-        None => Ok(wait()),
     }
+}
+
+/// The place of one wait in the table: made before it, entered when it begins, left when it has ended.
+pub(crate) struct Place<'a> {
+    /// None for a wait that ends by itself, or whose caller is no task.
+    stands: Option<(&'static Thread, Entry)>,
+    table: Option<&'a Waits>,
+    /// The circle that was told already.
+    told: &'a [u64],
+    state: Cell<State>,
+    found: RefCell<Option<Found>>,
+}
+
+/// Where a wait's entry is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Out,
+    In,
+    /// Out, and the wait does not begin: it would close a circle.
+    Refused,
+}
+
+impl<'a> Place<'a> {
+    /// `allow`: what may end the wait. `refusable`: whether the caller can be told that it was broken.
+    #[inline]
+    fn new(
+        what: What,
+        limit: Limit,
+        allow: Interrupt,
+        refusable: bool,
+        told: &'a [u64],
+    ) -> Place<'a> {
+        let mut place = Place {
+            stands: None,
+            table: waits(),
+            told,
+            state: Cell::new(State::Out),
+            found: RefCell::new(None),
+        };
+        if let Some((thread, task)) = current::running()
+            && matches!(limit, Limit::Never)
+            && task.deadline.get() == FOREVER
+        {
+            let ends = (refusable, refusable && can_end(task, allow));
+            place.stands = Some((thread, Entry::new(task, what, ends)));
+        }
+        place
+    }
+
+    /// Steps 1 and 2, before the wait. `true`: it must not begin.
+    #[inline]
+    pub(crate) fn enter(&self) -> bool {
+        match &self.stands {
+            Some((thread, entry)) => self.enter_as(thread, entry, None),
+            None => false,
+        }
+    }
+
+    /// The same in the publish of the wait, which is on.
+    pub(crate) fn enter_armed(&self, task: &'static Task, epoch: Epoch) -> bool {
+        match &self.stands {
+            // While a task is panicking it is its thread that waits.
+            Some((thread, entry)) if std::ptr::eq(entry.task, task) => {
+                self.enter_as(thread, entry, Some(epoch))
+            }
+            _ => false,
+        }
+    }
+
+    /// Somebody has ended the wait before it could be refused.
+    pub(crate) fn is_ended(&self) {
+        self.state.set(State::Out);
+    }
+
+    #[inline]
+    fn enter_as(&self, thread: &'static Thread, entry: &Entry, epoch: Option<Epoch>) -> bool {
+        let Some(waits) = self.table else {
+            return self.look_without(thread, entry);
+        };
+        // Found before: it takes long.
+        let owners = if entry.task.owns_its_thread() {
+            owners_of(thread.core(), entry)
+        } else {
+            Vec::new()
+        };
+        let mut table = waits.0.lock();
+        table.enter(entry, epoch);
+        let circle = look(&table, thread, entry, &owners);
+        let Some(circle) = circle else {
+            self.state.set(State::In);
+            return false;
+        };
+        self.found(table, entry, circle)
+    }
+
+    /// Step 4.
+    #[cold]
+    fn found(
+        &self,
+        mut table: impl DerefMut<Target = Table>,
+        entry: &Entry,
+        mut circle: Deadlock,
+    ) -> bool {
+        let victim = table.choose(entry, &mut circle);
+        let waits = circle.victim().is_none() && circle.numbers() == self.told;
+        if !waits {
+            table.leave(entry);
+        }
+        drop(table);
+        let state = if waits { State::In } else { State::Refused };
+        self.state.set(state);
+        // Dropped with the place: a task's end runs code of the user's, which must not be under a lock of ours.
+        self.found.replace(Some(Found { circle, victim }));
+        !waits
+    }
+
+    /// In a model, where joins alone are looked at.
+    #[cold]
+    fn look_without(&self, thread: &'static Thread, entry: &Entry) -> bool {
+        let What::End(target) = entry.what else {
+            return false;
+        };
+        let closed = deadlock::closed(thread, entry.task, None, &[(target, Blocker::Join)]);
+        let Some(mut circle) = closed else {
+            return false;
+        };
+        circle.set_victim(0);
+        self.state.set(State::Refused);
+        self.found.replace(Some(Found {
+            circle,
+            victim: None,
+        }));
+        true
+    }
+
+    /// The end of step 3. The circle for which the wait was broken, if it was.
+    #[inline]
+    fn leave(&self) -> Option<Deadlock> {
+        let (State::In, Some((_, entry)), Some(waits)) =
+            (self.state.get(), &self.stands, self.table)
+        else {
+            return None;
+        };
+        self.state.set(State::Out);
+        let mut table = waits.0.lock();
+        table.leave(entry);
+        drop(table);
+        // Nobody else knows the entry any more.
+        let broken = entry.broken.take();
+        if broken.is_some() {
+            entry.task.lower(flag::BREAK);
+        }
+        broken
+    }
+}
+
+impl Drop for Place<'_> {
+    /// Also if the wait is unwound.
+    #[inline]
+    fn drop(&mut self) {
+        drop(self.leave());
+        if let Some(found) = self.found.get_mut() {
+            found.break_it();
+        }
+    }
+}
+
+/// Whether a wait of this task that allows this can be ended by others.
+fn can_end(task: &Task, allow: Interrupt) -> bool {
+    pinned::allowed(task, allow) != Interrupt::Never && !std::thread::panicking()
+}
+
+/// Step 2.
+#[inline]
+fn look(
+    table: &Table,
+    thread: &'static Thread,
+    mine: &Entry,
+    owners: &[TaskRef],
+) -> Option<Deadlock> {
+    let nobody = match table.circle(mine) {
+        Seen::Circle(circle) => return Some(circle),
+        Seen::Others => false,
+        // Whoever ends need not stand here.
+        Seen::Nobody => !matches!(mine.what, What::End(_)) && owners.is_empty(),
+    };
+    if nobody {
+        return None;
+    }
+    look_further(table, thread, mine, owners)
+}
+
+#[cold]
+fn look_further(
+    table: &Table,
+    thread: &'static Thread,
+    mine: &Entry,
+    owners: &[TaskRef],
+) -> Option<Deadlock> {
+    let mut firsts = table.next_of(mine);
+    let why = mine.what.blocker();
+    firsts.extend(owners.iter().map(|owner| (owner.record(), why)));
+    deadlock::closed(thread, mine.task, Some(table), &firsts)
 }
 
 /// In how many records an owner is looked for.
 const RECORDS_MAX: usize = 4096;
 
-/// The task that has the mutex, by a look at all there are: for a task that would keep others from its thread.
+/// The tasks that have what this one waits for, by a look at all there are: for a task that would keep others from its
+/// thread.
 #[cold]
-fn owner_of(core: &Core, mutex: &RawMutex) -> Option<TaskRef> {
-    let owner = mutex.owner()?;
-    if pool::records() > RECORDS_MAX {
-        return None;
+fn owners_of(core: &Core, entry: &Entry) -> Vec<TaskRef> {
+    let mut found = Vec::new();
+    // A join has a reference.
+    if matches!(entry.what, What::End(_)) || pool::records() > RECORDS_MAX {
+        return found;
     }
-    let mut found = None;
     core.mine(|task| {
-        if task.id.get() == owner {
-            found = TaskRef::find(task);
+        if entry.waits_for(task, task.id.get()) {
+            found.extend(TaskRef::find(task));
         }
     });
     found
 }
 
-struct Leave<'a>(&'a Entry);
-
-impl Drop for Leave<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        table(|table| table.leave(self.0));
+/// Waits in the table. `wait` enters its place when its steps say so, and does not wait if it is told so then; `has_it` says
+/// whether it brought what was waited for.
+///
+/// # Errors
+/// The circle, if this wait is the one that was broken. Never without `refusable`.
+#[inline]
+pub(crate) fn wait<R>(
+    (what, refusable): (What, bool),
+    limit: Limit,
+    allow: Interrupt,
+    mut wait: impl FnMut(&Place<'_>) -> R,
+    has_it: impl Fn(&R) -> bool,
+) -> Result<R, Deadlock> {
+    let mut told = Vec::new();
+    loop {
+        let place = Place::new(what, limit, allow, refusable, &told);
+        let waited = wait(&place);
+        if let Some(broken) = place.leave()
+            && !has_it(&waited)
+        {
+            return Err(broken);
+        }
+        if place.found.borrow().is_none() {
+            return Ok(waited);
+        }
+        match tell(place) {
+            None => return Ok(waited),
+            Some(circle) if circle.is_first_victim() => return Err(circle),
+            Some(circle) => told = circle.numbers(),
+        }
     }
+}
+
+/// The end of step 4. The circle, if it was found instead of waiting.
+#[cold]
+fn tell(place: Place<'_>) -> Option<Deadlock> {
+    let is_refused = place.state.get() == State::Refused;
+    let found = place.found.take()?;
+    drop(place);
+    found.break_it();
+    if !is_refused && found.victim.is_none() {
+        // It was told before.
+        return None;
+    }
+    // Whoever is told may lock, and unlock: that one does not stand in the table.
+    deadlock::tell(&found.circle);
+    is_refused.then_some(found.circle)
 }

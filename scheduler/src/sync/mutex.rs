@@ -109,10 +109,12 @@ impl<T: ?Sized> Mutex<T> {
         self.guard()
     }
 
-    /// As [`lock`](Mutex::lock), but a wait that would close a circle of tasks that wait for each other's mutexes is refused
-    /// when it begins. Without it the others go on as soon as the caller unlocks what they wait for.
+    /// As [`lock`](Mutex::lock), but a wait in a circle of tasks that wait for each other may be refused, when it begins, or
+    /// be broken later, when another one closes the circle: [`Deadlock::victim`] says which one is. The others go on as soon
+    /// as the caller unlocks what they wait for.
     ///
-    /// A circle that [`lock`](Mutex::lock) closes is an event of `tracing`, and its tasks wait on.
+    /// Each circle is an event of `tracing`, and told to [`Builder::on_deadlock`](crate::Builder::on_deadlock). If no wait of it
+    /// can be broken, as when all called [`lock`](Mutex::lock), its tasks wait on.
     ///
     /// # Errors
     /// The circle. A task that has the lock already is a circle of one.

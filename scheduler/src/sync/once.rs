@@ -18,6 +18,7 @@ use std::fmt;
 use crate::park::{self, Limit};
 use crate::primitive::{AtomicU64, Ordering, SpinLock};
 use crate::suspend::Arm;
+use crate::sync::lock_waits::{self, Place, What};
 use crate::sync::raw_mutex::caller;
 use crate::sync::wait_list::WaitList;
 use crate::task::Task;
@@ -134,13 +135,31 @@ impl Once {
                 }
                 _ => {
                     assert!(word != me, "an initialiser waits for itself");
-                    self.wait();
+                    self.wait_standing();
                 }
             }
         }
     }
 
+    /// The number of the task or plain thread that runs an initialiser at this moment.
+    pub(crate) fn runner(&self) -> Option<u64> {
+        // Relaxed: only the runner itself can conclude anything from the answer.
+        let word = self.word.load(Ordering::Relaxed);
+        is_running(word).then_some(word >> RUNNER_SHIFT)
+    }
+
     /// Waits until nobody runs an initialiser; who comes after that may find another one running.
+    fn wait_standing(&self) {
+        let wait = |place: &Place<'_>| {
+            if !place.enter() {
+                self.wait();
+            }
+        };
+        let what = (What::Once(self), false);
+        lock_waits::wait(what, Limit::Never, Interrupt::Unwind, wait, |()| true)
+            .expect("only a wait that says so is refused");
+    }
+
     fn wait(&self) {
         let publish = |task: &'static Task, arm: Arm| {
             let mut waiters = self.waiters.lock();

@@ -33,15 +33,14 @@ use std::time::Duration;
 
 use crate::current;
 use crate::deadlock::{Blocker, Deadlock};
-use crate::join::TaskRef;
 use crate::park::{self, Limit};
 use crate::primitive::{AtomicU64, Ordering, SpinLock};
 use crate::suspend::Arm;
-use crate::sync::lock_waits;
+use crate::sync::lock_waits::{self, Place, What};
 use crate::sync::until::Until;
 use crate::sync::wait_list::WaitList;
 use crate::task::Task;
-use crate::wait::{Interrupt, WaitReason, Wake};
+use crate::wait::{Heed, Interrupt, WaitReason, Wake};
 use crate::worker::make_runnable;
 
 const WAITERS: u64 = 1;
@@ -141,8 +140,21 @@ impl RawMutex {
         debug_assert!(wake == Wake::Signalled, "nothing else ends it");
     }
 
-    /// As [`lock`](RawMutex::lock), but a wait that would close a circle of tasks that wait for each other's mutexes is
-    /// refused when it begins. Without it the others go on as soon as the caller unlocks what they wait for.
+    /// The same for code that must not be unwound either, and that gives up when something is heeded that ends the wait: see
+    /// [`Heed`]. Anything but [`Wake::Signalled`] means that the caller does not have the lock.
+    ///
+    /// # Panics
+    /// If the caller has it already; it keeps it.
+    pub fn lock_heeding(&self, heed: Heed) -> Wake {
+        let me = caller();
+        if self.try_acquire(me) {
+            return Wake::Signalled;
+        }
+        self.acquire_unrefused(me, Limit::Never, heed.interrupt())
+    }
+
+    /// As [`lock`](RawMutex::lock), but a wait in a circle of tasks that wait for each other may be refused, when it begins,
+    /// or be broken later, when another one closes the circle: [`Deadlock::victim`] says which one is.
     ///
     /// # Errors
     /// The circle; the caller does not have the lock. A task that has it already is a circle of one.
@@ -158,6 +170,34 @@ impl RawMutex {
     #[inline]
     pub fn try_lock(&self) -> bool {
         self.try_acquire(caller())
+    }
+
+    /// Locks if it is free and nobody waits for it: one exchange, and nothing else if that fails.
+    #[inline]
+    pub fn try_lock_idle(&self) -> bool {
+        // Acquire: as in `acquire`.
+        self.word
+            .compare_exchange(
+                0,
+                caller() << OWNER_SHIFT,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            )
+            .is_ok()
+    }
+
+    /// Unlocks if the caller has it and nobody waits for it: the counterpart of [`try_lock_idle`](RawMutex::try_lock_idle).
+    #[inline]
+    pub fn try_unlock_idle(&self) -> bool {
+        // Release: as in `try_release`.
+        self.word
+            .compare_exchange(
+                caller() << OWNER_SHIFT,
+                0,
+                Ordering::Release,
+                Ordering::Relaxed,
+            )
+            .is_ok()
     }
 
     /// Unlocks.
@@ -241,22 +281,11 @@ impl RawMutex {
     fn acquire_slow_or_deadlock(&self, me: u64, allow: Interrupt) -> Result<Wake, Deadlock> {
         if self.owner() == Some(me)
             && let Some((_, task)) = current::running()
-            && task.id.get() == me
         {
-            return Err(Deadlock::new(vec![(TaskRef::keep(task), Blocker::Lock)]));
+            return Err(Deadlock::with_itself(task, Blocker::Lock));
         }
-        assert_not_mine(self, me);
-        if self.look_for_a_while(me) {
-            return Ok(Wake::Signalled);
-        }
-        lock_waits::standing(self, me, Limit::Never, |deadlock| match deadlock {
-            Some(deadlock) => Err(deadlock),
-            None => Ok(self.stand(me, Limit::Never, allow)),
-        })
-        .inspect_err(|deadlock| {
-            // A subscriber may lock: not while the entry stands.
-            tracing::error!(%deadlock, "a wait for a mutex that could never end is refused");
-        })
+        self.acquire_standing(me, Limit::Never, allow, true)
+            .map(park::check)
     }
 
     /// Takes the word if it names nobody; *waiters* stays as it is.
@@ -278,25 +307,37 @@ impl RawMutex {
 
     #[cold]
     fn acquire_slow(&self, me: u64, limit: Limit, allow: Interrupt) -> Wake {
+        park::check(self.acquire_unrefused(me, limit, allow))
+    }
+
+    /// A wait that cannot be refused. If it closes a circle that nobody can break, an abort is a way out.
+    #[cold]
+    fn acquire_unrefused(&self, me: u64, limit: Limit, allow: Interrupt) -> Wake {
+        self.acquire_standing(me, limit, allow, false)
+            .expect("only a wait that says so is refused")
+    }
+
+    /// Without an unwinding: the caller looks whether its task was aborted.
+    #[inline]
+    fn acquire_standing(
+        &self,
+        me: u64,
+        limit: Limit,
+        allow: Interrupt,
+        refusable: bool,
+    ) -> Result<Wake, Deadlock> {
         assert_not_mine(self, me);
         if self.look_for_a_while(me) {
-            return Wake::Signalled;
+            return Ok(Wake::Signalled);
         }
-        // A wait that cannot be refused. If it closes a circle, that is told once; an abort is a way out.
-        let mut told = Vec::new();
-        loop {
-            let waited = lock_waits::standing(self, me, limit, |deadlock| match deadlock {
-                Some(deadlock) if deadlock.numbers() != told => Err(deadlock),
-                _ => Ok(self.stand(me, limit, allow)),
-            });
-            let deadlock = match waited {
-                Ok(wake) => return wake,
-                Err(deadlock) => deadlock,
-            };
-            told = deadlock.numbers();
-            // A subscriber may lock, and unlock, mutexes: whoever does that does not stand in the table.
-            tracing::error!(%deadlock, "tasks wait for each other's mutexes and cannot go on");
-        }
+        let what = (What::Mutex(self), refusable);
+        let wait = |place: &Place<'_>| {
+            if place.enter() {
+                return Wake::Aborted;
+            }
+            self.stand(me, limit, allow)
+        };
+        lock_waits::wait(what, limit, allow, wait, |wake| *wake == Wake::Signalled)
     }
 
     /// Waits in the queue, in as many waits as it takes.
@@ -322,7 +363,7 @@ impl RawMutex {
             let waited =
                 park::wait_listed(WaitReason::Mutex, until.left(), allow, publish, take_back);
             if waited.wake != Wake::Signalled {
-                return park::check(waited.wake);
+                return waited.wake;
             }
             if self.owner() == Some(me) || self.try_acquire(me) {
                 return Wake::Signalled;

@@ -21,9 +21,12 @@
 //! it was the writer that held up readers while others read, it lets those in.
 #![forbid(unsafe_code)]
 
+use crate::current;
+use crate::deadlock::{Blocker, Deadlock};
 use crate::park::{self, Limit};
 use crate::primitive::{AtomicU64, Ordering, SpinLock};
 use crate::suspend::Arm;
+use crate::sync::lock_waits::{self, Place, What};
 use crate::sync::raw_mutex::caller;
 use crate::sync::wait_list::{Claimed, WaitList};
 use crate::task::Task;
@@ -45,6 +48,8 @@ fn writing(me: u64) -> u64 {
 /// How somebody wants the lock, and what the word must be for that.
 trait Way {
     const REASON: WaitReason;
+    /// What a wait for it stands for in the table of waits.
+    fn what(&self, lock: &RawRwLock) -> What;
     /// In the waiter's word.
     fn wish(&self) -> u64;
     /// The word with the lock taken, if it may be taken.
@@ -55,6 +60,9 @@ struct Reading;
 
 impl Way for Reading {
     const REASON: WaitReason = WaitReason::RwLockRead;
+    fn what(&self, lock: &RawRwLock) -> What {
+        What::Read(lock)
+    }
     fn wish(&self) -> u64 {
         WANTS_TO_READ
     }
@@ -69,6 +77,9 @@ struct Writing(u64);
 
 impl Way for Writing {
     const REASON: WaitReason = WaitReason::RwLockWrite;
+    fn what(&self, lock: &RawRwLock) -> What {
+        What::Write(lock)
+    }
     fn wish(&self) -> u64 {
         self.0
     }
@@ -78,7 +89,7 @@ impl Way for Writing {
     }
 }
 
-pub(super) struct RawRwLock {
+pub(crate) struct RawRwLock {
     word: AtomicU64,
     queue: SpinLock<WaitList>,
 }
@@ -93,12 +104,28 @@ impl RawRwLock {
         }
     }
 
+    /// [`Wake::Signalled`]: the caller has the lock.
     #[inline]
     pub(super) fn read(&self, limit: Limit, allow: Interrupt) -> Wake {
-        if self.try_take(&Reading) {
+        if self.try_read() {
             return Wake::Signalled;
         }
-        self.take_slow(&Reading, limit, allow)
+        let wake = self.take_slow(&Reading, limit, allow);
+        self.note_read_if(wake);
+        wake
+    }
+
+    /// The same without a limit.
+    ///
+    /// # Errors
+    /// The circle, if the wait was refused or broken for one.
+    #[inline]
+    pub(super) fn read_or_deadlock(&self, allow: Interrupt) -> Result<Wake, Deadlock> {
+        if self.try_read() {
+            return Ok(Wake::Signalled);
+        }
+        let taken = self.take_slow_or_deadlock(&Reading, allow);
+        taken.inspect(|wake| self.note_read_if(*wake))
     }
 
     #[inline]
@@ -110,9 +137,23 @@ impl RawRwLock {
         self.take_slow(&way, limit, allow)
     }
 
+    /// As [`read_or_deadlock`](RawRwLock::read_or_deadlock).
+    #[inline]
+    pub(super) fn write_or_deadlock(&self, allow: Interrupt) -> Result<Wake, Deadlock> {
+        let way = Writing(caller());
+        if self.try_take(&way) {
+            return Ok(Wake::Signalled);
+        }
+        self.take_slow_or_deadlock(&way, allow)
+    }
+
     #[inline]
     pub(super) fn try_read(&self) -> bool {
-        self.try_take(&Reading)
+        let taken = self.try_take(&Reading);
+        if taken {
+            self.note_read();
+        }
+        taken
     }
 
     #[inline]
@@ -120,7 +161,22 @@ impl RawRwLock {
         self.try_take(&Writing(caller()))
     }
 
-    pub(super) fn writer(&self) -> Option<u64> {
+    fn note_read_if(&self, wake: Wake) {
+        if wake == Wake::Signalled {
+            self.note_read();
+        }
+    }
+
+    /// A task knows what it reads: the word does not.
+    #[inline]
+    fn note_read(&self) {
+        if let Some((_, task)) = current::within() {
+            task.reads
+                .begin(task.id.get(), std::ptr::from_ref(self).addr());
+        }
+    }
+
+    pub(crate) fn writer(&self) -> Option<u64> {
         // Relaxed: only the writer itself can conclude anything from the answer.
         let word = self.word.load(Ordering::Relaxed);
         (word & WRITER != 0).then_some(word >> COUNT_SHIFT)
@@ -152,16 +208,57 @@ impl RawRwLock {
 
     #[cold]
     fn take_slow<W: Way>(&self, way: &W, limit: Limit, allow: Interrupt) -> Wake {
+        self.assert_not_mine();
+        self.take_standing(way, limit, allow, false)
+            .expect("only a wait that says so is refused")
+    }
+
+    #[cold]
+    fn take_slow_or_deadlock<W: Way>(&self, way: &W, allow: Interrupt) -> Result<Wake, Deadlock> {
+        if self.writer() == Some(caller())
+            && let Some((_, task)) = current::running()
+        {
+            return Err(Deadlock::with_itself(task, Blocker::RwLock));
+        }
+        self.assert_not_mine();
+        self.take_standing(way, Limit::Never, allow, true)
+    }
+
+    fn assert_not_mine(&self) {
         assert!(
             self.writer() != Some(caller()),
             "a lock was taken again by the one who writes under it"
         );
+    }
+
+    #[inline]
+    fn take_standing<W: Way>(
+        &self,
+        way: &W,
+        limit: Limit,
+        allow: Interrupt,
+        refusable: bool,
+    ) -> Result<Wake, Deadlock> {
+        let wait = |place: &Place<'_>| self.stand(way, limit, allow, place);
+        let what = (way.what(self), refusable);
+        lock_waits::wait(what, limit, allow, wait, |wake| *wake == Wake::Signalled)
+    }
+
+    /// One wait, unless its place says that it must not be.
+    fn stand<W: Way>(&self, way: &W, limit: Limit, allow: Interrupt, place: &Place<'_>) -> Wake {
         let publish = |task: &'static Task, arm: Arm| {
             let mut queue = self.queue.lock();
             if self.take_or_announce(way) {
                 return None;
             }
             let epoch = arm.arm(task);
+            if place.enter_armed(task, epoch) {
+                if task.wait.disarm(epoch) {
+                    self.withdraw_announcement(&queue);
+                    return None;
+                }
+                place.is_ended();
+            }
             task.node.word.set(way.wish());
             queue.push(&task.node, task, epoch, 0);
             Some(epoch)
@@ -169,6 +266,13 @@ impl RawRwLock {
         let take_back = |task| self.take_back(task);
         let waited = park::wait_listed(W::REASON, limit, allow, publish, take_back);
         park::check(waited.wake)
+    }
+
+    /// Under the queue's lock: nobody was linked for whom *waiters* would stand.
+    fn withdraw_announcement(&self, queue: &WaitList) {
+        if queue.is_empty() {
+            self.word.fetch_and(!WAITERS, Ordering::Relaxed);
+        }
     }
 
     /// Under the queue's lock: takes the lock, or makes the last one out come to the queue.
@@ -198,9 +302,7 @@ impl RawRwLock {
         let mut queue = self.queue.lock();
         let was_there = queue.remove(&who.node);
         let woken = self.let_readers_in(&mut queue);
-        if queue.is_empty() {
-            self.word.fetch_and(!WAITERS, Ordering::Relaxed);
-        }
+        self.withdraw_announcement(&queue);
         drop(queue);
         woken.for_each(make_runnable);
         was_there
@@ -220,6 +322,11 @@ impl RawRwLock {
 
     #[inline]
     pub(super) fn release_read(&self) {
+        // Before others can have it, and before the caller can wait for anything.
+        if let Some((_, task)) = current::within() {
+            task.reads
+                .end(task.id.get(), std::ptr::from_ref(self).addr());
+        }
         if !self.try_release_read() {
             self.release_last_read();
         }

@@ -8,6 +8,7 @@ use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
+use crate::deadlock::Deadlock;
 use crate::park::Limit;
 use crate::sync::raw_rwlock::RawRwLock;
 use crate::wait::{Interrupt, Wake};
@@ -17,6 +18,9 @@ use crate::wait::{Interrupt, Wake};
 /// Who comes while somebody waits waits too, so a writer waits only for the readers that were there before it.
 /// Therefore a task that reads, and reads again while a writer waits, deadlocks with that writer.
 /// Taking the lock in any way while writing panics instead of waiting for ever; writing while reading waits for oneself.
+/// Both deadlocks are told, as all circles of tasks that wait for each other, to
+/// [`Builder::on_deadlock`](crate::Builder::on_deadlock). Of each task it is known which locks it reads, but not more than four
+/// at a time.
 ///
 /// [`read`](RwLock::read) and [`write`](RwLock::write) end only with the lock or, if the task was
 /// [aborted](crate::TaskRef::abort), by unwinding; those with a limit end also when the task was
@@ -107,6 +111,19 @@ impl<T: ?Sized> RwLock<T> {
         self.read_guard()
     }
 
+    /// As [`read`](RwLock::read), but a wait in a circle of tasks that wait for each other may be refused, when it begins, or
+    /// be broken later: see [`Mutex::lock_or_deadlock`](crate::sync::Mutex::lock_or_deadlock).
+    ///
+    /// # Errors
+    /// The circle. A task that writes is a circle of one.
+    ///
+    /// # Panics
+    /// If the caller is a plain thread that writes; it goes on doing so.
+    pub fn read_or_deadlock(&self) -> Result<RwLockReadGuard<'_, T>, Deadlock> {
+        while self.raw.read_or_deadlock(Interrupt::Unwind)? != Wake::Signalled {}
+        Ok(self.read_guard())
+    }
+
     /// Waits until the caller may write.
     ///
     /// # Panics
@@ -116,6 +133,19 @@ impl<T: ?Sized> RwLock<T> {
         // What else ends a wait of this kind unwinds the task.
         while self.raw.write(Limit::Never, Interrupt::Unwind) != Wake::Signalled {}
         self.write_guard()
+    }
+
+    /// As [`write`](RwLock::write), but a wait in a circle of tasks that wait for each other may be refused, when it begins,
+    /// or be broken later: see [`Mutex::lock_or_deadlock`](crate::sync::Mutex::lock_or_deadlock).
+    ///
+    /// # Errors
+    /// The circle. A task that writes, or reads, already is a circle of one.
+    ///
+    /// # Panics
+    /// If the caller is a plain thread that writes already; it goes on doing so.
+    pub fn write_or_deadlock(&self) -> Result<RwLockWriteGuard<'_, T>, Deadlock> {
+        while self.raw.write_or_deadlock(Interrupt::Unwind)? != Wake::Signalled {}
+        Ok(self.write_guard())
     }
 
     /// Takes the lock for reading if nobody writes and nobody waits.

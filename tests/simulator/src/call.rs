@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::c_void;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use fiberhost::com::clr::{ClrInterface, ICLRTask};
@@ -10,10 +10,12 @@ use fiberhost::com::table;
 use fiberhost::com::{Hresult, INFINITE};
 use fiberhost::{Abort, Host, HostTask, Recycled, State, TaskMode};
 
+use crate::managed::{Heap, Thread};
 use crate::managers;
-
+use crate::memory::{self, Places};
 use crate::object::{Object, com, given};
-use crate::runtime::{Managers, discover};
+use crate::own;
+use crate::runtime::{Head, Managers, discover};
 
 /// What an object of the host's is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub enum Kind {
     Crst,
     /// `IHostTask`.
     Task,
+    /// `IHostMalloc`.
+    Heap,
 }
 
 /// What the actors of a script have in common.
@@ -44,9 +48,50 @@ pub struct World {
     pub ran: Arc<Mutex<BTreeSet<String>>>,
     /// The host's own view of the tasks, by the address of their `IHostTask`.
     pub tasks: Mutex<BTreeMap<usize, HostTask>>,
+    /// The managed side, once a thread of it is there.
+    pub heap: OnceLock<&'static Heap>,
+    /// Tasks of managed code by their domain.
+    pub domains: Mutex<Vec<(u32, HostTask)>>,
+    /// Memory by name, and whom the host tells of it.
+    pub places: Places,
+    /// The runtime's `ICLRMemoryNotificationCallback`.
+    pub memory_callback: &'static Head,
+    /// OS threads that belong to somebody in unmanaged code or in what that has called back, with who it is.
+    pub owned: Mutex<BTreeMap<libc::pid_t, String>>,
+    /// Whose calls have ended, in that order.
+    pub order: Mutex<Vec<String>>,
 }
 
 impl World {
+    /// The managed side of the runtime.
+    pub fn heap(&self) -> &'static Heap {
+        self.heap
+            .get_or_init(|| Heap::new(self.managers, self.mode == TaskMode::Fiber))
+    }
+
+    /// While somebody is in unmanaged code, or in what that has called back, nobody else runs on that thread.
+    ///
+    /// # Panics
+    /// If somebody does.
+    pub fn look_at_thread(&self, who: &str) {
+        let owned = self.owned.lock().unwrap();
+        if let Some(owner) = owned.get(&os_thread()) {
+            assert_eq!(
+                owner, who,
+                "runs on the thread of somebody in unmanaged code"
+            );
+        }
+    }
+
+    /// What the thread is after a call in this state.
+    pub fn note_thread(&self, who: &str, state: char) {
+        let mut owned = self.owned.lock().unwrap();
+        owned.retain(|_, owner| owner != who);
+        if matches!(state, 'N' | 'M') {
+            owned.insert(os_thread(), who.to_owned());
+        }
+    }
+
     /// The host's own view of a task of the script's.
     pub fn host_task(&self, name: &str) -> HostTask {
         let (_, object) = self.objects.lock().unwrap()[name];
@@ -69,6 +114,8 @@ pub struct Memory {
     thread: Option<libc::pid_t>,
     task: Option<Object>,
     recycled: Option<Recycled>,
+    /// Its side in managed code.
+    pub managed: Option<Thread>,
 }
 
 /// What a call has answered.
@@ -105,7 +152,9 @@ pub fn state(world: &World) -> (char, u64) {
     }
 }
 
-fn os_thread() -> libc::pid_t {
+/// The calling thread. Not inlined: asked again after a wait it is asked anew.
+#[inline(never)]
+pub(crate) fn os_thread() -> libc::pid_t {
     // SAFETY: it takes nothing and cannot fail.
     unsafe { libc::gettid() }
 }
@@ -143,8 +192,29 @@ fn valued<T: Default + Into<i64>>(call: impl FnOnce(*mut T) -> Hresult) -> Answe
     }
 }
 
+/// What is called, without what is looked at besides.
+pub fn called(words: &[String]) -> &str {
+    let skip = match words[0].as_str() {
+        "Quickly" => 1,
+        "Lasting" => 2,
+        _ => 0,
+    };
+    &words[skip]
+}
+
 /// Makes the call.
 pub fn execute(world: &World, memory: &mut Memory, words: &[String]) -> Answer {
+    match words[0].as_str() {
+        "Quickly" => own::quickly(world, || make(world, memory, &words[1..])),
+        "Lasting" => {
+            let least = number(Some(&words[1]));
+            own::lasting(least, || make(world, memory, &words[2..]))
+        }
+        _ => make(world, memory, words),
+    }
+}
+
+fn make(world: &World, memory: &mut Memory, words: &[String]) -> Answer {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let (call, arguments) = words.split_first().expect("a call");
     match call.split_once('.') {
@@ -204,6 +274,7 @@ impl Modes {
 
 /// A hook, which leaves the modes of its thread alone.
 fn hook(call: impl FnOnce() -> Hresult) -> Answer {
+    own::note_hook();
     let normal = Modes::now();
     Modes::set(Modes::ERRNO, Modes::FLOATS);
     let result = call();
@@ -367,6 +438,7 @@ fn identity(kind: Kind, object: Object) -> Answer {
         Kind::Semaphore => table::IID_IHostSemaphore,
         Kind::Crst => table::IID_IHostCrst,
         Kind::Task => table::IID_IHostTask,
+        Kind::Heap => table::IID_IHostMalloc,
     };
     let ask = |iid| given(|out| com!(object, IUnknownVtbl, QueryInterface, &raw const iid, out));
     for iid in [own, table::IID_IUnknown] {
@@ -408,6 +480,7 @@ fn host_side(world: &World, memory: &mut Memory, call: &str, arguments: &[&str])
                 }
             }
         }
+        "DeadlocksBroken" => value(host.figures().deadlocks_broken),
         "HasCLRTask" => value(current().clr_task().is_some().into()),
         "Locale" => value(current().locales().0.into()),
         "UILocale" => value(current().locales().1.into()),
@@ -486,7 +559,12 @@ fn own(world: &World, memory: &mut Memory, call: &str, arguments: &[&str]) -> Op
         "Alternate" => alternate(world, number(arguments.first().copied())).into(),
         "Unwind" => unwind(world, number(arguments.first().copied())).into(),
         "CallNothing" => Hresult::S_OK.into(),
-        _ => return host_side(world, memory, call, arguments),
+        _ => {
+            return own::look(world, call, arguments)
+                .or_else(|| host_side(world, memory, call, arguments))
+                .or_else(|| own::managed(world, memory, call, arguments))
+                .or_else(|| memory::on_manager(world, call, arguments));
+        }
     })
 }
 
@@ -662,6 +740,12 @@ fn create(world: &World, call: &str, arguments: &[&str]) -> Answer {
             });
             (Kind::Manual, made)
         }
+        "CreateMalloc" => {
+            let manager = world.managers.memory.expect("the script is given memory");
+            let kind = number(at(1));
+            let made = given(|out| com!(manager, IHostMemoryManagerVtbl, CreateMalloc, kind, out));
+            (Kind::Heap, made)
+        }
         other => panic!("no such call: {other}"),
     };
     match made {
@@ -720,6 +804,7 @@ fn on_object(world: &World, name: &str, method: &str, arguments: &[&str]) -> Ans
         (Kind::Task, "GetPriority") => {
             valued(|priority: *mut i32| com!(object, IHostTaskVtbl, GetPriority, priority))
         }
+        (Kind::Heap, _) => memory::on_heap(world, object, method, arguments),
         _ => panic!("{kind:?} has no {method}"),
     }
 }

@@ -260,7 +260,8 @@ impl Thread {
         self.task.thread().cooperative.load(Ordering::SeqCst)
     }
 
-    fn go_cooperative(self) {
+    /// Into managed code's mode; during a collection it waits for its end.
+    pub fn go_cooperative(self) {
         let heap = self.heap;
         let mode = &self.task.thread().cooperative;
         loop {
@@ -279,7 +280,8 @@ impl Thread {
         }
     }
 
-    fn go_preemptive(self) {
+    /// Out of it: from now on a collection does not wait for this thread.
+    pub fn go_preemptive(self) {
         self.task
             .thread()
             .cooperative
@@ -369,36 +371,49 @@ impl Thread {
 
     /// Stops all others, looks at them, and lets them go on.
     pub fn collect(self, generation: u32) {
+        self.away(|| {
+            self.suspend();
+            com!(self.tasks(), IHostTaskManagerVtbl, SwitchToTask, 0);
+            self.resume(generation);
+        });
+    }
+
+    /// Stops all others at their safe points. The caller is in preemptive mode.
+    pub fn suspend(self) {
         let heap = self.heap;
         let gc = heap.managers.gc;
-        self.away(|| {
-            ok(com!(heap.collector, IHostCrstVtbl, Enter, 4));
-            ok(com!(heap.resume, IHostManualEventVtbl, Reset));
-            ok(com!(gc, IHostGCManagerVtbl, SuspensionStarting));
-            heap.suspending.store(true, Ordering::SeqCst);
-            // Threads that come now are preemptive until they have seen that.
-            while heap
-                .threads()
-                .iter()
-                .any(|task| task.thread().cooperative.load(Ordering::SeqCst))
-            {
-                let arrived = com!(heap.arrived, IHostAutoEventVtbl, Wait, 1, 0);
-                assert!(matches!(arrived, Hresult::S_OK | Hresult::HOST_E_TIMEOUT));
-            }
-            heap.stopped.store(true, Ordering::SeqCst);
-            com!(self.tasks(), IHostTaskManagerVtbl, SwitchToTask, 0);
-            heap.stopped.store(false, Ordering::SeqCst);
-            heap.collections.fetch_add(1, Ordering::SeqCst);
-            let ends = if generation > 2 {
-                NO_COLLECTION
-            } else {
-                generation
-            };
-            ok(com!(gc, IHostGCManagerVtbl, SuspensionEnding, ends));
-            heap.suspending.store(false, Ordering::SeqCst);
-            ok(com!(heap.resume, IHostManualEventVtbl, Set));
-            ok(com!(heap.collector, IHostCrstVtbl, Leave));
-        });
+        assert!(!self.is_cooperative());
+        ok(com!(heap.collector, IHostCrstVtbl, Enter, 4));
+        ok(com!(heap.resume, IHostManualEventVtbl, Reset));
+        ok(com!(gc, IHostGCManagerVtbl, SuspensionStarting));
+        heap.suspending.store(true, Ordering::SeqCst);
+        // Threads that come now are preemptive until they have seen that.
+        while heap
+            .threads()
+            .iter()
+            .any(|task| task.thread().cooperative.load(Ordering::SeqCst))
+        {
+            let arrived = com!(heap.arrived, IHostAutoEventVtbl, Wait, 1, 0);
+            assert!(matches!(arrived, Hresult::S_OK | Hresult::HOST_E_TIMEOUT));
+        }
+        heap.stopped.store(true, Ordering::SeqCst);
+    }
+
+    /// Lets them go on.
+    pub fn resume(self, generation: u32) {
+        let heap = self.heap;
+        let gc = heap.managers.gc;
+        heap.stopped.store(false, Ordering::SeqCst);
+        heap.collections.fetch_add(1, Ordering::SeqCst);
+        let ends = if generation > 2 {
+            NO_COLLECTION
+        } else {
+            generation
+        };
+        ok(com!(gc, IHostGCManagerVtbl, SuspensionEnding, ends));
+        heap.suspending.store(false, Ordering::SeqCst);
+        ok(com!(heap.resume, IHostManualEventVtbl, Set));
+        ok(com!(heap.collector, IHostCrstVtbl, Leave));
     }
 }
 

@@ -11,6 +11,7 @@ use fiberhost::com::table::{
 };
 use fiberhost::com::{Guid, Hresult};
 
+use crate::memory;
 use crate::object::{Object, com};
 use crate::runtime::{Head, add_ref, query, release};
 use crate::slots::{note, told};
@@ -28,6 +29,8 @@ pub struct Others {
     pub control: &'static Head,
     /// `ICLRSyncManager`.
     pub sync: &'static Head,
+    /// `ICLRMemoryNotificationCallback`.
+    pub memory_callback: &'static Head,
 }
 
 static CONTROL: ICLRControlVtbl = ICLRControlVtbl {
@@ -75,6 +78,7 @@ impl Others {
         Others {
             control: Box::leak(Box::new(Head::new(&CONTROL))),
             sync: Box::leak(Box::new(Head::new(&SYNC))),
+            memory_callback: Box::leak(Box::new(Head::new(&memory::CALLBACK))),
         }
     }
 }

@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ptr::NonNull;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use fiberhost::com::clr::{ClrInterface, ICLRRuntimeHost};
 use fiberhost::scheduler::Scheduler;
-use fiberhost::{Host, Strangers, TaskMode};
+use fiberhost::{Builder, Host, MemoryLimits, Strangers, TaskMode};
 
 use crate::actor::{Actor, Report};
-use crate::call::World;
+use crate::call::{World, called};
 use crate::host_call;
+use crate::memory::Places;
 use crate::object::com;
 use crate::runtime::Runtime;
 use crate::script::{Expected, Script, Step};
@@ -55,6 +56,8 @@ struct Run<'a> {
     made: Made,
     /// How many tasks are to have ended with frames left.
     left: u64,
+    /// One that stands for others, which wait.
+    waiting: Option<Actor>,
     /// The host's handle of the runtime.
     handle: Option<ICLRRuntimeHost>,
 }
@@ -69,8 +72,7 @@ pub fn run(script: &Script, way: Way) -> Made {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     slots::begin();
     let runtime = Runtime::new();
-    let deny = script.steps.iter().any(|(_, step)| *step == Step::Deny);
-    let host = host(deny, way);
+    let host = builder(way, script).build().expect("a host");
     let pointer = NonNull::new(runtime.object().get()).expect("an object");
     com!(runtime.object(), IUnknownVtbl, AddRef);
     // SAFETY: the object is of this interface and lives as long as the process; the reference is for the handle.
@@ -83,6 +85,12 @@ pub fn run(script: &Script, way: Way) -> Made {
         objects: Mutex::default(),
         ran: Arc::default(),
         tasks: Mutex::default(),
+        heap: OnceLock::new(),
+        domains: Mutex::default(),
+        places: Places::default(),
+        memory_callback: runtime.memory_callback(),
+        owned: Mutex::default(),
+        order: Mutex::default(),
     });
     let mut run = Run {
         script,
@@ -92,6 +100,7 @@ pub fn run(script: &Script, way: Way) -> Made {
         begun: BTreeMap::new(),
         made: Made::new(),
         left: 0,
+        waiting: None,
         handle: Some(handle),
     };
     for (line, step) in &script.steps {
@@ -104,26 +113,41 @@ pub fn run(script: &Script, way: Way) -> Made {
 ///
 /// # Panics
 /// If the system has no memory for it.
-pub fn host(deny: bool, way: Way) -> Host {
+pub fn host(way: Way) -> Host {
+    let nothing = Script {
+        name: String::new(),
+        steps: Vec::new(),
+    };
+    builder(way, &nothing).build().expect("a host")
+}
+
+fn builder(way: Way, script: &Script) -> Builder {
     let settings = Scheduler::builder()
         .workers(way.slots)
         .check_invariants(true)
         .force_migration(true);
-    let builder = Host::builder()
-        .scheduler_settings(settings)
-        .strangers(if deny {
-            Strangers::Deny
-        } else {
-            Strangers::Adopt
-        })
-        .tasks(way.mode);
-    builder.build().expect("a host")
+    let mut builder = Host::builder().scheduler_settings(settings).tasks(way.mode);
+    for (_, step) in &script.steps {
+        match step {
+            Step::Deny => builder = builder.strangers(Strangers::Deny),
+            Step::Memory([task, app_domain, process]) => {
+                builder = builder.memory(MemoryLimits {
+                    task: *task,
+                    app_domain: *app_domain,
+                    process: *process,
+                    ..MemoryLimits::default()
+                });
+            }
+            _ => {}
+        }
+    }
+    builder
 }
 
 impl Run<'_> {
     fn step(&mut self, line: usize, step: &Step) {
         match step {
-            Step::Covers(..) | Step::Observes(_) | Step::Deny => {}
+            Step::Covers(..) | Step::Observes(_) | Step::Deny | Step::Memory(_) => {}
             Step::Host(words, expected) => {
                 let runtime = self.handle.as_ref().expect("it is there until the end");
                 let answer = host_call::execute(&self.world, runtime, words);
@@ -134,30 +158,29 @@ impl Run<'_> {
                 self.check(line, right, format_args!("the host got {answer:?}"));
             }
             Step::Told(words) => {
-                let told = slots::was_told(words);
+                let told = slots::is_told(words);
                 self.check(line, told, format_args!("the runtime was not told {words}"));
             }
             Step::Task(name) => {
-                let actor = Actor::task(&self.world);
-                let task = actor.host_task().expect("it is one");
-                self.add(name, actor);
-                // It can be alerted, joined and looked at under its name; its reference is the actor's.
-                let mut objects = self.world.objects.lock().unwrap();
-                com!(task, IUnknownVtbl, AddRef);
-                objects.insert(name.clone(), (crate::call::Kind::Task, task));
+                let actor = Actor::task(&self.world, name);
+                self.add_task(name, actor);
+            }
+            Step::Managed(name) => {
+                let actor = Actor::managed(&self.world, name);
+                self.add_task(name, actor);
             }
             Step::Thread(name) => {
-                let actor = Actor::thread(&self.world);
+                let actor = Actor::thread(&self.world, name);
                 self.add(name, actor);
             }
             Step::Call(name, words, expected) => {
                 self.actor(line, name).begin(words);
-                self.begun.insert(name.clone(), words[0].clone());
+                self.begun.insert(name.clone(), called(words).to_owned());
                 self.ends(line, name, expected);
             }
             Step::Begin(name, words) => {
                 self.actor(line, name).begin(words);
-                self.begun.insert(name.clone(), words[0].clone());
+                self.begun.insert(name.clone(), called(words).to_owned());
             }
             Step::Waits(name) => {
                 let waits = self.actor(line, name).waits();
@@ -176,11 +199,27 @@ impl Run<'_> {
                 );
             }
             Step::OthersRun => {
-                let mut other = Actor::task(&self.world);
-                other.begin(&["CallNothing".to_owned()]);
-                let ran = other.ends().is_some();
-                self.check(line, ran, format_args!("a new task does not run"));
-                other.end();
+                self.others_begin();
+                self.others_end(line);
+            }
+            Step::OthersWait => {
+                self.others_begin();
+                let other = self.waiting.as_ref().expect("it has just begun");
+                // Elsewhere there is another slot for it.
+                let waits = self.way.slots > 1 || other.waits();
+                self.check(line, waits, format_args!("a new task runs"));
+            }
+            Step::OthersGoOn => self.others_end(line),
+            Step::Order(names) => {
+                let order = self.world.order.lock().unwrap().clone();
+                let last = |name: &String| order.iter().rposition(|other| other == name);
+                let at: Vec<_> = names.iter().map(last).collect();
+                let determined = self.way.slots == 1 && self.way.mode == TaskMode::Fiber;
+                let right = at.iter().all(Option::is_some) && (!determined || at.is_sorted());
+                self.check(line, right, format_args!("the order was {order:?}"));
+            }
+            Step::ProcessEnds(..) => {
+                self.check(line, false, format_args!("the process has not ended"));
             }
             Step::Refused(count) => {
                 let found = self.world.host.figures().stray_hooks;
@@ -191,6 +230,29 @@ impl Run<'_> {
                 );
             }
         }
+    }
+
+    fn others_begin(&mut self) {
+        let mut other = Actor::task(&self.world, "others");
+        other.begin(&["CallNothing".to_owned()]);
+        self.waiting = Some(other);
+    }
+
+    fn others_end(&mut self, line: usize) {
+        let mut other = self.waiting.take().expect("it has begun");
+        let ran = other.ends().is_some();
+        self.check(line, ran, format_args!("a new task does not run"));
+        other.end();
+    }
+
+    /// It can be alerted, joined and looked at under its name; the reference that it has itself is the actor's.
+    fn add_task(&mut self, name: &str, actor: Actor) {
+        let task = actor.host_task().expect("it is one");
+        self.add(name, actor);
+        let mut objects = self.world.objects.lock().unwrap();
+        com!(task, IUnknownVtbl, AddRef);
+        let before = objects.insert(name.to_owned(), (crate::call::Kind::Task, task));
+        assert!(before.is_none(), "an object has this name: {name}");
     }
 
     fn add(&mut self, name: &str, actor: Actor) {
@@ -260,6 +322,10 @@ impl Run<'_> {
             assert!(gone, "{}: {left} references to {name}", self.script.name);
         }
         drop(self.actors);
+        if let Some(heap) = self.world.heap.get() {
+            heap.let_go();
+        }
+        self.world.domains.lock().unwrap().clear();
         drop(self.handle.take());
         self.world.tasks.lock().unwrap().clear();
         let world = Arc::into_inner(self.world).expect("all actors have ended");

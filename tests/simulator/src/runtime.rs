@@ -1,8 +1,8 @@
 //! The runtime's objects: `ICLRRuntimeHost`, `ICLRTaskManager` and `ICLRTask`.
 
 use std::ffi::c_void;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 use fiberhost::com::table::{
     self, COR_GC_THREAD_STATS, ExecuteInAppDomainCallback, ICLRRuntimeHostVtbl, ICLRTask2Vtbl,
@@ -43,6 +43,8 @@ impl Head {
 /// The host's managers, as far as it has them, in the order in which a runtime asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Managers {
+    /// `IHostMemoryManager`, if the host has memory for the runtime.
+    pub memory: Option<Object>,
     /// `IHostTaskManager`.
     pub tasks: Object,
     /// `IHostThreadpoolManager`.
@@ -78,6 +80,8 @@ pub struct Task {
     ins: AtomicU32,
     outs: AtomicU32,
     exits: AtomicU32,
+    /// Looks, when it is told of its end, who says so and from where.
+    at_exit: OnceLock<Box<dyn Fn() + Send + Sync>>,
     /// What it is in the runtime, if it runs managed code of a [`Heap`](crate::managed::Heap).
     managed: Option<Managed>,
 }
@@ -145,6 +149,11 @@ impl Runtime {
         Object::new((&raw const *self).cast_mut().cast())
     }
 
+    /// Its `ICLRMemoryNotificationCallback`.
+    pub fn memory_callback(&self) -> &'static Head {
+        self.others.memory_callback
+    }
+
     /// What it has found.
     pub fn managers(&self) -> Managers {
         self.managers.lock().unwrap().expect("a host was set")
@@ -167,7 +176,12 @@ impl Runtime {
     /// References to it and to its manager of tasks that others have.
     pub fn references_of_others(&self) -> u32 {
         let count = |head: &Head| head.references.load(Ordering::SeqCst) - 1;
-        let others = count(self.others.control) + count(self.others.sync);
+        let others = [
+            self.others.control,
+            self.others.sync,
+            self.others.memory_callback,
+        ];
+        let others: u32 = others.into_iter().map(count).sum();
         count(&self.head) + count(&self.task_manager.head) + others
     }
 
@@ -195,8 +209,9 @@ impl Runtime {
 
 impl Managers {
     /// Each of them.
-    pub fn all(&self) -> [Object; 5] {
-        [self.tasks, self.pool, self.sync, self.gc, self.policy]
+    pub fn all(&self) -> impl Iterator<Item = Object> {
+        let always = [self.tasks, self.pool, self.sync, self.gc, self.policy];
+        self.memory.into_iter().chain(always)
     }
 }
 
@@ -228,7 +243,10 @@ pub fn discover(
         manager
     };
     let absent = |iid| assert_eq!(ask(iid), Err(Hresult::E_NOINTERFACE));
-    absent(table::IID_IHostMemoryManager);
+    // The only one of these that a host of a script has or has not.
+    let memory = ask(table::IID_IHostMemoryManager)
+        .inspect(|manager| assert!(manager.release() > 0))
+        .ok();
     let tasks = there(table::IID_IHostTaskManager);
     tell(tasks);
     let pool = there(table::IID_IHostThreadpoolManager);
@@ -240,6 +258,7 @@ pub fn discover(
     absent(table::IID_IHostSecurityManager);
     let policy = there(table::IID_IHostPolicyManager);
     Managers {
+        memory,
         tasks,
         pool,
         sync,
@@ -258,6 +277,7 @@ impl Task {
             ins: count(),
             outs: count(),
             exits: count(),
+            at_exit: OnceLock::new(),
             managed: None,
         }))
     }
@@ -270,6 +290,7 @@ impl Task {
             ins: AtomicU32::new(0),
             outs: AtomicU32::new(0),
             exits: AtomicU32::new(0),
+            at_exit: OnceLock::new(),
             managed: None,
         });
         task.managed = Some(managed);
@@ -287,6 +308,14 @@ impl Task {
     /// Its `ICLRTask`.
     pub fn object(&'static self) -> Object {
         Object::new((&raw const *self).cast_mut().cast())
+    }
+
+    /// What is looked at when it is told of its end, on whatever tells it.
+    ///
+    /// # Panics
+    /// If something is looked at already.
+    pub fn look_at_exit(&self, look: impl Fn() + Send + Sync + 'static) {
+        assert!(self.at_exit.set(Box::new(look)).is_ok(), "once");
     }
 
     /// How often it was told of its end.
@@ -480,6 +509,9 @@ unsafe extern "system" fn exit_task(this: *mut c_void) -> Hresult {
     note("ICLRTask", "ExitTask");
     let task = task(this);
     task.exits.fetch_add(1, Ordering::SeqCst);
+    if let Some(look) = task.at_exit.get() {
+        look();
+    }
     if let Some(managed) = &task.managed {
         managed.ended();
     }

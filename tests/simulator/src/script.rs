@@ -26,8 +26,12 @@ pub enum Step {
     Told(String),
     /// Threads that are none of the host's stay strangers.
     Deny,
+    /// The host has so much memory for the runtime, by what a refusal costs: a task, a domain, the process.
+    Memory([usize; 3]),
     /// A task is created and started.
     Task(String),
+    /// The same, a thread of managed code.
+    Managed(String),
     /// An OS thread that is no task.
     Thread(String),
     /// Somebody calls, and is waited for.
@@ -44,6 +48,14 @@ pub enum Step {
     End(String, u64),
     /// A new task runs to its end.
     OthersRun,
+    /// A new task does not run where there is one slot.
+    OthersWait,
+    /// It does, and ends.
+    OthersGoOn,
+    /// The calls of these have ended in this order, where that is determined: one slot, and tasks on fibers.
+    Order(Vec<String>),
+    /// The process has ended with this code in the call before, and this was looked at last.
+    ProcessEnds(i32, String),
     /// So many hooks were refused up to now.
     Refused(u64),
 }
@@ -92,6 +104,14 @@ impl Script {
 }
 
 impl Script {
+    /// The code with which it ends its process, and what is said then, if it does that.
+    pub fn process_ends(&self) -> Option<(i32, &str)> {
+        self.steps.iter().find_map(|(_, step)| match step {
+            Step::ProcessEnds(code, words) => Some((*code, words.as_str())),
+            _ => None,
+        })
+    }
+
     /// The slots it calls and looks at.
     pub fn observes(&self) -> impl Iterator<Item = &str> {
         self.steps.iter().flat_map(|(_, step)| match step {
@@ -123,9 +143,20 @@ fn step(line: &str) -> Result<Step, String> {
         }
         ["told", told @ ..] => Step::Told(told.join(" ")),
         ["strangers", "deny"] => Step::Deny,
+        ["memory", task, domain, process] => {
+            let limit = |word: &str| word.parse().map_err(|_| "no number");
+            Step::Memory([limit(task)?, limit(domain)?, limit(process)?])
+        }
         ["task", name] => Step::Task((*name).to_owned()),
+        ["managed", name] => Step::Managed((*name).to_owned()),
         ["thread", name] => Step::Thread((*name).to_owned()),
         ["others", "run"] => Step::OthersRun,
+        ["others", "wait"] => Step::OthersWait,
+        ["others", "go", "on"] => Step::OthersGoOn,
+        ["order", names @ ..] => Step::Order(names.iter().map(|&name| name.to_owned()).collect()),
+        ["process", "ends", code, rest @ ..] => {
+            Step::ProcessEnds(code.parse().map_err(|_| "no number")?, rest.join(" "))
+        }
         ["refused", count] => Step::Refused(count.parse().map_err(|_| "no number")?),
         _ => return Err("no such line".to_owned()),
     })

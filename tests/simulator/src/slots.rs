@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use fiberhost::com::Hresult;
 use fiberhost::com::describe::Interface;
@@ -12,7 +13,7 @@ use fiberhost::com::describe::Interface;
 use crate::script::Script;
 
 /// The interfaces of which a script has to call every slot. Those that all objects have are `IUnknown`'s.
-pub const INTERFACES: [&str; 20] = [
+pub const INTERFACES: [&str; 23] = [
     "IUnknown",
     "IHostControl",
     "IHostTaskManager",
@@ -25,6 +26,8 @@ pub const INTERFACES: [&str; 20] = [
     "IHostThreadpoolManager",
     "IHostGCManager",
     "IHostPolicyManager",
+    "IHostMemoryManager",
+    "IHostMalloc",
     "ICLRRuntimeHost",
     "ICLRControl",
     "ICLRTaskManager",
@@ -33,7 +36,11 @@ pub const INTERFACES: [&str; 20] = [
     "ICLRSyncManager",
     "ICLRGCManager",
     "ICLRPolicyManager",
+    "ICLRMemoryNotificationCallback",
 ];
+
+/// How long what comes from another thread may take.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 static IS_ON: AtomicBool = AtomicBool::new(false);
 static CALLED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -64,8 +71,20 @@ pub fn told(interface: &str, slot: &str, arguments: &[i64]) -> Hresult {
     Hresult::S_OK
 }
 
-/// Whether the runtime was told this since it was last asked for.
-pub fn was_told(words: &str) -> bool {
+/// Whether the runtime was told this since it was last asked for, or is within a time: some of it comes from threads of the
+/// host's own.
+pub fn is_told(words: &str) -> bool {
+    let until = Instant::now() + PATIENCE;
+    while !was_told(words) {
+        if Instant::now() > until {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    true
+}
+
+fn was_told(words: &str) -> bool {
     let mut told = TOLD.lock().unwrap();
     let at = told.iter().position(|told| told == words);
     at.is_some_and(|at| {

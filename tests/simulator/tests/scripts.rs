@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use fiberhost_simulator::coverage;
 use fiberhost_simulator::run::{WAYS, run};
@@ -41,6 +42,10 @@ fn every_script_in_every_way() {
         scripts.retain(|script| script.name.starts_with(&name));
     }
     for script in scripts {
+        if let Some((code, words)) = script.process_ends() {
+            ends_its_process(&script, code, words);
+            continue;
+        }
         let mut called = BTreeSet::new();
         for way in WAYS {
             println!("{} {way:?}", script.name);
@@ -64,6 +69,38 @@ fn every_script_in_every_way() {
             );
         }
     }
+}
+
+/// The script and the way that a child of `ends_its_process` is to run.
+const CHILD: &str = "FIBERHOST_SCRIPT_CHILD";
+
+/// One that ends its process runs in one of its own, in every way.
+fn ends_its_process(script: &Script, code: i32, words: &str) {
+    for (at, way) in WAYS.iter().enumerate() {
+        println!("{} {way:?}", script.name);
+        let output = Command::new(std::env::current_exe().expect("a test has a path"))
+            .args(["--exact", "a_script_in_a_process_of_its_own", "--nocapture"])
+            .env(CHILD, format!("{} {at}", script.name))
+            .output()
+            .expect("a child process");
+        let said = String::from_utf8_lossy(&output.stdout);
+        let all = format!("{said}{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(code), "{}: {all}", script.name);
+        let found = said.lines().any(|line| line == words);
+        assert!(found, "{}: nobody says {words}: {all}", script.name);
+    }
+}
+
+/// The child's part of `ends_its_process`. By itself it has nothing to do.
+#[test]
+fn a_script_in_a_process_of_its_own() {
+    let Ok(child) = std::env::var(CHILD) else {
+        return;
+    };
+    let (name, way) = child.split_once(' ').expect("a script and a way");
+    let script = scripts().into_iter().find(|script| script.name == name);
+    let way = WAYS[way.parse::<usize>().expect("a number")];
+    run(&script.expect("it is there"), way);
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
 
 fn run(seed: u64, way: Way) -> Done {
     let runtime = Runtime::new();
-    let host = host(false, way);
+    let host = host(way);
     // SAFETY: the object is of this interface and lives as long as the process; the handle's reference is counted for it.
     let handle = unsafe {
         let pointer = NonNull::new(runtime.object().get()).expect("an object");

@@ -1,0 +1,464 @@
+//! The table: who stands in it, for what, and the ways through it. Its protocol is in `lock_waits.rs`.
+//!
+//! Room for unsafe code: reaching the entry, and what is waited for, of somebody else who waits.
+
+use std::cell::RefCell;
+use std::ops::ControlFlow;
+use std::ptr;
+
+use crate::deadlock::{Blocker, Deadlock};
+use crate::join::TaskRef;
+use crate::primitive::Plain;
+use crate::sync::once::Once;
+use crate::sync::raw_mutex::RawMutex;
+use crate::sync::raw_rwlock::RawRwLock;
+use crate::task::state::Epoch;
+use crate::task::{Task, flag};
+
+/// What somebody waits for.
+#[derive(Clone, Copy)]
+pub(crate) enum What {
+    Mutex(*const RawMutex),
+    Read(*const RawRwLock),
+    Write(*const RawRwLock),
+    Once(*const Once),
+    /// The end of a task, to which the one who waits has a reference.
+    End(&'static Task),
+}
+
+impl What {
+    /// The number of the one who has it, if one alone can have it and has.
+    ///
+    /// # Safety
+    /// What is waited for is still there.
+    #[inline]
+    unsafe fn owner(self) -> Option<u64> {
+        // SAFETY: the caller's promise, for each of them.
+        match self {
+            What::Mutex(mutex) => unsafe { (*mutex).owner() },
+            What::Read(lock) | What::Write(lock) => unsafe { (*lock).writer() },
+            What::Once(once) => unsafe { (*once).runner() },
+            What::End(task) => Some(task.id.get()),
+        }
+    }
+
+    /// How a wait for it is told, if the next one has it.
+    pub(super) fn blocker(self) -> Blocker {
+        match self {
+            What::Mutex(_) => Blocker::Lock,
+            What::Read(_) | What::Write(_) => Blocker::RwLock,
+            What::Once(_) => Blocker::Once,
+            What::End(_) => Blocker::Join,
+        }
+    }
+}
+
+/// One entry: who waits, and for what. It lies in a frame of the one who waits. Owner of the cells: the table's lock.
+pub(crate) struct Entry {
+    pub(super) task: &'static Task,
+    pub(super) what: What,
+    /// Whether the wait may be refused when it begins, and whether it may be ended later.
+    refusable: bool,
+    breakable: bool,
+    /// The circle for which it is to be ended. From then on the one who stands here waits for nobody.
+    pub(super) broken: RefCell<Option<Deadlock>>,
+    /// The wait, if it was on when the entry was made: then it counts as long as it is on.
+    epoch: Plain<Option<Epoch>>,
+    /// The next one in its chain.
+    next: Plain<*const Entry>,
+    /// Who came earlier: only for those that have to do with read-write locks.
+    turn: Plain<u64>,
+    /// Its place in `Table::rw`, if it has one.
+    place: Plain<usize>,
+    /// The search that was here last, whence it came, and what it has still to look at.
+    round: Plain<u64>,
+    from: Plain<(*const Entry, Blocker)>,
+    open: Plain<*const Entry>,
+}
+
+const NOWHERE: usize = usize::MAX;
+
+impl Entry {
+    #[inline]
+    pub(super) fn new(
+        task: &'static Task,
+        what: What,
+        (refusable, breakable): (bool, bool),
+    ) -> Entry {
+        Entry {
+            task,
+            what,
+            refusable,
+            breakable,
+            broken: RefCell::new(None),
+            epoch: Plain::new(None),
+            next: Plain::new(ptr::null()),
+            turn: Plain::new(0),
+            place: Plain::new(NOWHERE),
+            round: Plain::new(0),
+            from: Plain::new((ptr::null(), Blocker::Lock)),
+            open: Plain::new(ptr::null()),
+        }
+    }
+
+    #[inline]
+    fn id(&self) -> u64 {
+        self.task.id.get()
+    }
+
+    /// Whether its wait has ended already, or will: the task has not run since.
+    #[inline]
+    pub(super) fn is_over(&self) -> bool {
+        let ended = |epoch| !self.task.wait.is_armed_for(epoch);
+        self.epoch.get().is_some_and(ended) || self.broken.borrow().is_some()
+    }
+
+    /// Who has what this one waits for, by the number. It is not this one itself, which may have been handed it.
+    #[inline]
+    fn owner(&self) -> Option<u64> {
+        // SAFETY: the one who waits borrows it until its entry has left. The caller is that one, or holds the lock that this
+        // needs.
+        let owner = unsafe { self.what.owner() };
+        owner.filter(|&owner| owner != self.id())
+    }
+
+    fn reads(&self, lock: *const RawRwLock) -> bool {
+        self.task.reads.has(self.id(), lock.addr())
+    }
+
+    /// Whether this task, of this number, has what this one waits for.
+    pub(super) fn waits_for(&self, task: &Task, number: u64) -> bool {
+        match (self.owner(), self.what) {
+            (Some(owner), _) => owner == number,
+            (None, What::Write(lock)) => task.reads.has(number, lock.addr()),
+            (None, _) => false,
+        }
+    }
+
+    /// Whether it has to do with read-write locks.
+    #[inline]
+    fn is_rw(&self) -> bool {
+        matches!(self.what, What::Read(_) | What::Write(_)) || self.task.reads.any(self.id())
+    }
+}
+
+/// What a look from an entry has seen.
+pub(super) enum Seen {
+    /// Nobody of those it waits for stands here.
+    Nobody,
+    /// They do, and no way of theirs leads back to it here.
+    Others,
+    Circle(Deadlock),
+}
+
+/// Chains of entries, by the number of the task.
+pub(crate) struct Table {
+    /// As many as a power of two; none before the first entry.
+    chains: Vec<*const Entry>,
+    entries: usize,
+    /// Those that have to do with read-write locks: wait for one, or read while they wait.
+    rw: Vec<*const Entry>,
+    turns: u64,
+    rounds: Plain<u64>,
+}
+
+// SAFETY: the entries that a table names may be looked at from any thread that holds its lock.
+unsafe impl Send for Table {}
+
+/// How many chains there are at first.
+const CHAINS_FIRST: usize = 256;
+
+impl Table {
+    #[cfg(not(loom))]
+    pub(super) const fn new() -> Table {
+        Table {
+            chains: Vec::new(),
+            entries: 0,
+            rw: Vec::new(),
+            turns: 0,
+            rounds: Plain::new(0),
+        }
+    }
+
+    #[cfg(loom)]
+    pub(super) fn new() -> Table {
+        Table {
+            chains: Vec::new(),
+            entries: 0,
+            rw: Vec::new(),
+            turns: 0,
+            rounds: Plain::new(0),
+        }
+    }
+
+    /// The place in `chains` of this task's entry. Numbers come one after the other, so that neighbours get apart by
+    /// multiplication with the golden ratio.
+    #[inline]
+    fn chain(&self, task: u64) -> usize {
+        let hash = task.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (hash >> 32) as usize & (self.chains.len() - 1)
+    }
+
+    /// `epoch`: the wait that is on already.
+    #[inline]
+    pub(super) fn enter(&mut self, entry: &Entry, epoch: Option<Epoch>) {
+        if self.entries == self.chains.len() {
+            self.grow();
+        }
+        self.entries += 1;
+        entry.epoch.set(epoch);
+        self.link(entry);
+        if entry.is_rw() {
+            self.enter_rw(entry);
+        }
+    }
+
+    #[inline]
+    fn link(&mut self, entry: &Entry) {
+        let chain = self.chain(entry.id());
+        entry.next.set(self.chains[chain]);
+        self.chains[chain] = entry;
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let chains = (self.chains.len() * 2).max(CHAINS_FIRST);
+        let old = std::mem::replace(&mut self.chains, vec![ptr::null(); chains]);
+        for mut at in old {
+            // SAFETY: an entry that is linked has not left, which needs the lock that the caller holds.
+            while let Some(entry) = unsafe { at.as_ref() } {
+                at = entry.next.get();
+                self.link(entry);
+            }
+        }
+    }
+
+    #[cold]
+    fn enter_rw(&mut self, entry: &Entry) {
+        self.turns += 1;
+        entry.turn.set(self.turns);
+        entry.place.set(self.rw.len());
+        self.rw.push(entry);
+    }
+
+    #[inline]
+    pub(super) fn leave(&mut self, entry: &Entry) {
+        self.entries -= 1;
+        if entry.place.get() != NOWHERE {
+            self.leave_rw(entry);
+        }
+        let chain = self.chain(entry.id());
+        let mut before: Option<&Entry> = None;
+        let mut at = self.chains[chain];
+        // SAFETY: as in `grow`.
+        while let Some(here) = unsafe { at.as_ref() } {
+            if ptr::eq(here, entry) {
+                match before {
+                    Some(before) => before.next.set(entry.next.get()),
+                    None => self.chains[chain] = entry.next.get(),
+                }
+                return;
+            }
+            at = here.next.get();
+            before = Some(here);
+        }
+        unreachable!("who leaves has entered");
+    }
+
+    #[cold]
+    fn leave_rw(&mut self, entry: &Entry) {
+        let place = entry.place.replace(NOWHERE);
+        self.rw.swap_remove(place);
+        if let Some(&moved) = self.rw.get(place) {
+            // SAFETY: as in `grow`.
+            unsafe { &*moved }.place.set(place);
+        }
+    }
+
+    #[inline]
+    pub(super) fn find(&self, task: u64) -> Option<&Entry> {
+        if self.entries == 0 {
+            return None;
+        }
+        let mut at = self.chains[self.chain(task)];
+        // SAFETY: as in `grow`.
+        while let Some(entry) = unsafe { at.as_ref() } {
+            if entry.id() == task {
+                return Some(entry);
+            }
+            at = entry.next.get();
+        }
+        None
+    }
+
+    /// The same for a record whose task may end at any time, so that its number must not be read.
+    #[cold]
+    fn find_record(&self, task: &Task) -> Option<&Entry> {
+        for &chain in &self.chains {
+            let mut at = chain;
+            // SAFETY: as in `grow`.
+            while let Some(entry) = unsafe { at.as_ref() } {
+                if ptr::eq(entry.task, task) {
+                    return Some(entry);
+                }
+                at = entry.next.get();
+            }
+        }
+        None
+    }
+
+    /// Those who stand here and for whom this one waits.
+    #[inline]
+    fn each_next<'a>(
+        &'a self,
+        entry: &Entry,
+        mut each: impl FnMut(&'a Entry, Blocker) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        if entry.is_over() {
+            return ControlFlow::Continue(());
+        }
+        if let Some(owner) = entry.owner() {
+            return match self.find(owner) {
+                Some(owner) => each(owner, entry.what.blocker()),
+                None => ControlFlow::Continue(()),
+            };
+        }
+        match entry.what {
+            What::Write(lock) => self.each_reader(lock, |reader| each(reader, Blocker::RwLock)),
+            What::Read(lock) => match self.writer_before(lock, entry.turn.get()) {
+                Some(writer) => each(writer, Blocker::Turn),
+                None => ControlFlow::Continue(()),
+            },
+            What::Mutex(_) | What::Once(_) | What::End(_) => ControlFlow::Continue(()),
+        }
+    }
+
+    fn each_reader<'a>(
+        &'a self,
+        lock: *const RawRwLock,
+        mut each: impl FnMut(&'a Entry) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        for &at in &self.rw {
+            // SAFETY: as in `grow`.
+            let entry = unsafe { &*at };
+            if entry.reads(lock) {
+                each(entry)?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// One that waits to write and came earlier. One is enough: all wait for the same readers.
+    fn writer_before(&self, lock: *const RawRwLock, turn: u64) -> Option<&Entry> {
+        // SAFETY: as in `grow`.
+        let entries = self.rw.iter().rev().map(|&at| unsafe { &*at });
+        entries.into_iter().find(|entry| {
+            matches!(entry.what, What::Write(other) if ptr::eq(other, lock))
+                && entry.turn.get() < turn
+                && !entry.is_over()
+        })
+    }
+
+    /// Whom this task waits for, if it stands here.
+    pub(crate) fn next(
+        &self,
+        task: &Task,
+        id: Option<u64>,
+    ) -> Option<Vec<(&'static Task, Blocker)>> {
+        let entry = match id {
+            Some(id) => self.find(id),
+            None => self.find_record(task),
+        };
+        Some(self.next_of(entry?))
+    }
+
+    pub(super) fn next_of(&self, entry: &Entry) -> Vec<(&'static Task, Blocker)> {
+        let mut next = Vec::new();
+        if let What::End(task) = entry.what {
+            // That one need not stand here.
+            next.extend((!entry.is_over()).then_some((task, Blocker::Join)));
+            return next;
+        }
+        let _ = self.each_next(entry, |entry, why| {
+            next.push((entry.task, why));
+            ControlFlow::Continue(())
+        });
+        next
+    }
+
+    /// Looks for a circle through the one who has just entered, of those who stand here.
+    #[inline]
+    pub(super) fn circle(&self, mine: &Entry) -> Seen {
+        let round = self.rounds.get() + 1;
+        self.rounds.set(round);
+        let mut open: *const Entry = ptr::null();
+        let mut at = mine;
+        let mut seen = Seen::Nobody;
+        loop {
+            let mut last = None;
+            let _ = self.each_next(at, |next, why| {
+                if ptr::eq(next, mine) {
+                    last = Some(why);
+                    return ControlFlow::Break(());
+                }
+                if next.round.replace(round) != round {
+                    next.from.set((at, why));
+                    next.open.set(open);
+                    open = next;
+                }
+                ControlFlow::Continue(())
+            });
+            if let Some(why) = last {
+                return self.members(mine, at, why);
+            }
+            // SAFETY: as in `grow`.
+            let Some(next) = (unsafe { open.as_ref() }) else {
+                return seen;
+            };
+            seen = Seen::Others;
+            at = next;
+            open = at.open.get();
+        }
+    }
+
+    /// Those on the way from `mine` to `last`, which waits for `mine` for this reason.
+    #[cold]
+    fn members(&self, mine: &Entry, last: &Entry, why: Blocker) -> Seen {
+        let mut tasks = Vec::new();
+        let (mut at, mut why) = (last, why);
+        loop {
+            let task = TaskRef::find(at.task).expect("who stands in the table has not ended");
+            tasks.push((task, why));
+            if ptr::eq(at, mine) {
+                break;
+            }
+            let (from, its) = at.from.get();
+            // SAFETY: as in `grow`; it was set in this search.
+            (at, why) = (unsafe { &*from }, its);
+        }
+        tasks.reverse();
+        Seen::Circle(Deadlock::new(tasks))
+    }
+
+    /// Of the waits of a circle that can be broken, that of the lowest priority is; between equals the one that comes first,
+    /// which is the caller's. The answer is its task, unless it is the caller's own wait; and what was chosen is noted in
+    /// the circle.
+    #[cold]
+    pub(super) fn choose(&self, mine: &Entry, circle: &mut Deadlock) -> Option<&'static Task> {
+        let members = circle.tasks().iter().enumerate();
+        let breakable = members.filter_map(|(place, (task, _))| {
+            let entry = self.find(task.id())?;
+            let is_mine = ptr::eq(entry, mine);
+            let can_end = is_mine && entry.refusable || entry.breakable && !entry.is_over();
+            can_end.then(|| (task.priority(), place, entry))
+        });
+        let (_, place, entry) = breakable.min_by_key(|(priority, place, _)| (*priority, *place))?;
+        circle.set_victim(place);
+        if ptr::eq(entry, mine) {
+            return None;
+        }
+        entry.broken.replace(Some(circle.clone()));
+        entry.task.raise(flag::BREAK);
+        Some(entry.task)
+    }
+}
