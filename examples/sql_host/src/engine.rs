@@ -22,6 +22,7 @@ use crate::error::SqlError;
 use crate::executor::{Executor, Native};
 use crate::operator::{self, Operator};
 use crate::runtime::Runtime;
+use crate::sharing;
 use crate::turn::Turn;
 use crate::value::{self, Format, Type};
 use crate::wire;
@@ -124,8 +125,8 @@ impl Engine {
     /// # Errors
     /// If it cannot be opened.
     pub fn prepare(&self) -> Result<(), SqlError> {
+        Connection::open(&self.path)?.pragma_update(None, "journal_mode", "WAL")?;
         let link = self.open()?;
-        link.connection.pragma_update(None, "journal_mode", "WAL")?;
         self.free.lock().push(link);
         Ok(())
     }
@@ -154,7 +155,7 @@ impl Engine {
     }
 
     fn open(&self) -> Result<Link, SqlError> {
-        let connection = Connection::open(&self.path)?;
+        let mut connection = Connection::open(&self.path)?;
         connection.busy_timeout(BUSY_LIMIT)?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
@@ -162,6 +163,7 @@ impl Engine {
         builtin::register(&connection)?;
         catalogue::register(&connection)?;
         operator::register(&connection, &self.operator)?;
+        sharing::restrict(&mut connection)?;
         Ok(Link {
             connection,
             functions: 0,

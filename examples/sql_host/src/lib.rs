@@ -27,6 +27,7 @@ pub mod runtime;
 pub mod server;
 pub mod session;
 pub mod settings;
+pub mod sharing;
 pub mod socket;
 pub mod turn;
 pub mod value;

@@ -15,7 +15,7 @@ use fiberhost::com::table::{
 };
 
 /// Bytes of stack of a session: SQLite's parser and ours are recursive.
-pub const STACK_SIZE: u32 = 256 * 1024;
+pub const STACK_SIZE: u32 = 1024 * 1024;
 
 /// A counted pointer to an object of the host's.
 #[derive(Debug)]

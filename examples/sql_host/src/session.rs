@@ -35,6 +35,8 @@ use extended::{Portal, Prepared};
 
 /// A buffer that has become larger is not kept between messages.
 const BUFFER_MAX: usize = 16 * 1024;
+/// What was said is sent when it is so much, though the client has not asked for that.
+const SAID_MAX: usize = 64 * 1024;
 
 /// What all sessions of a server share.
 #[derive(Debug)]
@@ -104,6 +106,8 @@ impl<E: Executor, T: Transport> Session<E, T> {
                 Incoming::Nothing => return Step::Receive,
             };
             match next {
+                // Who asks and asks without taking the answers waits for itself.
+                Next::Message if self.out.len() > SAID_MAX => return Step::Send,
                 Next::Message => {}
                 Next::Send => return Step::Send,
                 Next::End => return Step::End,

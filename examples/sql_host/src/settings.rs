@@ -18,6 +18,10 @@ pub const TOLD: [(&str, &str); 7] = [
     ("standard_conforming_strings", "on"),
 ];
 
+/// The most settings that are kept to be shown, and the longest of their values.
+const OTHERS_MAX: usize = 100;
+const VALUE_MAX: usize = 1000;
+
 /// See the module docs.
 #[derive(Debug, Default)]
 pub struct Settings {
@@ -50,6 +54,10 @@ impl Settings {
             }
             ("all", None) => *self = Settings::default(),
             (_, None) => drop(self.others.remove(name)),
+            (_, Some(value)) if value.len() > VALUE_MAX => return Err(wrong(name, "...")),
+            (_, Some(_)) if self.others.len() >= OTHERS_MAX && !self.others.contains_key(name) => {
+                return Err(SqlError::new("53400", "too many settings"));
+            }
             (_, Some(value)) => drop(self.others.insert(name.to_owned(), value.to_owned())),
         }
         Ok(())

@@ -168,7 +168,7 @@ fn requests_show_what_runs_and_where() {
         let mut client = served.client();
         let mut sleeper = served.client();
         let (id, _) = sleeper.key();
-        let asleep = thread::spawn(move || sleeper.query("SELECT pg_sleep(0.5)"));
+        let asleep = thread::spawn(move || sleeper.query("SELECT pg_sleep(1)"));
         let seen = format!(
             "SELECT r.command, r.status, r.native, r.statement, t.native_target IS NOT NULL \
              FROM sys.dm_exec_requests r JOIN sys.dm_os_tasks t ON t.task_id = r.task_id \
@@ -178,7 +178,7 @@ fn requests_show_what_runs_and_where() {
         until(
             &mut client,
             &seen,
-            "SELECT|running|sqlite3_step|SELECT pg_sleep(0.5)|1",
+            "SELECT|running|sqlite3_step|SELECT pg_sleep(1)|1",
         );
         asleep.join().expect("it ends").expect("an answer");
         let idle = format!("SELECT count(*) FROM sys.dm_exec_requests WHERE session_id = {id}");
@@ -193,7 +193,7 @@ fn kill_tells_the_truth_of_a_victim_in_native_code() {
         let mut killer = served.client();
         let mut victim = served.client();
         let (id, _) = victim.key();
-        let asleep = thread::spawn(move || victim.query("SELECT pg_sleep(1)"));
+        let asleep = thread::spawn(move || victim.query("SELECT pg_sleep(2)"));
         let deep = format!(
             "SELECT count(*) FROM sys.dm_exec_requests WHERE session_id = {id} AND sqlite_asked_ms > 150"
         );
