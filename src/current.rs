@@ -188,8 +188,8 @@ pub(crate) fn with_quick<R>(host: *const Shared, work: impl FnOnce(&Current) -> 
     found.ok()?
 }
 
-/// The usual `LeaveRuntime`, from the base of a task that was found quickly: all of it in a few dozen instructions. `false`:
-/// it is another one, and nothing has happened.
+/// The usual `LeaveRuntime`, from the base or a callback of a task that was found quickly: all of it in a few dozen instructions.
+/// `false`: it is another one, and nothing has happened.
 #[inline(always)]
 pub(crate) fn leave_quickly(host: &Shared, target: usize) -> bool {
     sections::leave_if(&KEPT, move |kept| {
@@ -389,9 +389,9 @@ impl Current {
     /// Notes a leave that needs no more than to be told to the scheduler, if this is one.
     #[inline(always)]
     fn is_usual_leave(&self, target: usize) -> bool {
-        let usual = !self.learns && self.frames.leave_base(target);
+        let usual = !self.learns && self.frames.leave_at_once(target);
         if usual {
-            self.task.publish(State::Native, 1);
+            self.task.publish(State::Native, self.frames.depth());
         }
         usual
     }
@@ -399,9 +399,9 @@ impl Current {
     /// The same for the enter after it.
     #[inline(always)]
     fn is_usual_enter(&self) -> bool {
-        let usual = !self.learns && self.frames.enter_base();
+        let usual = !self.learns && self.frames.enter_at_once();
         if usual {
-            self.task.publish(State::Base, 0);
+            self.task.publish(self.frames.state(), self.frames.depth());
         }
         usual
     }

@@ -80,7 +80,23 @@ pub use switching::TaskMode;
 pub use task::{Abort, Kind};
 pub use transition::{DEPTH_MAX, State};
 
-/// The programs in the README, as tests.
+/// The programs in the README and in the guide, as tests.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct ReadMe;
+mod papers {
+    #[doc = include_str!("../README.md")]
+    struct ReadMe;
+    #[doc = include_str!("../docs/embedding.md")]
+    struct Embedding;
+    #[doc = include_str!("../docs/waiting.md")]
+    struct Waiting;
+    #[doc = include_str!("../docs/mobile.md")]
+    struct Mobile;
+    #[doc = include_str!("../docs/stacks.md")]
+    struct Stacks;
+    #[doc = include_str!("../docs/coming-from.md")]
+    struct ComingFrom;
+    #[doc = include_str!("../docs/simulation.md")]
+    struct Simulation;
+    #[doc = include_str!("../docs/troubleshooting.md")]
+    struct Troubleshooting;
+}

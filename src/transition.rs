@@ -172,23 +172,36 @@ impl Frames {
         Ok(Edge::Enter { target })
     }
 
-    /// A leave from the base, which is the usual one. `false`: it is none, and nothing has happened.
+    /// A leave that needs no memory, from the base or from a callback. `false`: it is none, and nothing has happened.
     #[inline(always)]
-    pub(crate) fn leave_base(&self, target: usize) -> bool {
-        let fits = self.depth() == 0;
+    pub(crate) fn leave_at_once(&self, target: usize) -> bool {
+        let depth = self.depth();
+        if depth > 0 && !self.has_put_callback_below(depth) {
+            return false;
+        }
+        self.set(depth + 1, State::Native);
+        self.target.set(target);
+        true
+    }
+
+    /// Puts the frame of a callback below the one that is coming, if there is room.
+    #[inline]
+    fn has_put_callback_below(&self, depth: u64) -> bool {
+        let mut below = self.below.borrow_mut();
+        let fits =
+            self.state() == State::Managed && depth < DEPTH_MAX && below.len() < below.capacity();
         if fits {
-            self.set(1, State::Native);
-            self.target.set(target);
+            below.push(Frame::Called);
         }
         fits
     }
 
-    /// The enter that takes it back.
+    /// The enter that takes such a leave back.
     #[inline(always)]
-    pub(crate) fn enter_base(&self) -> bool {
-        let fits = self.depth() == 1 && self.state() == State::Native;
+    pub(crate) fn enter_at_once(&self) -> bool {
+        let fits = self.state() == State::Native && self.inner.get() == 0;
         if fits {
-            self.set(0, State::Base);
+            self.pop();
         }
         fits
     }
@@ -427,6 +440,52 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Every sequence of up to eight hooks, on one stack by the short ways where they are open, on another by the long ones.
+    #[test]
+    fn the_short_ways_do_what_the_long_ones_do() {
+        let mut short = 0_u32;
+        for number in 0..4_u32.pow(8) {
+            let (quick, plain) = (Frames::new(), Frames::new());
+            for step in 0..8 {
+                let hook = HOOKS[(number >> (2 * step) & 3) as usize];
+                let target = TARGET + step as usize;
+                let wanted = match hook {
+                    Leave => plain.leave(target),
+                    hook => call(&plain, hook),
+                };
+                let found = match hook {
+                    Leave if quick.leave_at_once(target) => {
+                        short += 1;
+                        Ok(Edge::Leave { target })
+                    }
+                    Leave => quick.leave(target),
+                    Enter => {
+                        let target = quick.target.get();
+                        if quick.enter_at_once() {
+                            short += 1;
+                            Ok(Edge::Enter { target })
+                        } else {
+                            quick.enter()
+                        }
+                    }
+                    hook => call(&quick, hook),
+                };
+                assert_eq!(found, wanted, "{number:o} at {step}");
+                let seen = |frames: &Frames| (frames.state(), frames.depth(), frames.inner.get());
+                assert_eq!(seen(&quick), seen(&plain), "{number:o} at {step}");
+            }
+        }
+        assert!(short > 0);
+        // Without room for one frame more the short way is closed, and nothing has happened.
+        let frames = Frames::new();
+        while frames.below.borrow().len() < frames.below.borrow().capacity() {
+            let _ = frames.reverse_enter().expect("below the limit");
+        }
+        let depth = frames.depth();
+        assert!(!frames.leave_at_once(TARGET));
+        assert_eq!((frames.state(), frames.depth()), (State::Managed, depth));
     }
 
     #[test]

@@ -7,14 +7,14 @@ mod hosting;
 
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 use std::time::{Duration, Instant};
 
-use common::{eventually, os_thread, until_waits};
+use common::{eventually, hog_until, os_thread, until_waits};
 use fiberhost::com::Hresult;
 use fiberhost::scheduler::{TaskRef, WaitReason, current, yield_now};
 use fiberhost::{State, TaskMode};
-use hosting::{Bench, Object, at, at_workers, given, join};
+use hosting::{Bench, Object, at, at_workers, builder, given, join, with};
 
 const ALERTABLE: u32 = 2;
 const NEVER: u32 = fiberhost::com::INFINITE;
@@ -443,4 +443,44 @@ fn a_function_that_lasts_is_named_in_the_report() {
             join(task);
         }
     });
+}
+
+/// Callbacks wait for a slot, all of them get one, and never do more run than there are slots.
+#[test]
+fn callbacks_at_once_never_run_beyond_the_slots() {
+    const TASKS: usize = 6;
+    for slots in [1, 2, 4] {
+        for mode in [TaskMode::Fiber, TaskMode::Thread] {
+            with(builder(slots).tasks(mode), |bench| {
+                let running = Arc::new(AtomicUsize::new(0));
+                let most = Arc::new(AtomicUsize::new(0));
+                let together = Arc::new(Barrier::new(TASKS));
+                let host = borrowed(bench);
+                let tasks: Vec<Object> = (0..TASKS)
+                    .map(|_| {
+                        let (running, most) = (Arc::clone(&running), Arc::clone(&most));
+                        let together = Arc::clone(&together);
+                        bench.start(move || {
+                            for _ in 0..5 {
+                                leave(host);
+                                // All are in unmanaged code, so no slot is in use.
+                                together.wait();
+                                reverse_enter(host);
+                                let now = running.fetch_add(1, Ordering::SeqCst) + 1;
+                                most.fetch_max(now, Ordering::SeqCst);
+                                let until = Instant::now() + Duration::from_micros(500);
+                                hog_until(|| Instant::now() > until);
+                                running.fetch_sub(1, Ordering::SeqCst);
+                                reverse_leave(host);
+                                enter(host);
+                            }
+                        })
+                    })
+                    .collect();
+                tasks.into_iter().for_each(join);
+                let most = most.load(Ordering::SeqCst);
+                assert!((1..=slots).contains(&most), "{most} at {slots} slots");
+            });
+        }
+    }
 }

@@ -10,6 +10,8 @@ use crate::fiber::stack::{self, Guards};
 use crate::join::{self, JoinHandle, TaskRef};
 use crate::observed::{Make, Observed};
 use crate::scheduler::{Plan, Scheduler, SpawnError};
+#[cfg(feature = "simulate")]
+use crate::simulate::{Faults, Order};
 use crate::stall::{OnQuantum, OnStall, Orders, Stall, sample};
 use crate::task::{Backing, Priority};
 use crate::trace::Recording;
@@ -78,6 +80,8 @@ pub(crate) struct Settings {
     pub(crate) recording: Recording,
     pub(crate) check_invariants: bool,
     pub(crate) force_migration: bool,
+    #[cfg(feature = "simulate")]
+    pub(crate) simulate: Option<Order>,
 }
 
 impl Settings {
@@ -164,6 +168,8 @@ impl Builder {
                 recording: Recording::Rare,
                 check_invariants: false,
                 force_migration: false,
+                #[cfg(feature = "simulate")]
+                simulate: None,
             },
         }
     }
@@ -428,11 +434,56 @@ impl Builder {
         self
     }
 
+    /// Simulates the scheduler on the calling thread: a test with the same seed runs in the same way again. See
+    /// [`simulate`](crate::simulate), and [`simulate::explore`](crate::simulate::explore) for many seeds.
+    ///
+    /// With two workers, whatever the machine has, unless [`workers`](Builder::workers) is called afterwards. The invariants are
+    /// checked, and stalls are not reported. Schedulers that one thread builds with the same seed, while one of them
+    /// is there, are in one simulation, with the faults of the first.
+    ///
+    /// ```
+    /// use fiberhost_scheduler::{Scheduler, simulate, sleep};
+    /// use std::time::Duration;
+    ///
+    /// let scheduler = Scheduler::builder().simulate(1).build()?;
+    /// let day = Duration::from_secs(24 * 60 * 60);
+    /// let slept = scheduler.run(move || {
+    ///     let began = simulate::now();
+    ///     sleep(day);
+    ///     simulate::now() - began
+    /// });
+    /// assert!(slept >= day);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[cfg(feature = "simulate")]
+    pub fn simulate(mut self, seed: u64) -> Self {
+        const SPIN: Duration = Duration::from_micros(5);
+        let settings = &mut self.settings;
+        settings.simulate = Some(Order {
+            seed,
+            faults: Faults::default(),
+        });
+        settings.workers = 2;
+        settings.idle_spin = SPIN;
+        settings.check_invariants = true;
+        settings.stalls.after = Duration::MAX;
+        self
+    }
+
+    /// What goes wrong in a [simulation](Builder::simulate). Default: [`Faults::default`].
+    #[cfg(feature = "simulate")]
+    pub fn faults(mut self, faults: Faults) -> Self {
+        if let Some(order) = &mut self.settings.simulate {
+            order.faults = faults;
+        }
+        self
+    }
+
     /// Starts the workers.
     ///
     /// # Errors
     /// `InvalidInput` if there are no workers, or more than 1024 of them or of bound workers, if the stack size is 0 or above 1 GiB, or if the quantum,
-    /// the limit on tasks or that for stalls is 0, or the signal for stalls is no real-time signal; `Unsupported` under a user shadow stack; otherwise what the system said when it refused a thread. Nothing is left running then.
+    /// the limit on tasks or that for stalls is 0, or the signal for stalls is no real-time signal; `Unsupported` under a user shadow stack, or for a simulation where the jump switch is not written; otherwise what the system said when it refused a thread. Nothing is left running then.
     pub fn build(self) -> io::Result<Scheduler> {
         let settings = self.settings;
         stack::check_size(settings.stack_size)?;

@@ -12,7 +12,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::current::Thread;
-use crate::primitive::Mutex;
+use crate::primitive::{Mutex, simulated};
 use crate::task::{Kind, Task};
 
 pub(crate) struct Checker {
@@ -124,7 +124,7 @@ impl Checker {
                 thread.index
             ));
         }
-        if std::thread::panicking() {
+        if simulated::panicking() {
             broken(&format!(
                 "task {} was suspended while panicking",
                 task.id.get()

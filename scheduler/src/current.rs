@@ -16,6 +16,7 @@ use crate::claim::Standing;
 use crate::fiber::{self, stack::Cache};
 use crate::lease::Lease;
 use crate::primitive::leaning::STRANGER;
+use crate::primitive::simulated;
 use crate::primitive::sleeper::Sleeper;
 use crate::primitive::{
     AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering, Plain, Shown, thread_local,
@@ -234,8 +235,8 @@ impl Thread {
 
     /// The first and the last thing a thread does: it says which thread of the system it is, and no longer.
     pub(crate) fn show_os_thread(&self, is_there: bool) {
-        // A model's threads are none of the system's.
-        if cfg!(any(loom, shuttle)) {
+        // The threads of a model or a simulation are none of the system's.
+        if cfg!(any(loom, shuttle)) || simulated::here().is_some() {
             return;
         }
         let (low, bytes) = is_there.then(fiber::own_pages).flatten().unwrap_or((0, 0));
@@ -308,6 +309,9 @@ struct Here {
     left: Cell<*const Thread>,
     /// Sections opened inside that one.
     depth: Cell<u32>,
+    /// The record of a simulated thread, for when it is no worker: those have none of their own from the system.
+    #[cfg(fiberhost_simulate)]
+    plain: Cell<Option<&'static Task>>,
 }
 
 impl Here {
@@ -316,7 +320,50 @@ impl Here {
             thread: Cell::new(std::ptr::null()),
             left: Cell::new(std::ptr::null()),
             depth: Cell::new(0),
+            #[cfg(fiberhost_simulate)]
+            plain: Cell::new(None),
         }
+    }
+}
+
+/// What the thread-local holds for a simulated thread while another one has its turn.
+#[cfg(fiberhost_simulate)]
+#[derive(Clone, Copy)]
+pub(crate) struct Saved {
+    thread: *const Thread,
+    left: *const Thread,
+    depth: u32,
+    plain: Option<&'static Task>,
+}
+
+#[cfg(fiberhost_simulate)]
+impl Saved {
+    /// That of a thread which has not begun.
+    pub(crate) const NEW: Saved = Saved {
+        thread: std::ptr::null(),
+        left: std::ptr::null(),
+        depth: 0,
+        plain: None,
+    };
+}
+
+/// The turn of another simulated thread: this is what it is to find, and the answer what the one before is to find again.
+#[cfg(fiberhost_simulate)]
+#[inline(never)]
+pub(crate) fn exchange(saved: Saved) -> Saved {
+    HERE.with(|here| Saved {
+        thread: here.thread.replace(saved.thread),
+        left: here.left.replace(saved.left),
+        depth: here.depth.replace(saved.depth),
+        plain: here.plain.replace(saved.plain),
+    })
+}
+
+/// The end of a simulated thread.
+#[cfg(fiberhost_simulate)]
+pub(crate) fn end_plain() {
+    if let Some(plain) = HERE.with(|here| here.plain.take()) {
+        crate::join::complete(plain);
     }
 }
 
@@ -523,5 +570,13 @@ pub(crate) fn any() -> &'static Task {
 /// The plain thread's own record, also for a worker that waits outside a task.
 #[cold]
 pub(crate) fn plain() -> &'static Task {
+    #[cfg(fiberhost_simulate)]
+    if simulated::here().is_some_and(|world| !world.is_outermost()) {
+        return HERE.with(|here| {
+            let plain = here.plain.get().unwrap_or_else(plain_task);
+            here.plain.set(Some(plain));
+            plain
+        });
+    }
     PLAIN.with(|plain| plain.0)
 }

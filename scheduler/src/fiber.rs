@@ -25,6 +25,8 @@
 mod depth;
 pub(crate) mod overflow;
 pub(crate) mod sanitizer;
+#[cfg(fiberhost_simulate)]
+pub(crate) mod simulated;
 pub(crate) mod stack;
 #[cfg(fiberhost_jump)]
 pub(crate) mod switch;

@@ -55,8 +55,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 pub(crate) use crate::park::Limit;
-use crate::primitive::Instant;
 use crate::primitive::sleeper::Sleeper;
+use crate::primitive::{Instant, simulated};
 use crate::wait::Wake;
 use poller::Poller;
 pub(crate) use poller::Slept;
@@ -79,6 +79,10 @@ impl Io {
     pub(crate) fn poller(&self) -> io::Result<&Arc<Poller>> {
         if let Some(poller) = self.poller.get() {
             return Ok(poller);
+        }
+        if simulated::here().is_some() {
+            let text = "a simulation has no descriptors";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, text));
         }
         // Of two that come at once one is dropped.
         let poller = Arc::new(Poller::new()?);

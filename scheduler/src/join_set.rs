@@ -16,7 +16,7 @@ use crate::builder::TaskBuilder;
 use crate::current;
 use crate::join::{self, JoinError, JoinHandle, TaskRef};
 use crate::park::{self, Elapsed, Limit};
-use crate::primitive::{Instant, Mutex, barrier};
+use crate::primitive::{Instant, Mutex, barrier, clock};
 use crate::scheduler::{Scheduler, SpawnError};
 use crate::sync::wait_list::WaitList;
 use crate::task::flag;
@@ -214,7 +214,7 @@ impl<T: Send + 'static> JoinSet<T> {
     ) -> Option<Result<Result<T, JoinError>, Wake>> {
         let until = match limit {
             Limit::Never => None,
-            Limit::After(limit) => Instant::now().checked_add(limit),
+            Limit::After(limit) => clock::now().checked_add(limit),
         };
         while !self.tasks.is_empty() {
             let number = match self.ended.next(left(until), allow) {
@@ -240,7 +240,7 @@ impl<T: Send + 'static> JoinSet<T> {
 
 fn left(until: Option<Instant>) -> Limit {
     until.map_or(Limit::Never, |until| {
-        Limit::After(until.saturating_duration_since(Instant::now()))
+        Limit::After(until.saturating_duration_since(clock::now()))
     })
 }
 

@@ -116,7 +116,7 @@
 //! The modules in reading order; all but [`sync`], [`native`], [`stats`], [`trace`], `io` and `net` are private, and what is public of them is
 //! named here.
 //!
-//! 1. `primitive`: the one door to atomics, locks, cells, clock and threads, so that checkers can replace them;
+//! 1. `primitive`: the one door to atomics, locks, cells, clock and threads, so that checkers and simulations can replace them;
 //!    in it the asymmetric barrier, the owner-biased lock and the place where a thread sleeps.
 //! 2. `wait`: why a task waits, and what ended the wait.
 //! 3. `task`: the record of a task; its two shared words (`task::state`), its closure and result (`task::payload`),
@@ -135,7 +135,8 @@
 //! 11. [`sync`]: what tasks and threads wait for together.
 //! 12. `io` and `net` (feature `net`): waiting for descriptors; `future` (feature `futures`): tasks and futures.
 //! 13. `monitor`, `stall`, `watch`, [`stats`], [`trace`], `observed` and `check`: who looks on from outside.
-//! 14. `environment`, `scheduler` and `builder`: what the process must be like; the whole, its start and end; every default.
+//! 14. `simulate` (feature `simulate`) and `simulation`: all that on one thread, with its own clock and a seeded order.
+//! 15. `environment`, `scheduler` and `builder`: what the process must be like; the whole, its start and end; every default.
 
 pub(crate) mod adopt;
 pub(crate) mod builder;
@@ -174,6 +175,13 @@ pub(crate) mod primitive;
 pub(crate) mod queue;
 pub(crate) mod scheduler;
 pub(crate) mod scope;
+#[cfg(feature = "simulate")]
+pub mod simulate;
+#[cfg(fiberhost_simulate)]
+pub(crate) mod simulation;
+#[cfg(not(fiberhost_simulate))]
+#[path = "simulation/without.rs"]
+pub(crate) mod simulation;
 pub(crate) mod slot;
 pub(crate) mod span;
 pub(crate) mod stall;

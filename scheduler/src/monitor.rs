@@ -34,9 +34,13 @@ use std::time::Duration;
 
 use crate::current::Thread;
 use crate::idle::{Idle, Role};
+use crate::primitive::simulated::JoinHandle;
 use crate::primitive::sleeper::Sleeper;
-use crate::primitive::{AtomicBool, AtomicU64, Instant, Mutex, Ordering, Plain, fence, thread};
+use crate::primitive::{
+    AtomicBool, AtomicU64, Instant, Mutex, Ordering, Plain, clock, fence, thread,
+};
 use crate::scheduler::Core;
+use crate::simulation;
 use crate::slot::Slot;
 use crate::stall::{Orders, Stalls};
 use crate::stats::coarse;
@@ -61,7 +65,7 @@ pub(crate) struct Monitor {
     /// After what time a stall is reported.
     stall_ns: AtomicU64,
     pub(crate) orders: Orders,
-    thread: Mutex<Option<thread::JoinHandle<()>>>,
+    thread: Mutex<Option<JoinHandle>>,
 }
 
 /// What outlives the core while the monitor's thread ends.
@@ -167,9 +171,13 @@ impl Monitor {
         }
         let weak = Arc::downgrade(core);
         let shared = Arc::clone(&core.monitor.shared);
-        let handle = thread::Builder::new()
-            .name("fiberhost-monitor".into())
-            .spawn(move || watch(&weak, &shared))?;
+        let life = move || watch(&weak, &shared);
+        let handle = if core.simulation.is_some() {
+            simulation::start(core, None, Box::new(life))?
+        } else {
+            let builder = thread::Builder::new().name("fiberhost-monitor".into());
+            JoinHandle::System(builder.spawn(life)?)
+        };
         *core.monitor.thread.lock() = Some(handle);
         Ok(())
     }
@@ -180,9 +188,9 @@ impl Monitor {
         let handle = self.thread.lock().take();
         // Told of a stall, somebody may end the scheduler from the monitor's own thread.
         if let Some(handle) = handle
-            && handle.thread().id() != thread::current().id()
+            && !handle.is_current()
         {
-            handle.join().expect("the monitor does not panic");
+            handle.join("the monitor does not panic");
         }
     }
 }
@@ -208,13 +216,13 @@ fn watch(core: &Weak<Core>, shared: &Shared) {
     let mut seen = Vec::new();
     let mut stalls = None;
     let mut idle_since = None;
-    let mut next_tick = Instant::now();
+    let mut next_tick = clock::now();
     while !shared.stop.load(Ordering::SeqCst) {
         let Some(alive) = core.upgrade() else { return };
         let stalls = stalls.get_or_insert_with(|| Stalls::new(alive.monitor.stall_ns()));
         let time = alive.monitor.tick_time();
         coarse::refresh(alive.forever());
-        let ticks = Instant::now() >= next_tick;
+        let ticks = clock::now() >= next_tick;
         if ticks {
             seen.resize(alive.slots.len(), Seen::default());
             tick(alive.forever(), &mut seen, time);
@@ -223,7 +231,7 @@ fn watch(core: &Weak<Core>, shared: &Shared) {
         let next_stall = stalls.next_tick(&alive);
         let asleep = all_asleep(&alive);
         drop(alive);
-        let now = Instant::now();
+        let now = clock::now();
         idle_since = asleep.then(|| idle_since.unwrap_or(now));
         let step = match idle_since {
             None => time,
@@ -236,7 +244,7 @@ fn watch(core: &Weak<Core>, shared: &Shared) {
                     core.upgrade().is_some_and(|core| all_asleep(&core))
                 });
                 idle_since = None;
-                next_tick = Instant::now();
+                next_tick = clock::now();
                 continue;
             }
         };
@@ -245,7 +253,7 @@ fn watch(core: &Weak<Core>, shared: &Shared) {
         }
         if shared.sleeper.sleep(Some(next_tick.min(next_stall))) {
             // Something has changed.
-            next_tick = Instant::now();
+            next_tick = clock::now();
         }
     }
 }

@@ -14,8 +14,9 @@ use crate::join::{JoinError, TaskRef};
 use crate::local;
 use crate::native;
 use crate::pinned;
-use crate::primitive::{Instant, Ordering};
+use crate::primitive::{Ordering, clock, simulated};
 use crate::scheduler::Core;
+use crate::simulation;
 use crate::stats::waits;
 use crate::suspend::{AT_ONCE, Arm, FOREVER, Listed, Settled, Wait, settle_word};
 use crate::task::payload::contain;
@@ -69,7 +70,7 @@ where
     let Some((thread, task)) = current::running() else {
         return wait_plainly(reason, limit, allow, &publish);
     };
-    if std::thread::panicking() {
+    if simulated::panicking() {
         return native::unseen(|| wait_plainly(reason, limit, allow, &publish));
     }
     let owns = task.owns_its_thread();
@@ -84,6 +85,7 @@ where
         limit => deadline(thread.core(), task, limit),
     };
     if task.flags.load(Ordering::Relaxed) != 0 {
+        simulated::point();
         if let Some(ended) = interrupted(task, allow) {
             return Waited::new(task, ended);
         }
@@ -205,6 +207,7 @@ where
                 && !must_block(task) =>
         {
             if task.flags.load(Ordering::Relaxed) != 0 {
+                simulated::point();
                 if let Some(ended) = interrupted(task, allow) {
                     return Waited::new(task, ended);
                 }
@@ -280,7 +283,7 @@ where
 /// nobody else may run there.
 #[inline(always)]
 fn must_block(task: &Task) -> bool {
-    std::thread::panicking() || task.owns_its_thread()
+    simulated::panicking() || task.owns_its_thread()
 }
 
 /// The earlier of the wait's own limit and the enclosing `timeout`'s.
@@ -353,16 +356,21 @@ struct Elapsing;
 #[cold]
 fn raise(wake: Wake) {
     let Some((thread, task)) = current::running() else {
+        if let Some(world) = simulated::here() {
+            world.raise_verdict();
+        }
         return;
     };
-    if std::thread::panicking() {
+    if simulated::panicking() {
         return;
     }
     let flags = task.flags.load(Ordering::Acquire);
     if wake == Wake::Aborted && flags & flag::ABORT != 0 && pinned::may_unwind(task, flags) {
+        simulation::note_panicking(true);
         resume_unwind(Box::new(Aborted));
     }
     if wake == Wake::TimedOut && task.deadline.get() <= thread.core().now() {
+        simulation::note_panicking(true);
         resume_unwind(Box::new(Elapsing));
     }
 }
@@ -457,7 +465,7 @@ fn sleep_plainly(me: &'static Task, epoch: Epoch, limit: Limit) -> Ended {
 fn sleep_until_called(me: &'static Task, limit: Limit, give_up: impl Fn() -> bool) -> bool {
     let mut until = match limit {
         Limit::Never => None,
-        Limit::After(limit) => Instant::now().checked_add(limit),
+        Limit::After(limit) => clock::now().checked_add(limit),
     };
     while !me.sleeper.sleep(until) {
         if give_up() {
@@ -494,8 +502,8 @@ pub fn yield_now() {
 /// While it is panicking a task goes on at once; while it owns its thread, when nobody needs the slot.
 #[cold]
 fn yield_in_place(thread: &'static Thread, task: &Task) {
-    if std::thread::panicking() {
-        return;
+    if simulated::panicking() {
+        return simulated::point();
     }
     thread.yield_pinned();
     after_yield(task);
@@ -510,7 +518,7 @@ pub fn yield_to_others() -> bool {
         return false;
     };
     if must_block(task) {
-        return !std::thread::panicking() && thread.yield_pinned();
+        return !simulated::panicking() && thread.yield_pinned();
     }
     if task.is_next_to_itself() && thread.nothing_else(task) {
         return false;
@@ -524,7 +532,10 @@ pub fn yield_to_others() -> bool {
 
 #[cold]
 fn yield_thread() {
-    std::thread::yield_now();
+    match simulated::here() {
+        Some(world) => world.give_way(),
+        None => std::thread::yield_now(),
+    }
 }
 
 #[inline(always)]
@@ -544,7 +555,17 @@ pub fn check_quantum() -> bool {
     if !thread.slice_is_over() {
         return false;
     }
-    thread.end_slice();
+    match simulation::ends_quantum() {
+        None => thread.end_slice(),
+        Some(true) => {
+            thread.end_slice();
+            thread.ask_for_slice();
+        }
+        Some(false) => {
+            simulated::point();
+            return false;
+        }
+    }
     yield_now();
     true
 }
@@ -557,6 +578,12 @@ impl Thread {
     #[inline(always)]
     pub(crate) fn slice_is_over(&self) -> bool {
         self.slice_over.load(Ordering::Relaxed) == self.switches()
+    }
+
+    /// In a simulation no task outlasts its quantum, so each look is to come to whoever decides that.
+    pub(crate) fn ask_for_slice(&self) {
+        // Relaxed: as in the look.
+        self.slice_over.store(self.switches(), Ordering::Relaxed);
     }
 
     /// The task gives up the rest of its slice, which it has used up: the next one counts anew, and before that the
@@ -578,7 +605,10 @@ impl Thread {
 /// On a thread that is no task it is [`std::thread::sleep`].
 pub fn sleep(time: Duration) -> Wake {
     if current::running().is_none() {
-        std::thread::sleep(time);
+        match simulated::here() {
+            Some(world) => world.pass(time),
+            None => std::thread::sleep(time),
+        }
         return Wake::TimedOut;
     }
     if time.is_zero() {
@@ -684,7 +714,7 @@ fn park_limited(limit: Limit) -> Wake {
         // In a native section: its thread is a stranger's, but the permit is the task's.
         return park_blocking(me, limit);
     }
-    if std::thread::panicking() && current::running().is_some() {
+    if simulated::panicking() && current::running().is_some() {
         return native::unseen(|| park_blocking(me, limit));
     }
     loop {
@@ -794,6 +824,9 @@ pub fn timeout<T>(limit: Duration, work: impl FnOnce() -> T) -> Result<T, Elapse
     let mine = thread.core().after(limit).min(outer);
     task.deadline.set(mine);
     let result = catch_unwind(AssertUnwindSafe(work));
+    if result.is_err() {
+        simulation::note_panicking(false);
+    }
     task.deadline.set(outer);
     match result {
         Ok(value) => Ok(value),

@@ -16,7 +16,7 @@
 #![forbid(unsafe_code)]
 
 use crate::current::Thread;
-use crate::primitive::Instant;
+use crate::primitive::{clock, simulated};
 use crate::task::{Task, flag};
 use crate::wait::{Interrupt, Wake};
 
@@ -65,7 +65,7 @@ impl Thread {
         loop {
             self.sleeper.sleep(until);
             let woken = self.drain_for(task);
-            if woken || until.is_some_and(|at| Instant::now() >= at) {
+            if woken || until.is_some_and(|at| clock::now() >= at) {
                 return woken;
             }
         }
@@ -122,6 +122,7 @@ impl Thread {
     /// A yield of such a task: gives the slot to who wants it, and claims one again. `true`: somebody did.
     #[cold]
     pub(crate) fn yield_pinned(&'static self) -> bool {
+        simulated::point();
         Thread::count(&self.settled_here);
         if self.looks_now() {
             self.fire_timers();

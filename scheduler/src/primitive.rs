@@ -10,6 +10,7 @@ pub(crate) mod biased;
 pub(crate) mod clock;
 pub(crate) mod leaning;
 mod plain;
+pub(crate) mod simulated;
 pub(crate) mod sleeper;
 mod spin;
 pub(crate) mod ticks;

@@ -30,9 +30,10 @@ use crate::observed::{Observed, Observers};
 use crate::primitive::sleeper::Sleeper;
 use crate::primitive::ticks::Origin;
 use crate::primitive::{
-    AtomicBool, AtomicU8, AtomicU64, Instant, Mutex, Ordering, barrier, fence, thread,
+    AtomicBool, AtomicU8, AtomicU64, Instant, Mutex, Ordering, barrier, clock, fence, thread,
 };
 use crate::queue::{Fifo, Injector};
+use crate::simulation;
 use crate::slot::Slot;
 use crate::stats::sections::Lasting;
 use crate::stats::{Histograms, Snapshot, StackClass, Stats, SystemFacts};
@@ -69,6 +70,8 @@ pub(crate) struct Core {
     pub(crate) outside_ring: Outside,
     /// Native sections that lost their slot.
     pub(crate) lasting: Lasting,
+    /// In which simulation its threads have their turns, if it is simulated.
+    pub(crate) simulation: Option<u64>,
     /// From which stamps count.
     pub(crate) origin: Origin,
     pub(crate) idle_spin: Duration,
@@ -112,7 +115,7 @@ unsafe impl Send for Core {}
 impl Core {
     /// Nanoseconds since the scheduler began.
     pub(crate) fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX - 1)
+        u64::try_from((clock::now() - self.began).as_nanos()).unwrap_or(u64::MAX - 1)
     }
 
     /// That time so much later; far enough away means never.
@@ -254,7 +257,9 @@ impl Scheduler {
             environment::warn_of_handlers();
         }
         barrier::prepare();
-        let core = Core::create(settings, None);
+        let simulation = simulation::begin(&settings)?;
+        let core = Core::create(settings, simulation, None);
+        simulation::note_start(&core);
         let scheduler = Scheduler {
             handle: Arc::new(Handle {
                 core: Arc::clone(&core),
@@ -449,8 +454,12 @@ impl Scheduler {
 }
 
 impl Core {
-    fn create(settings: Settings, principal: Option<&Arc<Core>>) -> Arc<Core> {
-        Arc::new_cyclic(|weak| Core::new(settings, weak.as_ptr(), principal))
+    fn create(
+        settings: Settings,
+        simulation: Option<u64>,
+        principal: Option<&Arc<Core>>,
+    ) -> Arc<Core> {
+        Arc::new_cyclic(|weak| Core::new(settings, simulation, weak.as_ptr(), principal))
     }
 
     /// Starts the workers, one that stands by, and the monitor.
@@ -466,7 +475,12 @@ impl Core {
         Monitor::start(self)
     }
 
-    fn new(settings: Settings, this: *const Core, principal: Option<&Arc<Core>>) -> Core {
+    fn new(
+        settings: Settings,
+        simulation: Option<u64>,
+        this: *const Core,
+        principal: Option<&Arc<Core>>,
+    ) -> Core {
         // What both have together.
         let (gate, shutdown) = match principal {
             Some(core) if cfg!(feature = "bug_reserve_call") => {
@@ -478,7 +492,8 @@ impl Core {
         let count = settings.workers;
         let unusual = settings.max_tasks != usize::MAX
             || settings.default_backing != Backing::Fiber
-            || principal.is_some();
+            || principal.is_some()
+            || simulation.is_some();
         Core {
             threads: Table::new(count + 1),
             slots: (0..count).map(Slot::new).collect(),
@@ -488,6 +503,7 @@ impl Core {
             watching: Watching::new(unusual, settings.accounting, settings.recording),
             outside_ring: Outside::new(),
             lasting: Lasting::new(),
+            simulation,
             origin: Origin::now(),
             monitor: Monitor::new(
                 settings.quantum,
@@ -500,7 +516,7 @@ impl Core {
             checks: settings.check_invariants,
             checker: Checker::new(count),
             phase: AtomicU8::new(Phase::Running as u8),
-            began: Instant::now(),
+            began: clock::now(),
             settings,
             spawned_outside: AtomicU64::new(0),
             ended_outside: AtomicU64::new(0),
@@ -528,9 +544,14 @@ impl Drop for Handle {
         let limit = core.settings.shutdown_limit;
         if core.is_here() {
             // A worker cannot wait for itself.
-            let spawned = thread::Builder::new()
-                .name("fiberhost-end".into())
-                .spawn(move || drop(core.shut_down(limit)));
+            let simulated = Arc::clone(&core);
+            let life = move || drop(core.shut_down(limit));
+            let spawned = if simulated.simulation.is_some() {
+                simulation::start(&simulated, None, Box::new(life)).map(drop)
+            } else {
+                let builder = thread::Builder::new().name("fiberhost-end".into());
+                builder.spawn(life).map(drop)
+            };
             if let Err(error) = spawned {
                 tracing::error!(%error, "no thread to shut the scheduler down: it stays");
             }

@@ -83,6 +83,9 @@ pub(crate) mod flag {
     pub(crate) const FROZEN: u32 = 32;
     /// Its wait is the one to be broken of a circle: `sync/lock_waits.rs`. Only while it stands in that table.
     pub(crate) const BREAK: u32 = 256;
+    /// It runs in a simulation: another thread may have its turn before each of its waits.
+    #[cfg(fiberhost_simulate)]
+    pub(crate) const SIMULATED: u32 = 512;
     /// On the record of a plain thread: its waits heed alerts, as a task's do. One of those who want that; a count.
     pub(crate) const HEEDS: u32 = 1 << 16;
     pub(crate) const HEEDS_ALL: u32 = 0xffff << 16;

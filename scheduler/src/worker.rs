@@ -19,8 +19,9 @@ use crate::current::{self, FAIR_EVERY, Thread};
 use crate::fiber::{self, DONE, YIELD};
 use crate::idle::{Role, patience};
 use crate::join;
-use crate::primitive::{Instant, Ordering, barrier};
+use crate::primitive::{Ordering, barrier, clock, simulated};
 use crate::scheduler::{Core, Phase};
+use crate::simulation;
 use crate::slot::{Slot, WOKEN_MAX};
 use crate::span;
 use crate::suspend::{Settled, settle_word};
@@ -36,7 +37,7 @@ struct AbortIfPanic;
 
 impl Drop for AbortIfPanic {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if simulated::panicking() {
             eprintln!("fiberhost: a worker panicked outside a task; aborting");
             std::process::abort();
         }
@@ -60,6 +61,7 @@ pub(crate) fn run(thread: &'static Thread) {
         }
     }
     thread.put_away();
+    simulation::after_resume();
     drop(guard);
 }
 
@@ -79,6 +81,11 @@ impl Thread {
     fn work<const CHECKED: bool>(&'static self) {
         let mut next = self.next();
         while let Some(mut task) = next {
+            if CHECKED && simulation::puts_off() {
+                self.put_off(task);
+                next = self.next();
+                continue;
+            }
             if task.sp.get() == 0 && !self.start(task) {
                 next = self.next();
                 continue;
@@ -121,6 +128,18 @@ impl Thread {
             word = self.resume::<CHECKED>(task);
         }
         (task, word)
+    }
+
+    /// Instead of step 2, in a simulation: the task goes to the end of its queue.
+    #[cold]
+    fn put_off(&self, task: &'static Task) {
+        if task.sp.get() == 0 {
+            self.slot().push_fresh(task);
+        } else {
+            self.requeue(task);
+        }
+        // The fairness pick looks elsewhere than the usual order, at timers too.
+        self.fair_at.set(0);
     }
 
     /// Step 2. Returns the task's word. The caller clears `task` before it calls anything that asks who runs.
@@ -171,14 +190,19 @@ impl Thread {
     #[inline(always)]
     fn resume<const CHECKED: bool>(&'static self, task: &'static Task) -> fiber::Word {
         if CHECKED {
+            simulation::before_resume(task);
             self.core().checker.begin_run(self, task);
         }
         self.task.set(Some(task));
         // Relaxed, and no read-modify-write: one writer.
         self.left
             .store(self.left.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+        if CHECKED && self.core().simulation.is_some() {
+            self.ask_for_slice();
+        }
         let word = fiber::resume(self, task);
         if CHECKED {
+            simulation::after_resume();
             self.core().checker.end_run(self, task);
         }
         word
@@ -500,7 +524,11 @@ impl Thread {
     /// Whether the running task is the only one that wants this thread: then a yield need not leave its stack.
     #[cold]
     pub(crate) fn nothing_else(&self, task: &'static Task) -> bool {
-        self.is_alone(task) && !self.looks_now()
+        let alone = self.is_alone(task) && !self.looks_now();
+        if alone && let Some(world) = simulated::here() {
+            world.give_way();
+        }
+        alone
     }
 
     /// Whether nobody else stands in the queues of this thread and its slot, or where those go that are made to migrate: if
@@ -684,7 +712,7 @@ impl Thread {
     }
 
     fn search_for(&'static self, time: Duration) -> Option<&'static Task> {
-        let began = Instant::now();
+        let began = clock::now();
         loop {
             if let Some(task) = self.steal_once(false) {
                 self.spun_well();
@@ -694,7 +722,7 @@ impl Thread {
                 self.spun_well();
                 return self.steal_once(true);
             }
-            if began.elapsed() >= time {
+            if clock::now() - began >= time {
                 return self.steal_once(true);
             }
             pause();
@@ -702,12 +730,12 @@ impl Thread {
     }
 
     fn spin_for_calls(&self, time: Duration) {
-        let began = Instant::now();
+        let began = clock::now();
         loop {
             if self.sleeper.is_called() || !self.core().injector.is_empty() {
                 return self.spun_well();
             }
-            if began.elapsed() >= time {
+            if clock::now() - began >= time {
                 return;
             }
             pause();
@@ -813,6 +841,9 @@ impl Thread {
 
 #[inline(always)]
 fn pause() {
+    if let Some(world) = simulated::here() {
+        return world.give_way();
+    }
     #[cfg(not(any(loom, shuttle)))]
     std::hint::spin_loop();
     #[cfg(any(loom, shuttle))]

@@ -96,6 +96,30 @@ pub fn split(query: &str) -> Result<Vec<Command>, SqlError> {
     Ok(commands)
 }
 
+/// One statement that SQLite carries out, as procedures and functions run them.
+///
+/// # Errors
+/// 2D000 if it is about a transaction, which is the caller's; 0A000 if it is another one that SQLite does not carry out;
+/// 42601 if it is none, or more.
+pub fn plain(sql: &str) -> Result<String, SqlError> {
+    let mut commands = split(sql)?;
+    let command = commands.pop().expect("there is always one");
+    if !commands.is_empty() {
+        return Err(SqlError::syntax("a procedure runs one statement at a time"));
+    }
+    match command.kind {
+        Kind::Sql(_) => Ok(command.text),
+        Kind::Empty => Err(SqlError::syntax("there is no statement")),
+        Kind::Begin | Kind::Commit | Kind::Rollback => Err(SqlError::new(
+            "2D000",
+            "the transaction is the caller's, and is not ended here",
+        )),
+        _ => Err(SqlError::unsupported(
+            "a procedure cannot run such a statement",
+        )),
+    }
+}
+
 /// How many tokens there are before the semicolon that ends a statement. A trigger has semicolons inside.
 fn end_of_statement(tokens: &[TokenWithSpan]) -> usize {
     let words: Vec<String> = tokens.iter().filter_map(word).take(3).collect();

@@ -1,8 +1,9 @@
 //! What reaches into a session from outside: a cancel request, `KILL`, a limit of time.
 //!
-//! A statement finds out in two places, which between them cover all of its life: SQLite's progress handler asks every few
-//! thousand instructions, and whoever waits for the turn to write is woken to ask (`turn.rs`). A session that is killed while
-//! its client takes nothing has its connection cut: nobody else would wake it.
+//! A statement finds out in places which between them cover all of its life: SQLite's progress handler asks every few thousand
+//! instructions, a function or procedure asks at the end of each quantum, and who waits, for the turn to write (`turn.rs`) or
+//! for a time ([`Control::sleep`]), is woken to ask. A session that is killed while its client takes nothing has its connection
+//! cut: nobody else would wake it.
 //!
 //! A statement that runs for long also looks now and then whether its client is still there: nobody would take its rows.
 //!
@@ -12,9 +13,11 @@
 
 use std::fmt;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use fiberhost::scheduler::sync::AutoResetEvent;
+use fiberhost::scheduler::{Heed, Wake};
 use parking_lot::Mutex;
 
 use crate::error::SqlError;
@@ -40,6 +43,10 @@ pub struct Control {
     looked_at: AtomicU64,
     client: OnceLock<Client>,
     activity: Mutex<Activity>,
+    /// Set when something was asked.
+    told: AutoResetEvent,
+    /// Where the session's stack begins, at its upper end.
+    stack: AtomicUsize,
 }
 
 /// Says whether the client has gone.
@@ -71,6 +78,8 @@ pub enum Waits {
     Turn,
     /// Its client, which is to take rows.
     Client,
+    /// A time: a guest sleeps.
+    Time,
 }
 
 impl Waits {
@@ -79,6 +88,7 @@ impl Waits {
         match self {
             Waits::Turn => "WriteTurn",
             Waits::Client => "ClientTakes",
+            Waits::Time => "Sleep",
         }
     }
 }
@@ -93,6 +103,8 @@ impl Default for Control {
             looked_at: AtomicU64::new(0),
             client: OnceLock::new(),
             activity: Mutex::default(),
+            told: AutoResetEvent::new(false),
+            stack: AtomicUsize::new(0),
         }
     }
 }
@@ -136,6 +148,11 @@ impl Control {
 
     /// SQLite asks whether the statement is to end.
     pub fn ask(&self) -> bool {
+        self.verdict().is_some()
+    }
+
+    /// Somebody asks. Looks for the client, if that was not done lately.
+    fn asked(&self) {
         let now = self.now();
         self.asked_at.store(now, Ordering::Relaxed);
         let looked = self.looked_at.load(Ordering::Relaxed);
@@ -145,10 +162,9 @@ impl Control {
                 self.kill();
             }
         }
-        self.verdict().is_some()
     }
 
-    /// How long ago SQLite asked, or began what it is at.
+    /// How long ago SQLite, or a guest that it calls, asked whether to go on, or began what it is at.
     pub fn asked_ago(&self) -> Duration {
         let asked = self.asked_at.load(Ordering::Relaxed);
         Duration::from_nanos(self.now().saturating_sub(asked))
@@ -169,6 +185,16 @@ impl Control {
         result
     }
 
+    /// On the session's stack, near its beginning: from here [`stack_used`](Control::stack_used) counts.
+    pub fn note_stack(&self) {
+        self.stack.store(here(), Ordering::Relaxed);
+    }
+
+    /// Bytes of the session's stack that are in use, for who calls on it.
+    pub fn stack_used(&self) -> usize {
+        self.stack.load(Ordering::Relaxed).saturating_sub(here())
+    }
+
     /// What it does.
     pub fn activity(&self) -> Activity {
         self.activity.lock().clone()
@@ -179,11 +205,41 @@ impl Control {
         let _ =
             self.asked
                 .compare_exchange(NOTHING, CANCELLED, Ordering::Relaxed, Ordering::Relaxed);
+        self.told.set();
     }
 
     /// The session is to end.
     pub fn kill(&self) {
         self.asked.store(KILLED, Ordering::Relaxed);
+        self.told.set();
+    }
+
+    /// Waits for so long, or until the running statement is to end.
+    ///
+    /// # Errors
+    /// Why it is to end.
+    pub fn sleep(&self, time: Duration) -> Result<(), SqlError> {
+        self.waiting(Waits::Time, || self.sleep_through(time))?
+    }
+
+    fn sleep_through(&self, time: Duration) -> Result<(), SqlError> {
+        let begun = Instant::now();
+        loop {
+            // The event may have been set for an earlier statement, and says only that it is time to look.
+            if let Some(verdict) = self.verdict() {
+                return Err(verdict);
+            }
+            let rest = time.saturating_sub(begun.elapsed());
+            if rest.is_zero() {
+                return Ok(());
+            }
+            let rest = self.left().map_or(rest, |left| left.min(rest));
+            // Who sleeps may lie above frames of SQLite's, or of a guest's, which are not unwound.
+            if self.told.wait_heeding(Some(rest), Heed::Cancel) == Wake::Aborted {
+                // The scheduler ends.
+                return Err(killed());
+            }
+        }
     }
 
     /// Whether the session is to end.
@@ -193,6 +249,7 @@ impl Control {
 
     /// Why the running statement is to end, if it is.
     pub fn verdict(&self) -> Option<SqlError> {
+        self.asked();
         match self.asked.load(Ordering::Relaxed) {
             KILLED => Some(killed()),
             CANCELLED => Some(SqlError::new(
@@ -226,6 +283,13 @@ pub fn killed() -> SqlError {
         "57P01",
         "terminating connection due to administrator command",
     )
+}
+
+/// About where the caller's stack ends.
+#[inline(never)]
+fn here() -> usize {
+    let local = 0_u8;
+    std::hint::black_box(&raw const local).addr()
 }
 
 fn nanoseconds(time: Duration) -> u64 {

@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use parking_lot::Mutex;
-use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Row, Statement};
 
+use crate::below::{self, Lent};
 use crate::builtin;
 use crate::catalogue;
 use crate::control::Control;
@@ -35,6 +35,8 @@ const STATEMENTS_MAX: usize = 128;
 const PROGRESS_STEP: i32 = 4000;
 /// Rows are handed to the client when they are so many bytes.
 const BATCH: usize = 64 * 1024;
+/// Rows that are kept in memory for who wants values.
+const KEPT_ROWS_MAX: usize = 100_000;
 /// SQLite's own patience, for what the turn to write does not order: checkpoints, and other processes.
 const BUSY_LIMIT: Duration = Duration::from_secs(5);
 
@@ -57,6 +59,8 @@ pub struct Link {
     connection: Connection,
     /// The version of the runtime's functions that it knows.
     functions: u64,
+    /// Whose it is.
+    lent: Arc<Lent>,
 }
 
 /// A column of a result.
@@ -145,6 +149,7 @@ impl Engine {
             Some(link) => link,
             None => executor.native(Native::Open, || self.open())??,
         };
+        link.lent.set(Some(control));
         executor.native(Native::Lend, || {
             let watched = Arc::clone(control);
             let ask = move || watched.ask();
@@ -167,7 +172,19 @@ impl Engine {
         Ok(Link {
             connection,
             functions: 0,
+            lent: Arc::default(),
         })
+    }
+
+    /// Lets a session that keeps its connection see what was defined since.
+    ///
+    /// # Errors
+    /// If SQLite does not take a function.
+    pub fn refresh(&self, executor: &impl Executor, link: &mut Link) -> Result<(), SqlError> {
+        if link.functions == self.runtime.version() {
+            return Ok(());
+        }
+        executor.native(Native::Lend, || self.register(link))?
     }
 
     /// Lets a connection know the functions that were defined since it looked last.
@@ -177,20 +194,7 @@ impl Engine {
             return Ok(());
         }
         for function in self.runtime.functions() {
-            let count = i32::try_from(function.arguments.len()).unwrap_or(i32::MAX);
-            let (runtime, name) = (Arc::clone(&self.runtime), function.name.clone());
-            link.connection.create_scalar_function(
-                function.name.as_str(),
-                count,
-                FunctionFlags::SQLITE_UTF8,
-                move |context| {
-                    let arguments = (0..context.len())
-                        .map(|index| context.get::<Value>(index))
-                        .collect::<Result<Vec<_>, _>>()?;
-                    let result = runtime.call_function(&name, &arguments);
-                    result.map_err(|error| rusqlite::Error::UserFunctionError(Box::new(error)))
-                },
-            )?;
+            below::register(&link.connection, &function, &self.runtime, &link.lent)?;
         }
         link.functions = version;
         Ok(())
@@ -198,6 +202,7 @@ impl Engine {
 
     /// Gives a connection back. One that is in a transaction is rolled back by being closed.
     pub fn give_back(&self, executor: &impl Executor, link: Link) {
+        link.lent.set(None);
         let link = if link.connection.is_autocommit() {
             let mut free = self.free.lock();
             if free.len() < KEPT_MAX {
@@ -262,7 +267,9 @@ impl Link {
         let turn = if statement.readonly() {
             Ok(())
         } else {
-            session.take_turn()
+            session
+                .take_turn()
+                .and_then(|()| self.begin_for(executor, session))
         };
         let result =
             turn.and_then(|()| step(executor, control, &mut statement, parameters, known, rows));
@@ -283,6 +290,42 @@ impl Link {
             },
         })
     }
+}
+
+impl Link {
+    /// What a procedure writes is kept as a whole or not at all: its first write begins a transaction, which its end ends.
+    fn begin_for(&self, executor: &impl Executor, session: &Writer<'_>) -> Result<(), SqlError> {
+        if !session.as_a_whole || self.in_transaction() {
+            return Ok(());
+        }
+        executor.native(Native::Step, || {
+            self.connection.execute_batch("BEGIN IMMEDIATE")
+        })??;
+        Ok(())
+    }
+}
+
+/// Runs a statement that reads, all in native code: for functions, which are in a statement already.
+///
+/// # Errors
+/// As the statement ends; 38002 if it would write.
+pub fn read(
+    connection: &Connection,
+    sql: &str,
+    parameters: &[Value],
+) -> Result<Vec<Vec<Value>>, SqlError> {
+    let mut statement = connection.prepare(sql)?;
+    if !statement.readonly() {
+        return Err(SqlError::new("38002", "a function may not change data"));
+    }
+    let width = statement.column_count();
+    bind(&mut statement, parameters)?;
+    let mut source = statement.raw_query();
+    let mut kept = Kept::default();
+    while let Some(row) = source.next()? {
+        kept.keep(row, width)?;
+    }
+    Ok(kept.0)
 }
 
 /// Steps through a statement, a batch of rows in each stretch of native code.
@@ -398,6 +441,8 @@ pub struct Writer<'s> {
     pub turn: &'s Turn,
     /// Whether it is the session's.
     pub has_turn: &'s mut bool,
+    /// It writes for a procedure.
+    pub as_a_whole: bool,
 }
 
 impl Writer<'_> {
@@ -414,13 +459,23 @@ impl Writer<'_> {
 #[derive(Debug, Default)]
 pub struct Kept(pub Vec<Vec<Value>>);
 
+impl Kept {
+    fn keep(&mut self, row: &Row<'_>, width: usize) -> Result<(), SqlError> {
+        if self.0.len() >= KEPT_ROWS_MAX {
+            let message = format!("a result of more than {KEPT_ROWS_MAX} rows");
+            return Err(SqlError::new("54000", message));
+        }
+        let values = (0..width).map(|index| row.get::<_, Value>(index));
+        self.0.push(values.collect::<Result<_, _>>()?);
+        Ok(())
+    }
+}
+
 impl Rows for Kept {
     fn columns(&mut self, _columns: &[(&str, Type)]) {}
 
     fn row(&mut self, row: &Row<'_>, types: &[(&str, Type)]) -> Result<(), SqlError> {
-        let values = (0..types.len()).map(|index| row.get::<_, Value>(index));
-        self.0.push(values.collect::<Result<_, _>>()?);
-        Ok(())
+        self.keep(row, types.len())
     }
 
     fn pending(&self) -> usize {

@@ -12,6 +12,8 @@ use fiberhost::Host;
 use rusqlite::ffi;
 
 use crate::error::SqlError;
+use crate::managed::Tasks;
+use crate::registry::Entry;
 
 /// The function of SQLite that a stretch of native code is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,20 +92,30 @@ pub trait Executor: Send + Sync + 'static {
     fn task(&self) -> Option<u64> {
         None
     }
+
+    /// The caller is this session from now on.
+    ///
+    /// # Errors
+    /// If it cannot be.
+    fn begin(&self, _session: &Arc<Entry>) -> Result<(), SqlError> {
+        Ok(())
+    }
 }
 
 /// Sessions are tasks of the hosting layer.
 #[derive(Debug)]
 pub struct Hosted {
     host: Arc<Host>,
+    tasks: Arc<Tasks>,
     calls: [AtomicU64; Native::ALL.len()],
 }
 
 impl Hosted {
     /// On this host.
-    pub fn new(host: Arc<Host>) -> Hosted {
+    pub fn new(host: Arc<Host>, tasks: Arc<Tasks>) -> Hosted {
         Hosted {
             host,
+            tasks,
             calls: Default::default(),
         }
     }
@@ -132,5 +144,23 @@ impl Executor for Hosted {
 
     fn task(&self) -> Option<u64> {
         fiberhost::scheduler::try_current().map(|task| task.id())
+    }
+
+    /// The session's task has a runtime's side, so an abort by the host ends it.
+    fn begin(&self, session: &Arc<Entry>) -> Result<(), SqlError> {
+        let ended = Arc::downgrade(session);
+        let tied = self.tasks.tie(move |how| {
+            if let Some(session) = ended.upgrade() {
+                session.ended(how);
+            }
+        });
+        tied.map_err(|refused| {
+            let message = format!("the host refuses a session: {refused:?}");
+            SqlError::new("53000", message)
+        })?;
+        if let Some(task) = self.host.current_task() {
+            session.runs_as(task);
+        }
+        Ok(())
     }
 }

@@ -20,8 +20,8 @@ use fiberhost::scheduler::trace::Recording;
 use sql_host::client;
 use sql_host::emergency;
 use sql_host::operator::Recorded;
-use sql_host::runtime::NoRuntime;
 use sql_host::server::{Server, Setup};
+use sql_host::wasm::Wasm;
 
 /// How much of a load's end the trace holds.
 const RECORDED: Duration = Duration::from_millis(100);
@@ -92,7 +92,8 @@ fn work(options: &Options) -> io::Result<bool> {
         observe: options.observe.clone(),
         emergency: options.emergency_socket.as_deref().map(emergency::place),
     };
-    let server = Server::start(&setup, Arc::new(NoRuntime))?;
+    let wasm = Arc::new(Wasm::new()?);
+    let server = Server::start(&setup, wasm.clone())?;
     let address = server.address();
     println!("psql -h {} -p {} -U sql sql", address.ip(), address.port());
     if !address.ip().is_loopback() {
@@ -116,7 +117,13 @@ fn work(options: &Options) -> io::Result<bool> {
         // One that an earlier process of this number has left.
         let _ = std::fs::remove_file(&file);
         trace.write_to(&file).map_err(io::Error::other)?;
-        report::write(&mut io::stdout(), &outcome, &server, &file)?;
+        report::write(
+            &mut io::stdout(),
+            &outcome,
+            &server,
+            &wasm.crossings(),
+            &file,
+        )?;
         Ok(outcome.is_whole)
     });
     let stopped = server.stop();
@@ -142,7 +149,7 @@ fn both_modes(options: &Options) -> io::Result<bool> {
             observe: None,
             emergency: None,
         };
-        let server = Server::start(&setup, Arc::new(NoRuntime))?;
+        let server = Server::start(&setup, Arc::new(Wasm::new()?))?;
         let column =
             with_load(options, &server).map(|outcome| report::Column::of(name, &outcome, &server));
         let stopped = server.stop();

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use fiberhost::{Abort, HostTask};
 use parking_lot::Mutex;
 
 use crate::control::{Control, Waits};
@@ -34,11 +35,13 @@ pub struct Entry {
     /// Since when it is there.
     pub since: Instant,
     /// The scheduler's number of the task that it began in.
-    pub task: Option<u64>,
+    pub task_id: Option<u64>,
     /// How to reach into it.
     pub control: Arc<Control>,
     /// Ends its wait for the client.
     hang_up: Box<dyn Fn(HangUp) + Send + Sync>,
+    /// The host's side of its task, if it has one that can be aborted.
+    task: OnceLock<HostTask>,
 }
 
 impl fmt::Debug for Entry {
@@ -50,6 +53,28 @@ impl fmt::Debug for Entry {
 }
 
 impl Entry {
+    /// From now on its ends are aborts of this task.
+    pub fn runs_as(&self, task: HostTask) {
+        // A session has one task.
+        let _ = self.task.set(task);
+    }
+
+    /// Asks for the end of its statement, or of itself: by the host, if that can.
+    pub fn end(&self, how: Abort) {
+        let aborted = self.task.get().is_some_and(|task| task.abort(how).is_ok());
+        if !aborted {
+            self.ended(how);
+        }
+    }
+
+    /// The abort has come.
+    pub fn ended(&self, how: Abort) {
+        match how {
+            Abort::Orderly => self.control.cancel(),
+            Abort::Rude => self.kill(),
+        }
+    }
+
     /// In this order: a send that the look does not see begins after the limit was set.
     fn kill(&self) {
         (self.hang_up)(HangUp::Soon);
@@ -69,17 +94,21 @@ impl Entry {
         let id = self.id;
         let ms = |since: Instant| since.elapsed().as_millis();
         match (activity.native, activity.waits, activity.running_since) {
+            // Also below native code: a guest that SQLite calls.
+            (_, Some((Waits::Time, since)), _) => {
+                format!("session {id} sleeps for {} ms, and ends at once", ms(since))
+            }
             (Some((native, since)), ..) => {
                 let (name, age, ago) = (native.name(), ms(since), self.control.asked_ago());
                 let asked = ago.as_millis();
                 let begun = format!("session {id} is in native code, {name}, for {age} ms");
                 if ago < ASKS_WITHIN {
                     format!(
-                        "{begun}, and ends when SQLite asks next whether to go on; it asked {asked} ms ago"
+                        "{begun}, and ends when that asks next whether to go on; it asked {asked} ms ago"
                     )
                 } else {
                     format!(
-                        "{begun}, and SQLite has not asked for {asked} ms whether to go on: \
+                        "{begun}, and it has not asked for {asked} ms whether to go on: \
                          the session ends when what SQLite calls comes back, and not before"
                     )
                 }
@@ -95,7 +124,7 @@ impl Entry {
                 ms(since)
             ),
             (None, None, Some(since)) => format!(
-                "session {id} runs a statement for {} ms, and ends with its next call of SQLite",
+                "session {id} runs a statement for {} ms, and ends with its next call of SQLite, or a guest's quantum",
                 ms(since)
             ),
             (None, None, None) => format!("session {id} is idle, and ends at once"),
@@ -120,7 +149,7 @@ impl Registry {
     pub fn add(
         &self,
         secret: i32,
-        task: Option<u64>,
+        task_id: Option<u64>,
         hang_up: impl Fn(HangUp) + Send + Sync + 'static,
     ) -> Arc<Entry> {
         let mut sessions = self.sessions.lock();
@@ -134,9 +163,10 @@ impl Registry {
             id,
             secret,
             since: Instant::now(),
-            task,
+            task_id,
             control: Arc::default(),
             hang_up: Box::new(hang_up),
+            task: OnceLock::new(),
         });
         sessions.by_id.insert(id, Arc::clone(&entry));
         entry
@@ -159,7 +189,7 @@ impl Registry {
     /// A cancel request. One that does not know the secret does nothing. Whether there is somebody to wake.
     pub fn cancel(&self, id: i32, secret: i32) -> bool {
         let found = self.find(id).filter(|entry| entry.secret == secret);
-        found.inspect(|entry| entry.control.cancel()).is_some()
+        found.inspect(|entry| entry.end(Abort::Orderly)).is_some()
     }
 
     /// `KILL`: who was told, and what it was at. None if there is no such session.
@@ -167,7 +197,7 @@ impl Registry {
         let entry = self.find(id)?;
         // What it is at before it ends, which may be at once.
         let told = entry.tells();
-        entry.kill();
+        entry.end(Abort::Rude);
         Some(told)
     }
 
@@ -180,7 +210,7 @@ impl Registry {
     /// Everybody is told to go.
     pub fn end_all(&self) {
         for entry in self.sessions() {
-            entry.kill();
+            entry.end(Abort::Rude);
         }
     }
 }

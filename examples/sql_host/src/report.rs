@@ -10,12 +10,14 @@ use fiberhost::scheduler::stats::Histogram as Times;
 use crate::histogram::Histogram;
 use crate::load::{KINDS, Outcome};
 use sql_host::server::Server;
+use sql_host::wasm::boundary::{Count, Crossings};
 
 /// Writes it; the trace lies in this file.
 pub(crate) fn write(
     out: &mut dyn Write,
     outcome: &Outcome,
     server: &Server,
+    crossings: &Crossings,
     trace: &Path,
 ) -> io::Result<()> {
     writeln!(
@@ -53,6 +55,7 @@ pub(crate) fn write(
             native.name()
         )?;
     }
+    guests(out, crossings)?;
     writeln!(out)?;
     figures(out, server)?;
     writeln!(
@@ -85,6 +88,36 @@ fn line(
         milliseconds(quantile(0.999)),
         milliseconds(longest),
     )
+}
+
+fn guests(out: &mut dyn Write, crossings: &Crossings) -> io::Result<()> {
+    let guests = crossings.get(Count::CallingGuest);
+    let lines = [
+        (
+            "guests called from below",
+            guests - crossings.get(Count::AtBase),
+            "times unmanaged code called managed code, with a pair of hooks",
+        ),
+        (
+            "guests called at the base",
+            crossings.get(Count::AtBase),
+            "times a task of the runtime's began managed code: procedures",
+        ),
+        (
+            "services for guests",
+            crossings.get(Count::Services),
+            "calls of the host's own imports, which need no hooks",
+        ),
+        (
+            "ends of quanta",
+            crossings.get(Count::Ticks),
+            "times a guest had run for long enough",
+        ),
+    ];
+    for (name, figure, meaning) in lines {
+        writeln!(out, "{name:<28}{figure:>10} {meaning}")?;
+    }
+    Ok(())
 }
 
 fn figures(out: &mut dyn Write, server: &Server) -> io::Result<()> {

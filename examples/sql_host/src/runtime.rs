@@ -7,9 +7,14 @@
 
 use std::fmt;
 
+use std::sync::Arc;
+
 use rusqlite::types::Value;
 
+use crate::below::Below;
+use crate::control::Control;
 use crate::error::SqlError;
+use crate::managed::Tasks;
 use crate::value::Type;
 
 /// An argument of a function.
@@ -42,6 +47,9 @@ pub struct FunctionDef {
 
 /// What a procedure can ask of the session that called it.
 pub trait Caller {
+    /// What reaches into the session from outside.
+    fn control(&self) -> &Arc<Control>;
+
     /// Runs one statement in the session's transaction, and gives the rows back.
     ///
     /// # Errors
@@ -51,6 +59,9 @@ pub trait Caller {
 
 /// A runtime that functions and procedures run in.
 pub trait Runtime: fmt::Debug + Send + Sync + 'static {
+    /// Before the first session: the host's manager of tasks, to which hooks go.
+    fn attach(&self, tasks: Arc<Tasks>);
+
     /// Compiles and keeps a function or a procedure.
     ///
     /// # Errors
@@ -69,11 +80,16 @@ pub trait Runtime: fmt::Debug + Send + Sync + 'static {
     /// The functions, without procedures.
     fn functions(&self) -> Vec<FunctionDef>;
 
-    /// Calls a function from below SQLite.
+    /// Calls a function from SQLite, for the statement of which `below` tells.
     ///
     /// # Errors
     /// A trap, a limit, an abort: an error of the statement alone.
-    fn call_function(&self, name: &str, arguments: &[Value]) -> Result<Value, SqlError>;
+    fn call_function(
+        &self,
+        name: &str,
+        arguments: &[Value],
+        below: Below,
+    ) -> Result<Value, SqlError>;
 
     /// Calls a procedure from a session.
     ///
@@ -92,6 +108,8 @@ pub trait Runtime: fmt::Debug + Send + Sync + 'static {
 pub struct NoRuntime;
 
 impl Runtime for NoRuntime {
+    fn attach(&self, _tasks: Arc<Tasks>) {}
+
     fn create_function(&self, definition: &FunctionDef) -> Result<(), SqlError> {
         let message = format!("language \"{}\" does not exist", definition.language);
         Err(SqlError::new("42704", message))
@@ -109,7 +127,12 @@ impl Runtime for NoRuntime {
         Vec::new()
     }
 
-    fn call_function(&self, name: &str, _arguments: &[Value]) -> Result<Value, SqlError> {
+    fn call_function(
+        &self,
+        name: &str,
+        _arguments: &[Value],
+        _below: Below,
+    ) -> Result<Value, SqlError> {
         Err(unknown("function", name))
     }
 

@@ -20,7 +20,7 @@ use pgwire::messages::response::{NoticeResponse, TransactionStatus};
 use rusqlite::Row;
 use rusqlite::types::Value;
 
-use crate::command::Kind;
+use crate::command::{self, Kind};
 use crate::control::{self, Control, Waits};
 use crate::engine::{self, Done, Engine, Kept, Link, Rows, Writer};
 use crate::error::SqlError;
@@ -64,6 +64,8 @@ struct Session<E: Executor, T: Transport> {
     has_turn: bool,
     /// The transaction has failed.
     failed: bool,
+    /// A procedure runs, in a transaction of its own if it comes to write.
+    in_procedure: bool,
     /// Up to the next `Sync`.
     passing_over: bool,
     statements: HashMap<String, Arc<Prepared>>,
@@ -240,8 +242,10 @@ impl<E: Executor, T: Transport> Session<E, T> {
     }
 
     fn borrow(&mut self) -> Result<(), SqlError> {
-        if self.link.is_none() {
-            let shared = &self.shared;
+        let shared = &self.shared;
+        if let Some(link) = &mut self.link {
+            shared.engine.refresh(&*shared.executor, link)?;
+        } else {
             let link = shared
                 .engine
                 .borrow(&*shared.executor, &self.entry.control)?;
@@ -264,6 +268,7 @@ impl<E: Executor, T: Transport> Session<E, T> {
             control: &self.entry.control,
             turn: &self.shared.engine.turn,
             has_turn: &mut self.has_turn,
+            as_a_whole: self.in_procedure,
         };
         let executor = &*self.shared.executor;
         link.run(executor, &mut writer, sql, parameters, known, rows)
@@ -362,7 +367,29 @@ impl<E: Executor, T: Transport> Session<E, T> {
             rows.into_iter().next().unwrap_or_default()
         };
         let runtime = Arc::clone(&self.shared.engine.runtime);
-        runtime.call_procedure(name, &values, self)
+        if self.in_transaction() {
+            return runtime.call_procedure(name, &values, self);
+        }
+        self.in_procedure = true;
+        let called = runtime.call_procedure(name, &values, self);
+        self.in_procedure = false;
+        self.end_of_procedure(called)
+    }
+
+    /// What a procedure has written is kept, or undone. If nothing can be said to SQLite any more, the connection is closed in
+    /// its transaction, which undoes it as well.
+    fn end_of_procedure(&mut self, called: Result<(), SqlError>) -> Result<(), SqlError> {
+        if !self.in_transaction() {
+            return called;
+        }
+        let verdict = if called.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        let ended = self.run_sql(verdict, &[], None, &mut Kept::default());
+        if self.in_transaction()
+            && let Some(link) = self.link.take()
+        {
+            self.shared.engine.give_back(&*self.shared.executor, link);
+        }
+        called.and(ended.map(|_| ()))
     }
 
     fn notice(&mut self, text: &str) {
@@ -378,9 +405,13 @@ impl<E: Executor, T: Transport> Session<E, T> {
 }
 
 impl<E: Executor, T: Transport> Caller for Session<E, T> {
+    fn control(&self) -> &Arc<Control> {
+        &self.entry.control
+    }
+
     fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, SqlError> {
         let mut kept = Kept::default();
-        self.run_sql(sql, parameters, None, &mut kept)?;
+        self.run_sql(command::plain(sql)?.as_str(), parameters, None, &mut kept)?;
         Ok(kept.0)
     }
 }

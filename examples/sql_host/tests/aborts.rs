@@ -1,156 +1,244 @@
-//! A thousand aborts at random moments, half of them on fibers and half on threads: nobody but the victim notices, no lock stays
-//! held, and all counts return to what they were.
-//!
-//! `ABORTS_SEED` repeats the dice of a run that failed.
+//! A thousand ends at random moments, under load: cancel requests, kills, time limits and clients that vanish, while guests
+//! loop, wait, trap, and write. Nobody but the victim notices, no lock stays held, and all counts return to zero.
 #![forbid(unsafe_code)]
 
 mod common;
 
+use std::hash::{BuildHasher, RandomState};
+use std::net::TcpStream;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use common::dice::Dice;
-use common::{Served, eventually, in_both_modes, rows};
-use sql_host::client;
+use common::{ENDLESS_CALLS, LONG, Served, create, create_endless, rows, serve};
+use sql_host::client::Client;
+use sql_host::wasm::boundary::Count;
 
-/// In each mode.
-const ABORTS: usize = 500;
-const VICTIMS: usize = 4;
-const BYSTANDERS: usize = 3;
+const ENDS: usize = 1000;
+const VICTIMS: usize = 6;
 
-/// What victims are at when it happens.
-const WORK: [&str; 6] = [
-    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
-    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) SELECT i FROM n",
-    "BEGIN; UPDATE shared SET n = n + 1; SELECT pg_sleep(0.002); ROLLBACK",
-    "UPDATE shared SET n = n + 0",
-    "SELECT pg_sleep(0.003)",
-    "SELECT n FROM shared",
-];
+/// Pseudo-random numbers (xorshift), from a seed that is printed.
+struct Dice(u64);
 
-struct Field<'s> {
-    served: &'s Served,
-    over: AtomicBool,
-    /// The key of each victim's session.
-    keys: Mutex<[(i32, i32); VICTIMS]>,
+impl Dice {
+    fn throw(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % sides
+    }
+}
+
+/// How a victim ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    Limit,
+    Cancel,
+    Kill,
+    Vanish,
+}
+
+/// A new session, and its number: victims come one at a time.
+fn connect(served: &Served) -> (Client<TcpStream>, i32) {
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().expect("no panic");
+    let server = served.server.as_ref().expect("it runs");
+    let highest = || {
+        let sessions = server.shared.registry.sessions();
+        sessions.last().map_or(0, |entry| entry.id)
+    };
+    let before = highest();
+    let client = served.client();
+    let id = highest();
+    assert!(
+        id > before,
+        "a session's number is higher than those before it"
+    );
+    (client, id)
+}
+
+/// One victim's life: it says what it runs, and is ended after a while.
+fn one(served: &Served, dice: &mut Dice) {
+    let (mut client, id) = connect(served);
+    let sql = ENDLESS_CALLS[dice.throw(ENDLESS_CALLS.len() as u64) as usize];
+    let how = [How::Limit, How::Cancel, How::Kill, How::Vanish][dice.throw(4) as usize];
+    let after = Duration::from_micros(dice.throw(12_000));
+    if dice.throw(3) == 0 {
+        rows(&mut client, "BEGIN");
+    }
+    if how == How::Limit {
+        let milliseconds = 1 + after.as_millis();
+        rows(
+            &mut client,
+            &format!("SET statement_timeout = {milliseconds}"),
+        );
+    }
+    let server = served.server.as_ref().expect("it runs");
+    let query = pgwire::messages::simplequery::Query::new(sql.to_owned());
+    client.say(&query).expect("it is sent");
+    let entry = || {
+        let sessions = server.shared.registry.sessions();
+        sessions.into_iter().find(|entry| entry.id == id)
+    };
+    if how != How::Limit {
+        thread::sleep(after);
+        // A cancel request that comes too early is for nothing, as in PostgreSQL.
+        served.wait_until(sql, |_| {
+            entry().is_some_and(|entry| {
+                let activity = entry.control.activity();
+                activity.running_since.is_some() && activity.statement == sql
+            })
+        });
+    }
+    match how {
+        How::Limit => {}
+        How::Cancel => {
+            let entry = entry().expect("it is there");
+            assert!(server.shared.registry.cancel(id, entry.secret));
+            server.shared.engine.turn.poke();
+        }
+        How::Kill => drop(rows(&mut served.client(), &format!("KILL {id}"))),
+        How::Vanish => {
+            drop(client);
+            // A session that runs looks for its client now and then, one that waits does not. Its keeper ends it, if it is
+            // there still.
+            let killed = served.client().query(&format!("KILL {id}"));
+            let error = killed.expect("an answer").error;
+            assert!(error.is_none_or(|(code, _)| code == "22023"));
+            return;
+        }
+    }
+    let answer = client.answer().expect("it is told");
+    let expected = if how == How::Kill { "57P01" } else { "57014" };
+    let (code, message) = answer.error.expect("an error");
+    assert_eq!(code, expected, "{sql} {how:?}: {message}");
+    if how != How::Kill {
+        // The session goes on.
+        rows(&mut client, "SET statement_timeout = 0; ROLLBACK");
+        assert_eq!(rows(&mut client, "SELECT fee(1000, 5)"), ["5"]);
+    }
+}
+
+/// Who has nothing to do with it: every statement succeeds.
+fn bystander(served: &Served, number: u64, over: &AtomicBool) -> u64 {
+    let mut client = served.client();
+    let mut dice = Dice(number + 77);
+    let mut transfers = 0;
+    while !over.load(Ordering::Relaxed) {
+        let (source, target) = (2 + dice.throw(50), 2 + dice.throw(50));
+        rows(
+            &mut client,
+            &format!("CALL transfer({source}, {target}, 1)"),
+        );
+        transfers += 1;
+        assert_eq!(rows(&mut client, "SELECT median('5,1,3')"), ["3"]);
+    }
+    transfers
+}
+
+fn sum(client: &mut Client<TcpStream>) -> String {
+    rows(client, "SELECT sum(balance) FROM accounts")[0].clone()
 }
 
 #[test]
-fn nobody_but_the_victim_notices() {
-    let mut dice = Dice::of_environment("ABORTS_SEED");
-    let dice = Mutex::new(&mut dice);
-    in_both_modes(|served| {
-        let mut dice = dice.lock().expect("nobody panicked").fork();
-        let scheduler = served.server().host().scheduler();
-        let base = scheduler.stats().live();
-        let mut checker = served.client();
+fn a_thousand_ends_at_random_moments() {
+    let given = std::env::var("SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    let seed = given.unwrap_or_else(|| RandomState::new().hash_one(0));
+    println!("seed {seed}: SEED={seed} runs it again");
+    for thread_mode in [false, true] {
+        let served = serve(thread_mode);
+        let mut client = served.client();
+        create_endless(&mut client);
+        let guests = [
+            (
+                "FUNCTION fee(bigint, integer) RETURNS bigint",
+                include_str!("../guests/fee.wat"),
+            ),
+            (
+                "FUNCTION median(text) RETURNS bigint",
+                include_str!("../guests/median.wat"),
+            ),
+            (
+                "PROCEDURE transfer(bigint, bigint, bigint)",
+                include_str!("../guests/transfer.wat"),
+            ),
+        ];
+        for (head, body) in guests {
+            create(&mut client, head, body);
+        }
         rows(
-            &mut checker,
-            "CREATE TABLE shared (n INTEGER); INSERT INTO shared VALUES (7);
-             CREATE TABLE own (id INTEGER PRIMARY KEY, n INTEGER)",
+            &mut client,
+            "CREATE TABLE accounts (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL);
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)
+             INSERT INTO accounts SELECT i, 1000000 FROM n",
         );
-        let field = Field {
-            served,
-            over: AtomicBool::new(false),
-            keys: Mutex::new([(0, 0); VICTIMS]),
-        };
-        let counted: Vec<u64> = thread::scope(|scope| {
-            let bystanders: Vec<_> = (0..BYSTANDERS)
+        let before = sum(&mut client);
+        let (left, over) = (AtomicUsize::new(ENDS), AtomicBool::new(false));
+        let transfers = thread::scope(|scope| {
+            let bystanders: Vec<_> = (0..2)
                 .map(|number| {
-                    let field = &field;
-                    scope.spawn(move || stand_by(field, number))
+                    scope.spawn({
+                        let (served, over) = (&served, &over);
+                        move || bystander(served, number, over)
+                    })
                 })
                 .collect();
-            for number in 0..VICTIMS {
-                let dice = dice.fork();
-                let field = &field;
-                scope.spawn(move || suffer(field, number, dice));
+            let victims: Vec<_> = (0..VICTIMS as u64)
+                .map(|number| {
+                    scope.spawn({
+                        let (served, left) = (&served, &left);
+                        move || {
+                            let mut dice = Dice(seed.wrapping_add(number * 7919) | 1);
+                            while left
+                                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                                    left.checked_sub(1)
+                                })
+                                .is_ok()
+                            {
+                                one(served, &mut dice);
+                            }
+                        }
+                    })
+                })
+                .collect();
+            for victim in victims {
+                victim.join().expect("a victim's end is as it must be");
             }
-            abort(&field, &mut dice);
-            field.over.store(true, Ordering::Relaxed);
-            let ends = bystanders.into_iter().map(thread::ScopedJoinHandle::join);
-            ends.map(|end| end.expect("a bystander noticed")).collect()
+            over.store(true, Ordering::Relaxed);
+            let transfers = bystanders
+                .into_iter()
+                .map(|each| each.join().expect("nothing happens to a bystander"));
+            transfers.sum::<u64>()
         });
+        println!("{ENDS} ends, {transfers} transfers beside them, thread mode {thread_mode}");
+        assert!(transfers > 0, "the bystanders ran");
         served.wait_for_sessions(1);
-        // What bystanders wrote is there, and what victims wrote is not.
-        let there = rows(&mut checker, "SELECT n FROM own ORDER BY id");
+        // What was ended has written nothing, and who transferred has lost nothing.
+        assert_eq!(rows(&mut client, "SELECT count(*) FROM spins"), ["0"]);
+        assert_eq!(sum(&mut client), before);
+        // No lock stays held: neither the turn to write nor one of SQLite's, which another connection would meet.
+        rows(&mut client, "UPDATE accounts SET balance = balance");
+        let other = rusqlite::Connection::open(served.database()).expect("a connection");
+        other.busy_timeout(LONG).expect("a limit");
+        other
+            .execute_batch("BEGIN IMMEDIATE; COMMIT")
+            .expect("nobody writes");
+        drop(other);
+        let said = served.wasm().crossings();
         assert_eq!(
-            there,
-            counted.iter().map(u64::to_string).collect::<Vec<_>>()
+            said.get(Count::CallingGuest),
+            said.get(Count::ReturningFromGuest)
         );
-        assert_eq!(rows(&mut checker, "SELECT n FROM shared"), ["7"]);
-        // Who holds a lock of the database makes this busy: the first number would be 1.
-        let checkpoint = rows(&mut checker, "PRAGMA wal_checkpoint(TRUNCATE)");
-        assert_eq!(checkpoint, ["0|0|0"]);
-        drop(checker);
-        served.wait_for_sessions(0);
-        eventually("no task is left", || scheduler.stats().live() == base);
-    });
-}
-
-/// Reads and writes, and notices nothing. How often it wrote.
-fn stand_by(field: &Field<'_>, number: usize) -> u64 {
-    let mut client = field.served.client();
-    rows(
-        &mut client,
-        &format!("INSERT INTO own VALUES ({number}, 0)"),
-    );
-    let mut count = 0;
-    while !field.over.load(Ordering::Relaxed) {
-        rows(
-            &mut client,
-            &format!("UPDATE own SET n = n + 1 WHERE id = {number}"),
+        assert_eq!(
+            said.get(Count::CallingHost),
+            said.get(Count::ReturningFromHost)
         );
-        count += 1;
-        let there = rows(
-            &mut client,
-            &format!("SELECT n FROM own WHERE id = {number}"),
-        );
-        assert_eq!(there, [count.to_string()]);
-    }
-    count
-}
-
-/// Works until it is aborted, and begins anew.
-fn suffer(field: &Field<'_>, number: usize, mut dice: Dice) {
-    while !field.over.load(Ordering::Relaxed) {
-        let mut client = field.served.client();
-        field.keys.lock().expect("nobody panicked")[number] = client.key();
-        // At the end nobody comes to end what never ends by itself.
-        let limited = client.query("SET statement_timeout = 500");
-        let mut goes_on = limited.is_ok_and(|answer| answer.error.is_none());
-        while goes_on && !field.over.load(Ordering::Relaxed) {
-            let sql = *dice.pick(&WORK);
-            let Ok(answer) = client.query(sql) else { break };
-            let code = answer.error.map(|(code, _)| code);
-            goes_on = code.as_deref() != Some("57P01");
-            assert!(
-                matches!(code.as_deref(), None | Some("57P01" | "57014")),
-                "{sql}: {code:?}"
-            );
-            if code.is_some() && goes_on {
-                let undone = client.query("ROLLBACK");
-                goes_on = undone.is_ok_and(|answer| answer.error.is_none());
-            }
-        }
-    }
-}
-
-fn abort(field: &Field<'_>, dice: &mut Dice) {
-    let mut killer = field.served.client();
-    let mut aborts = 0;
-    while aborts < ABORTS {
-        thread::sleep(Duration::from_micros(dice.throw() % 4000));
-        let key = *dice.pick(&*field.keys.lock().expect("nobody panicked"));
-        if dice.below(2) == 0 {
-            client::cancel(field.served.stream(), key).expect("it listens");
-            aborts += 1;
-        } else {
-            let answer = killer.query(&format!("KILL {}", key.0)).expect("an answer");
-            // It may have ended since.
-            aborts += usize::from(answer.error.is_none());
-        }
+        let figures = served.server.as_ref().expect("it runs").host().figures();
+        assert_eq!((figures.stray_hooks, figures.frames_left), (0, 0));
+        drop(client);
+        served.stop();
     }
 }

@@ -39,7 +39,7 @@ fn errors_have_their_codes_and_the_session_goes_on() {
             ("CALL absent()", "42883"),
             ("DROP FUNCTION absent", "42883"),
             (
-                "CREATE FUNCTION f(a int) RETURNS int LANGUAGE wasm AS $$ ; $$",
+                "CREATE FUNCTION f(a int) RETURNS int LANGUAGE plpgsql AS $$ ; $$",
                 "42704",
             ),
             ("CREATE FUNCTION f(a int) LANGUAGE wasm AS ''", "42P13"),

@@ -82,12 +82,45 @@ unsafe extern "C" fn porch() -> ! {
 /// # Safety
 /// `root` is aligned to 16 and has room below it; nobody runs on this stack.
 pub(super) unsafe fn prepare(root: *mut Root) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { prepare_for(root, porch as *const () as usize) }
+}
+
+/// The same for a simulated thread.
+///
+/// # Safety
+/// As for [`prepare`].
+#[cfg(fiberhost_simulate)]
+pub(super) unsafe fn prepare_thread(root: *mut Root) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { prepare_for(root, thread as *const () as usize) }
+}
+
+/// # Safety
+/// As for [`prepare`]; `first` is the address of a function as [`porch`] is one.
+unsafe fn prepare_for(root: *mut Root, first: usize) -> usize {
     // SAFETY: room below `root` is the caller's promise.
     unsafe {
         let sp = root.cast::<usize>().sub(1);
-        sp.write(porch as *const () as usize);
+        sp.write(first);
         sp as usize
     }
+}
+
+/// The first instructions on the stack of a simulated thread: as [`porch`].
+#[cfg(fiberhost_simulate)]
+#[unsafe(naked)]
+unsafe extern "C" fn thread() -> ! {
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_undefined rip",
+        "mov rbp, rsp",
+        "mov rdi, [rsp + 16]",
+        "call {main}",
+        "ud2",
+        ".cfi_endproc",
+        main = sym super::simulated::main,
+    )
 }
 
 /// This function's caller as a frame record: its frame pointer, and an address inside it.

@@ -9,6 +9,7 @@
 use crate::current::{self, Thread};
 use crate::fiber::thread_guard::{self, ThreadGuard};
 use crate::fiber::{ON_THREAD, overflow};
+use crate::simulation;
 use crate::span;
 use crate::task::payload::contain;
 use crate::task::{Hold, Task};
@@ -41,6 +42,9 @@ pub(crate) fn run(thread: &'static Thread) {
     current::set_thread(thread);
     thread.claim();
     watch::started(thread, task);
+    if thread.core().simulation.is_some() {
+        thread.ask_for_slice();
+    }
     if thread.core().checks {
         thread.core().checker.begin_run(thread, task);
     }
@@ -73,6 +77,7 @@ pub(crate) fn run_to_end(thread: &'static Thread, task: &'static Task, looks: im
     }
     looks();
     if core.checks {
+        simulation::after_resume();
         core.checker.end_run(thread, task);
     }
     thread.task.set(None);

@@ -15,6 +15,7 @@ use std::marker::PhantomData;
 use super::depth;
 use super::overflow::ranges::{Range, Registered, Whose};
 use super::stack::{self, GUARD, PAGE};
+use crate::primitive::simulated;
 use crate::task::Task;
 
 /// Bytes that a thread's stack is made larger by.
@@ -31,8 +32,8 @@ pub(super) struct ThreadGuard {
 impl ThreadGuard {
     /// For the calling thread, which runs this task. `None`: the system refused, and the C library's guard has to do.
     pub(super) fn new(task: &'static Task) -> Option<ThreadGuard> {
-        // A model's threads are no threads of the system, and have not its stacks.
-        if cfg!(any(loom, shuttle)) {
+        // The threads of a model or a simulation are no threads of the system, and have not its stacks.
+        if cfg!(any(loom, shuttle)) || simulated::here().is_some() {
             return None;
         }
         let (low, bytes) = own_stack()?.pages();

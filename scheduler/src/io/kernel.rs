@@ -18,7 +18,7 @@ use mio::{Events, Interest, Poll, Registry, Token};
 
 use super::readiness::{Ready, Side};
 use crate::primitive::sleeper::Place;
-use crate::primitive::{Instant, Mutex};
+use crate::primitive::{Instant, Mutex, clock};
 
 /// How many answers are taken at once; the others stay for the next time.
 const BATCH: usize = 256;
@@ -98,7 +98,7 @@ impl Kernel {
             Wait::Until(None) => None,
             Wait::Not => Some(Duration::ZERO),
             Wait::Until(Some(at)) => {
-                let left = at.saturating_duration_since(Instant::now());
+                let left = at.saturating_duration_since(clock::now());
                 // An error is an interruption: the caller asks again.
                 let _ = wait_for(poll, Side::Read, Some(left));
                 Some(Duration::ZERO)

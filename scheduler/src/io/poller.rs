@@ -79,7 +79,7 @@ use std::time::Duration;
 use super::kernel::{Kernel, Wait};
 use super::readiness::{Readiness, Woken};
 use crate::primitive::sleeper::Sleeper;
-use crate::primitive::{AtomicBool, AtomicU64, AtomicUsize, Instant, Mutex, Ordering};
+use crate::primitive::{AtomicBool, AtomicU64, AtomicUsize, Instant, Mutex, Ordering, clock};
 
 /// The least time between two askings at the fairness pick: a yield takes nanoseconds, asking a good part of a microsecond.
 const GAP: Duration = Duration::from_micros(20);
@@ -127,7 +127,7 @@ impl Poller {
             asked: AtomicU64::new(0),
             asked_seen: AtomicU64::new(0),
             asked_at: AtomicU64::new(0),
-            began: Instant::now(),
+            began: clock::now(),
             closed: AtomicBool::new(false),
             sources: Mutex::new(Sources::default()),
         })
@@ -191,7 +191,7 @@ impl Poller {
         if !self.has_sources() || self.role.load(Ordering::Relaxed) {
             return;
         }
-        let now = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let now = u64::try_from((clock::now() - self.began).as_nanos()).unwrap_or(u64::MAX);
         // Relaxed: two that ask at the same time do no harm.
         let last = self.asked_at.load(Ordering::Relaxed);
         if now.saturating_sub(last) >= GAP.as_nanos() as u64 {
@@ -232,7 +232,7 @@ impl Poller {
         // Z2 to Z4.
         let called = sleeper.sleep_at(self.kernel.place(), || {
             self.collect(Wait::Until(until), &mut woken);
-            !woken.is_empty() || until.is_some_and(|at| Instant::now() >= at)
+            !woken.is_empty() || until.is_some_and(|at| clock::now() >= at)
         });
         // Z5.
         self.give_role();

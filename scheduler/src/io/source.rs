@@ -14,7 +14,7 @@ use super::{Interrupted, Limit};
 use crate::current;
 use crate::native;
 use crate::park;
-use crate::primitive::{AtomicU64, AtomicUsize, Instant, Mutex, Ordering};
+use crate::primitive::{AtomicU64, AtomicUsize, Mutex, Ordering, clock};
 use crate::sync::until::Until;
 use crate::wait::{Interrupt, Wake};
 
@@ -305,10 +305,10 @@ pub(super) fn block_thread(fd: BorrowedFd<'_>, side: Side, limit: Limit) -> io::
     let until = match limit {
         Limit::Never => None,
         // Too far away to be a time: never.
-        Limit::After(limit) => Instant::now().checked_add(limit),
+        Limit::After(limit) => clock::now().checked_add(limit),
     };
     loop {
-        let left = until.map(|at| at.saturating_duration_since(Instant::now()));
+        let left = until.map(|at| at.saturating_duration_since(clock::now()));
         match kernel::wait_for(&fd, side, left) {
             Ok(true) => return Ok(()),
             Ok(false) if left == Some(Duration::ZERO) => {

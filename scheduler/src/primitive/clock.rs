@@ -1,4 +1,4 @@
-//! Time: the system's clock, or one that stands still until a model moves it.
+//! Time: the system's clock, that of a simulation, or one that stands still until a model moves it.
 //!
 //! A checker replays a schedule, so nothing it runs may depend on how long that takes. In a model a moment is a number,
 //! [`advance`] makes time pass, and a thread that sleeps with a time limit is woken when the clock has passed it.
@@ -6,6 +6,16 @@
 
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) use std::time::Instant;
+
+use crate::primitive::simulated;
+
+/// The time: in a simulation that one's own.
+pub(crate) fn now() -> Instant {
+    match simulated::here() {
+        Some(world) => world.now(),
+        None => Instant::now(),
+    }
+}
 
 #[cfg(any(loom, shuttle))]
 pub(crate) use imp::{Bell, Instant, advance, let_time_pass};

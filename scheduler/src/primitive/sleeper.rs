@@ -5,6 +5,7 @@
 //! | `AWAKE` | runs, nobody has called | owner to `ASLEEP`, anyone to `CALLED` |
 //! | `CALLED` | somebody wants its attention | owner to `AWAKE` |
 //! | `ASLEEP` | in the kernel or on the way there | anyone to `CALLED`; owner, on a time limit, to `AWAKE` |
+//! | `SIMULATED` | the same in a simulation, where others have their turn | the same |
 //! | a [`Place`] | asleep elsewhere, where its bell wakes it, or on the way there | anyone to `CALLED`; owner to `AWAKE` |
 //!
 //! Call before the sleep: the owner finds `CALLED` instead of `AWAKE` and does not sleep.
@@ -15,12 +16,15 @@
 
 use std::time::Duration;
 
-use crate::primitive::clock::Instant;
+use crate::primitive::clock::{self, Instant};
+use crate::primitive::simulated::{self, Unblocked};
 use crate::primitive::{AtomicU32, Ordering};
 
 const AWAKE: u32 = 0;
 const CALLED: u32 = 1;
 const ASLEEP: u32 = 2;
+/// No place has such a number.
+const SIMULATED: u32 = u32::MAX;
 
 pub(crate) struct Sleeper {
     word: AtomicU32,
@@ -60,10 +64,11 @@ impl Sleeper {
 
     #[inline]
     fn wake_up(&self, before: u32) {
-        if before == ASLEEP {
-            self.unblock();
-        } else {
-            self.ring(before);
+        match before {
+            ASLEEP => self.unblock(),
+            // Whoever gives out the turns sees the word.
+            SIMULATED => {}
+            place => self.ring(place),
         }
     }
 
@@ -80,7 +85,8 @@ impl Sleeper {
 
     /// Whether the owner sleeps and nobody has called it yet.
     pub(crate) fn is_asleep(&self) -> bool {
-        self.word.load(Ordering::Relaxed) == ASLEEP
+        let word = self.word.load(Ordering::Relaxed);
+        word == ASLEEP || word == SIMULATED
     }
 
     /// Takes the call, if there is one. Owner only.
@@ -93,23 +99,27 @@ impl Sleeper {
     /// Sleeps until called or until the time limit; takes the call. Owner only.
     /// Returns whether it was called.
     pub(crate) fn sleep(&self, until: Option<Instant>) -> bool {
+        let world = simulated::here();
+        let asleep = if world.is_some() { SIMULATED } else { ASLEEP };
         if cfg!(feature = "bug_sleeper_store") {
-            self.word.store(ASLEEP, Ordering::Release);
+            self.word.store(asleep, Ordering::Release);
         } else if self
             .word
-            .compare_exchange(AWAKE, ASLEEP, Ordering::AcqRel, Ordering::Acquire)
+            .compare_exchange(AWAKE, asleep, Ordering::AcqRel, Ordering::Acquire)
             .is_err()
         {
             self.word.swap(AWAKE, Ordering::AcqRel);
             return true;
         }
         loop {
-            let left = until.map(|at| at.saturating_duration_since(Instant::now()));
-            let over = left.is_some_and(|left| left.is_zero());
-            if !over {
+            let left = until.map(|at| at.saturating_duration_since(clock::now()));
+            let mut over = left.is_some_and(|left| left.is_zero());
+            if let Some(world) = world {
+                over |= world.block(&self.word, SIMULATED, until) == Unblocked::GiveUp;
+            } else if !over {
                 self.block(until, left);
             }
-            if over || self.word.load(Ordering::Acquire) != ASLEEP {
+            if over || self.word.load(Ordering::Acquire) != asleep {
                 return self.word.swap(AWAKE, Ordering::AcqRel) == CALLED;
             }
         }

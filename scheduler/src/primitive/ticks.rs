@@ -11,11 +11,14 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::primitive::Instant;
+use crate::primitive::{Instant, clock, simulated};
 
-/// A number that grows with time.
+/// A number that grows with time. In a simulation it is that one's time, in nanoseconds.
 #[inline(always)]
 pub(crate) fn now() -> u64 {
+    if let Some(world) = simulated::here() {
+        return world.nanos();
+    }
     #[cfg(all(target_arch = "x86_64", not(any(loom, shuttle))))]
     if counter::counts_time() {
         return counter::read();
@@ -75,6 +78,8 @@ fn fallback() -> u64 {
 pub(crate) struct Origin {
     ticks: u64,
     instant: Instant,
+    /// Taken in a simulation: its stamps are nanoseconds.
+    simulated: bool,
 }
 
 /// How to get from stamps to nanoseconds.
@@ -95,9 +100,14 @@ const TRIES: u32 = 8;
 impl Origin {
     pub(crate) fn now() -> Origin {
         let one = |_| {
-            let (before, instant) = (now(), Instant::now());
+            let (before, instant) = (now(), clock::now());
             let ticks = now();
-            (ticks.saturating_sub(before), Origin { ticks, instant })
+            let origin = Origin {
+                ticks,
+                instant,
+                simulated: simulated::here().is_some(),
+            };
+            (ticks.saturating_sub(before), origin)
         };
         let closest = (0..TRIES).map(one).min_by_key(|&(between, _)| between);
         closest.expect("it was tried").1
@@ -106,6 +116,13 @@ impl Origin {
     /// The rate. It is settled when it is first asked for, which takes a few milliseconds if the scheduler is younger.
     pub(crate) fn rate(&self) -> Rate {
         static SETTLED: OnceLock<f64> = OnceLock::new();
+        if self.simulated {
+            return Rate {
+                origin: self.ticks,
+                ns_per_tick: 1.0,
+                settled: 1.0,
+            };
+        }
         let settled = *SETTLED.get_or_init(|| {
             // Time does not pass in a model.
             if !cfg!(any(loom, shuttle)) {

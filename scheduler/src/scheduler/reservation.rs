@@ -29,13 +29,15 @@ use std::sync::Arc;
 use super::Core;
 use crate::current::Thread;
 use crate::primitive::Ordering;
+use crate::simulation;
 use crate::stats::StackClass;
 use crate::task::Task;
 
 impl Core {
     /// Starts the reservation of this scheduler. It is known before its threads run: an error leaves it to the shutdown.
     pub(super) fn start_reservation(self: &Arc<Core>) -> io::Result<()> {
-        let reservation = Core::create(self.settings.of_reservation(), Some(self));
+        let reservation = Core::create(self.settings.of_reservation(), self.simulation, Some(self));
+        simulation::note_start(&reservation);
         if let Some(handle) = self.handle.get() {
             let _ = reservation.handle.set(handle.clone());
         }

@@ -8,17 +8,21 @@ use std::sync::Arc;
 use super::{Core, Phase};
 use crate::current::Thread;
 use crate::fiber;
+use crate::primitive::simulated::JoinHandle;
 use crate::primitive::{Ordering, fence, thread};
+use crate::simulation;
 use crate::task::Task;
+
+const PANICKED: &str = "a worker that panics aborts the process";
 
 /// The OS threads of a scheduler, by the index of their record.
 #[derive(Default)]
 pub(super) struct Roster {
-    handles: Vec<Option<thread::JoinHandle<()>>>,
+    handles: Vec<Option<JoinHandle>>,
     /// Records whose threads have ended.
     vacant: Vec<usize>,
     /// Those threads, on the last steps of their way.
-    retired: Vec<thread::JoinHandle<()>>,
+    retired: Vec<JoinHandle>,
 }
 
 impl Core {
@@ -56,14 +60,19 @@ impl Core {
         let thread: &'static Thread = unsafe { &*std::ptr::from_ref(mine.threads.get(index)) };
         prepare(thread);
         let name = format!("{}-{index}", self.settings.name);
-        let mut builder = thread::Builder::new().name(name);
-        if let Some(size) = stack_size {
-            builder = builder.stack_size(size);
-        }
-        let spawned = builder.spawn(move || {
+        let life = move || {
             life(thread);
             drop(mine);
-        });
+        };
+        let spawned = if self.simulation.is_some() {
+            simulation::start(self, stack_size, Box::new(life))
+        } else {
+            let mut builder = thread::Builder::new().name(name);
+            if let Some(size) = stack_size {
+                builder = builder.stack_size(size);
+            }
+            builder.spawn(life).map(JoinHandle::System)
+        };
         match spawned {
             Ok(handle) => {
                 roster.handles[index] = Some(handle);
@@ -88,9 +97,7 @@ impl Core {
             return Err(io::Error::other("the scheduler has stopped"));
         }
         for retired in roster.retired.drain(..) {
-            retired
-                .join()
-                .expect("a worker that panics aborts the process");
+            retired.join(PANICKED);
         }
         if let Some(index) = roster.vacant.pop() {
             return Ok(index);
@@ -165,9 +172,7 @@ impl Core {
         // They enter themselves here at their end.
         drop(roster);
         for thread in threads {
-            thread
-                .join()
-                .expect("a worker that panics aborts the process");
+            thread.join(PANICKED);
         }
     }
 

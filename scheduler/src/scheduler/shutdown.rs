@@ -21,7 +21,10 @@ use std::time::Duration;
 use super::{Core, Phase};
 use crate::current;
 use crate::join::{self, TaskRef};
-use crate::primitive::{Instant, Ordering, barrier, fence};
+#[cfg(not(any(loom, shuttle)))]
+use crate::primitive::simulated;
+use crate::primitive::{Instant, Ordering, barrier, clock, fence};
+use crate::simulation;
 use crate::task::{Kind, Task, flag, pool, release};
 use crate::wait::{Interrupt, Wake};
 
@@ -29,6 +32,7 @@ use crate::wait::{Interrupt, Wake};
 #[derive(Debug)]
 pub struct ShutdownError {
     inside: bool,
+    elsewhere: bool,
     survivors: Vec<TaskRef>,
 }
 
@@ -42,11 +46,20 @@ impl ShutdownError {
     pub fn is_from_inside(&self) -> bool {
         self.inside
     }
+
+    /// Whether the scheduler is simulated (feature `simulate`), and it was called from another thread than the one that built
+    /// it.
+    pub fn is_elsewhere(&self) -> bool {
+        self.elsewhere
+    }
 }
 
 impl fmt::Display for ShutdownError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.survivors.len() {
+            _ if self.elsewhere => {
+                f.write_str("a simulated scheduler is shut down by the thread that built it")
+            }
             _ if self.inside => {
                 f.write_str("a scheduler cannot be shut down from inside one of its tasks")
             }
@@ -92,26 +105,29 @@ impl Core {
     }
 
     pub(super) fn shut_down(&self, limit: Duration) -> Result<(), ShutdownError> {
-        let began = Instant::now();
+        let began = clock::now();
         self.shut_workers_down(limit)?;
         if let Some(lane) = self.emergency.get() {
-            lane.shutdown(limit.saturating_sub(began.elapsed()))?;
+            lane.shutdown(limit.saturating_sub(clock::now() - began))?;
         }
         self.observers.end();
         Ok(())
     }
 
     fn shut_workers_down(&self, limit: Duration) -> Result<(), ShutdownError> {
-        if self.is_here() {
+        let (inside, elsewhere) = (self.is_here(), simulation::is_elsewhere(self));
+        if inside || elsewhere {
             return Err(ShutdownError {
-                inside: true,
+                inside,
+                elsewhere,
                 survivors: Vec::new(),
             });
         }
-        let until = Instant::now().checked_add(limit);
+        let until = clock::now().checked_add(limit);
         let Some(_one_at_a_time) = self.begin_shutdown(limit) else {
             return Err(ShutdownError {
                 inside: false,
+                elsewhere: false,
                 survivors: self.survivors(),
             });
         };
@@ -148,6 +164,7 @@ impl Core {
         }
         if survivors.is_empty() {
             parts.for_each(Core::join_threads);
+            simulation::note_stop(self);
             tracing::debug!("the scheduler has ended");
             return Ok(());
         }
@@ -157,6 +174,7 @@ impl Core {
         );
         Err(ShutdownError {
             inside: false,
+            elsewhere: false,
             survivors,
         })
     }
@@ -171,7 +189,7 @@ impl Core {
                 // A spawn that is being refused at this moment has a record, but no survivor will come of it.
                 return Vec::new();
             }
-            if until.is_some_and(|until| Instant::now() >= until) {
+            if until.is_some_and(|until| clock::now() >= until) {
                 return self.survivors();
             }
             self.shutdown.sleep(until);
@@ -181,7 +199,19 @@ impl Core {
     /// One caller at a time; `None` if the other one took too long.
     #[cfg(not(any(loom, shuttle)))]
     fn begin_shutdown(&self, limit: Duration) -> Option<impl Drop + '_> {
-        self.shutting.try_lock_for(limit)
+        const LOOK_AGAIN: Duration = Duration::from_millis(1);
+        let Some(world) = simulated::here() else {
+            return self.shutting.try_lock_for(limit);
+        };
+        // The other one is a thread of the simulation, and needs turns to come to its end.
+        let began = clock::now();
+        loop {
+            let locked = self.shutting.try_lock();
+            if locked.is_some() || clock::now() - began >= limit {
+                return locked;
+            }
+            world.pass(LOOK_AGAIN);
+        }
     }
 
     /// Time does not pass in a model.
@@ -199,7 +229,7 @@ impl Core {
     /// Calls `each` for every live task of this scheduler. A reference is held meanwhile: otherwise the record could become
     /// somebody else's task between the look and the deed.
     pub(crate) fn mine(&self, mut each: impl FnMut(&'static Task)) {
-        pool::for_each(|task| {
+        let look = |task: &'static Task| {
             if !task.life.try_keep() {
                 return;
             }
@@ -208,7 +238,12 @@ impl Core {
                 each(task);
             }
             release(task);
-        });
+        };
+        // Where records lie is chance: in a simulation it must not decide anything.
+        match simulation::tasks(self) {
+            Some(tasks) => tasks.into_iter().for_each(look),
+            None => pool::for_each(look),
+        }
     }
 
     /// Parked tasks wake aborted, running ones find the flag at their next wait.

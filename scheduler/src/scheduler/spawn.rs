@@ -14,6 +14,7 @@ use super::{Core, Phase};
 use crate::current::{self, Thread};
 use crate::join;
 use crate::primitive::{Ordering, barrier, fence};
+use crate::simulation;
 use crate::stats::coarse;
 use crate::task::{Backing, Kind, Priority, Task, pool, release};
 use crate::wait::WaitReason;
@@ -29,6 +30,7 @@ pub(super) enum Refusal {
     Cancelled,
     Memory,
     NoReservation,
+    Elsewhere,
     Stack(io::Error),
 }
 
@@ -53,6 +55,11 @@ impl SpawnError {
         matches!(self.0, Refusal::NoReservation)
     }
 
+    /// The scheduler is simulated (feature `simulate`), and the caller is not in its simulation.
+    pub fn is_elsewhere(&self) -> bool {
+        matches!(self.0, Refusal::Elsewhere)
+    }
+
     /// The stack size asked for is impossible.
     pub fn is_invalid_stack_size(&self) -> bool {
         matches!(self.0, Refusal::Stack(_))
@@ -68,6 +75,9 @@ impl fmt::Display for SpawnError {
             }
             Refusal::Memory => f.write_str("no memory for a task"),
             Refusal::NoReservation => f.write_str("the scheduler keeps no threads for bound tasks"),
+            Refusal::Elsewhere => {
+                f.write_str("a simulated scheduler is for the thread that built it")
+            }
             Refusal::Stack(error) => write!(f, "{error}"),
         }
     }
@@ -169,6 +179,12 @@ impl Core {
     where
         F: FnOnce() -> T,
     {
+        if simulation::is_elsewhere(self) {
+            return Err(SpawnError(Refusal::Elsewhere));
+        }
+        if simulation::refuses_spawn(self) {
+            return Err(SpawnError(Refusal::Memory));
+        }
         let class = self.class(plan)?;
         if self.has_limit() {
             self.admit()?;
@@ -200,6 +216,7 @@ impl Core {
         self.fill(task, class, id, now, closure);
         if self.watching.is_special() {
             watch::spawned(self, here, task);
+            simulation::note_spawn(self, task);
         }
         if let Some(span) = &plan.span {
             tracing::trace!(parent: span, "task spawned");
@@ -276,6 +293,12 @@ impl Core {
     /// A task for a thread that exists already. It counts as started.
     pub(crate) fn admit_thread(&self) -> io::Result<&'static Task> {
         let refused = |kind, why: &str| io::Error::new(kind, why.to_owned());
+        if simulation::is_elsewhere(self) {
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                SpawnError(Refusal::Elsewhere),
+            ));
+        }
         if self.has_limit() {
             self.admit()
                 .map_err(|error| io::Error::new(io::ErrorKind::QuotaExceeded, error))?;
@@ -291,6 +314,7 @@ impl Core {
         self.fill(task, 0, id, coarse::ticks(self.now()), || ());
         if self.watching.is_special() {
             watch::spawned(self, None, task);
+            simulation::note_spawn(self, task);
         }
         task.set_kind(Kind::Started);
         // As in `queue_outside`.
@@ -326,6 +350,7 @@ impl Core {
         if task.is_watched() {
             watch::ended(self, Some(here), task);
         }
+        simulation::note_end(self, task);
         if self.has_limit() {
             self.leave_admission();
         }
@@ -337,6 +362,7 @@ impl Core {
         if task.is_watched() {
             watch::ended(self, None, task);
         }
+        simulation::note_end(self, task);
         if self.has_limit() {
             self.leave_admission();
         }

@@ -38,7 +38,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::park::Limit;
-use crate::primitive::Ordering;
+use crate::primitive::{Ordering, simulated};
 use crate::wait::{Interrupt, Wake};
 use state::{Channel, Failed, Offered, Taken};
 
@@ -85,6 +85,7 @@ impl<T> Sender<T> {
     /// The item, if no receiver is left or the task was cancelled in the wait.
     #[inline]
     pub fn send(&self, item: T) -> Result<(), SendError<T>> {
+        self.point();
         match self.channel.offer(item) {
             Offered::Full(item) => self
                 .channel
@@ -117,6 +118,7 @@ impl<T> Sender<T> {
     /// The item, if the limit passed, no receiver is left, or the task was alerted or cancelled in the wait.
     #[inline]
     pub fn send_for(&self, item: T, limit: Duration) -> Result<(), SendTimeoutError<T>> {
+        self.point();
         match self.channel.offer(item) {
             Offered::Full(item) => self
                 .channel
@@ -128,6 +130,14 @@ impl<T> Sender<T> {
                 }),
             Offered::NoReceivers(item) => Err(SendTimeoutError::Disconnected(item)),
             _ => Ok(()),
+        }
+    }
+
+    /// A send that never waits may be made with a lock of the thread in hand.
+    #[inline(always)]
+    fn point(&self) {
+        if self.channel.capacity.is_some() {
+            simulated::point();
         }
     }
 
@@ -144,6 +154,7 @@ impl<T> Receiver<T> {
     /// If no sender is left and all items were received, or the task was cancelled in the wait.
     #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
+        simulated::point();
         match self.channel.take() {
             Taken::Item(item, _) => Ok(item),
             Taken::NoSenders => Err(RecvError::DISCONNECTED),
@@ -180,6 +191,7 @@ impl<T> Receiver<T> {
     /// If the limit passed, no sender is left and all items were received, or the task was alerted or cancelled in the wait.
     #[inline]
     pub fn recv_for(&self, limit: Duration) -> Result<T, RecvTimeoutError> {
+        simulated::point();
         match self.channel.take() {
             Taken::Item(item, _) => Ok(item),
             Taken::NoSenders => Err(RecvTimeoutError::Disconnected),

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::deadlock::Deadlock;
 use crate::park::Limit;
+use crate::primitive::simulated;
 use crate::sync::raw_mutex::{RawMutex, caller};
 use crate::wait::{Interrupt, Wake};
 
@@ -104,6 +105,7 @@ impl<T: ?Sized> Mutex<T> {
     /// If the caller has it already; it keeps it.
     #[inline]
     pub fn lock(&self) -> MutexGuard<'_, T> {
+        simulated::point();
         // What else ends a wait of this kind unwinds the task.
         while self.raw.acquire(Limit::Never, Interrupt::Unwind) != Wake::Signalled {}
         self.guard()
@@ -123,6 +125,7 @@ impl<T: ?Sized> Mutex<T> {
     /// If the caller is a plain thread that has the lock already; it keeps it.
     #[inline]
     pub fn lock_or_deadlock(&self) -> Result<MutexGuard<'_, T>, Deadlock> {
+        simulated::point();
         while self.raw.acquire_or_deadlock(Interrupt::Unwind)? != Wake::Signalled {}
         Ok(self.guard())
     }
@@ -139,6 +142,7 @@ impl<T: ?Sized> Mutex<T> {
     /// If the caller has it already; it keeps it.
     #[inline]
     pub fn try_lock_for(&self, limit: Duration) -> Option<MutexGuard<'_, T>> {
+        simulated::point();
         let wake = self.raw.acquire(Limit::After(limit), Interrupt::Abort);
         (wake == Wake::Signalled).then(|| self.guard())
     }

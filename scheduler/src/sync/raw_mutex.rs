@@ -34,7 +34,7 @@ use std::time::Duration;
 use crate::current;
 use crate::deadlock::{Blocker, Deadlock};
 use crate::park::{self, Limit};
-use crate::primitive::{AtomicU64, Ordering, SpinLock};
+use crate::primitive::{AtomicU64, Ordering, SpinLock, simulated};
 use crate::suspend::Arm;
 use crate::sync::lock_waits::{self, Place, What};
 use crate::sync::until::Until;
@@ -118,6 +118,7 @@ impl RawMutex {
     /// If the caller has it already; it keeps it.
     #[inline]
     pub fn lock(&self) -> Wake {
+        simulated::point();
         self.acquire(Limit::Never, Interrupt::Alert)
     }
 
@@ -127,6 +128,7 @@ impl RawMutex {
     /// If the caller has it already; it keeps it.
     #[inline]
     pub fn lock_for(&self, limit: Duration) -> Wake {
+        simulated::point();
         self.acquire(Limit::After(limit), Interrupt::Alert)
     }
 
@@ -377,7 +379,8 @@ impl RawMutex {
         if self.try_acquire(me) {
             return true;
         }
-        if cfg!(any(loom, shuttle)) || !somebody_runs_beside() {
+        let takes_turns = cfg!(any(loom, shuttle)) || simulated::here().is_some();
+        if takes_turns || !somebody_runs_beside() {
             return false;
         }
         for _ in 0..LOOKS {

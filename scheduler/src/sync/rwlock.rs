@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::deadlock::Deadlock;
 use crate::park::Limit;
+use crate::primitive::simulated;
 use crate::sync::raw_rwlock::RawRwLock;
 use crate::wait::{Interrupt, Wake};
 
@@ -106,6 +107,7 @@ impl<T: ?Sized> RwLock<T> {
     /// If the caller writes; it goes on doing so.
     #[inline]
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
+        simulated::point();
         // What else ends a wait of this kind unwinds the task.
         while self.raw.read(Limit::Never, Interrupt::Unwind) != Wake::Signalled {}
         self.read_guard()
@@ -130,6 +132,7 @@ impl<T: ?Sized> RwLock<T> {
     /// If the caller writes already; it goes on doing so.
     #[inline]
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
+        simulated::point();
         // What else ends a wait of this kind unwinds the task.
         while self.raw.write(Limit::Never, Interrupt::Unwind) != Wake::Signalled {}
         self.write_guard()
@@ -165,6 +168,7 @@ impl<T: ?Sized> RwLock<T> {
     /// # Panics
     /// If the caller writes; it goes on doing so.
     pub fn try_read_for(&self, limit: Duration) -> Option<RwLockReadGuard<'_, T>> {
+        simulated::point();
         let wake = self.raw.read(Limit::After(limit), Interrupt::Abort);
         (wake == Wake::Signalled).then(|| self.read_guard())
     }
@@ -174,6 +178,7 @@ impl<T: ?Sized> RwLock<T> {
     /// # Panics
     /// If the caller writes already; it goes on doing so.
     pub fn try_write_for(&self, limit: Duration) -> Option<RwLockWriteGuard<'_, T>> {
+        simulated::point();
         let wake = self.raw.write(Limit::After(limit), Interrupt::Abort);
         (wake == Wake::Signalled).then(|| self.write_guard())
     }

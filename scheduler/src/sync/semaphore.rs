@@ -12,7 +12,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::park::{self, Limit};
-use crate::primitive::SpinLock;
+use crate::primitive::{SpinLock, simulated};
 use crate::suspend::Arm;
 use crate::sync::wait_list::{Claimed, WaitList};
 use crate::task::Task;
@@ -234,6 +234,7 @@ impl Semaphore {
 
     #[inline]
     fn take(&self, permits: usize, limit: Limit, allow: Interrupt) -> Wake {
+        simulated::point();
         if self.state.lock().take(permits) {
             return Wake::Signalled;
         }

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::park::Limit;
-use crate::primitive::Instant;
+use crate::primitive::{Instant, clock};
 
 pub(crate) struct Until {
     /// For the first wait, which so needs no clock.
@@ -16,7 +16,7 @@ impl Until {
         let at = match limit {
             Limit::Never => None,
             // Too far away to be a time: never.
-            Limit::After(limit) => Instant::now().checked_add(limit),
+            Limit::After(limit) => clock::now().checked_add(limit),
         };
         Until {
             whole: Some(limit),
@@ -30,7 +30,7 @@ impl Until {
         match (self.whole.take(), self.at) {
             (Some(whole), _) => whole,
             (None, None) => Limit::Never,
-            (None, Some(at)) => Limit::After(at.saturating_duration_since(Instant::now())),
+            (None, Some(at)) => Limit::After(at.saturating_duration_since(clock::now())),
         }
     }
 }

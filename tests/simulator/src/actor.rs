@@ -6,7 +6,7 @@ use std::ffi::c_void;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fiberhost::TaskMode;
 use fiberhost::com::{Hresult, INFINITE};
@@ -23,9 +23,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 enum Order {
     Call(Vec<String>),
     /// Blocks the thread, as unmanaged code does that the host knows nothing of.
-    Block(Receiver<()>),
+    Block(Until),
     /// Computes in managed code, which looks at its safe points.
-    Compute(Receiver<()>),
+    Compute(Until),
+}
+
+/// Says that it has begun, and goes on until it is told to stop.
+struct Until {
+    begun: Sender<()>,
+    stop: Receiver<()>,
 }
 
 /// What a call has answered, with the state before and after it.
@@ -87,13 +93,15 @@ impl Part {
             let answer = match self.orders.recv() {
                 Err(_) => break,
                 Ok(Order::Call(words)) => execute(&self.world, &mut memory, &words),
-                Ok(Order::Block(receiver)) => {
-                    receiver.recv().expect("the script lets it go on");
+                Ok(Order::Block(until)) => {
+                    until.begun.send(()).expect("the script waits for it");
+                    until.stop.recv().expect("the script lets it go on");
                     Hresult::S_OK.into()
                 }
-                Ok(Order::Compute(receiver)) => {
+                Ok(Order::Compute(until)) => {
+                    until.begun.send(()).expect("the script waits for it");
                     let thread = memory.managed.expect("it is a thread of managed code");
-                    own::aborted(thread.managed(|thread| self.compute(thread, &receiver)))
+                    own::aborted(thread.managed(|thread| self.compute(thread, &until.stop)))
                 }
             };
             self.world.look_at_thread(&self.name);
@@ -246,14 +254,17 @@ impl Actor {
 
     /// Begins a call.
     pub fn begin(&mut self, words: &[String]) {
-        let until: fn(Receiver<()>) -> Order = match words {
+        let order: fn(Until) -> Order = match words {
             [word] if word == "Block" => Order::Block,
             [word] if word == "Compute" => Order::Compute,
             _ => return self.order(Order::Call(words.to_vec())),
         };
-        let (unblock, receiver) = channel();
+        let (unblock, stop) = channel();
+        let (begun, has_begun) = channel();
         self.unblock = Some(unblock);
-        self.order(until(receiver));
+        self.order(order(Until { begun, stop }));
+        let begun = has_begun.recv_timeout(PATIENCE);
+        assert!(begun.is_ok(), "it does not begin");
     }
 
     /// The one that blocks its thread goes on.
@@ -285,6 +296,11 @@ impl Actor {
                 assert_eq!(clr_task.exits(), 1, "it was told of its end once");
                 let (outs, ins) = clr_task.switches();
                 assert_eq!(outs, ins, "it was switched in as often as out");
+                // Who has just asked for its end may be about to let go of it.
+                let until = Instant::now() + PATIENCE;
+                while clr_task.references_of_others() > 0 && Instant::now() < until {
+                    std::thread::yield_now();
+                }
                 assert_eq!(clr_task.references_of_others(), 0, "nobody keeps it");
             }
             Body::Thread(thread) => thread.join().expect("no panic"),

@@ -13,9 +13,10 @@ use fiberhost::{Abort, Host, HostTask, Recycled, State, TaskMode};
 use crate::managed::{Heap, Thread};
 use crate::managers;
 use crate::memory::{self, Places};
-use crate::object::{Object, com, given};
+use crate::object::{Object, com, given, unnoted};
 use crate::own;
 use crate::runtime::{Head, Managers, discover};
+use crate::slots::note;
 
 /// What an object of the host's is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -273,8 +274,10 @@ impl Modes {
 }
 
 /// A hook, which leaves the modes of its thread alone.
-fn hook(call: impl FnOnce() -> Hresult) -> Answer {
+fn hook(slot: &str, call: impl FnOnce() -> Hresult) -> Answer {
     own::note_hook();
+    // Before: it locks, which may change the last error.
+    note("IHostTaskManager", slot);
     let normal = Modes::now();
     Modes::set(Modes::ERRNO, Modes::FLOATS);
     let result = call();
@@ -295,11 +298,19 @@ fn on_manager(world: &World, call: &str, arguments: &[&str]) -> Option<Answer> {
     Some(match call {
         "LeaveRuntime" => {
             let target = number(first);
-            hook(|| com!(tasks, IHostTaskManagerVtbl, LeaveRuntime, target))
+            hook("LeaveRuntime", || {
+                unnoted!(tasks, IHostTaskManagerVtbl, LeaveRuntime, target)
+            })
         }
-        "EnterRuntime" => hook(|| com!(tasks, IHostTaskManagerVtbl, EnterRuntime)),
-        "ReverseEnterRuntime" => hook(|| com!(tasks, IHostTaskManagerVtbl, ReverseEnterRuntime)),
-        "ReverseLeaveRuntime" => hook(|| com!(tasks, IHostTaskManagerVtbl, ReverseLeaveRuntime)),
+        "EnterRuntime" => hook("EnterRuntime", || {
+            unnoted!(tasks, IHostTaskManagerVtbl, EnterRuntime)
+        }),
+        "ReverseEnterRuntime" => hook("ReverseEnterRuntime", || {
+            unnoted!(tasks, IHostTaskManagerVtbl, ReverseEnterRuntime)
+        }),
+        "ReverseLeaveRuntime" => hook("ReverseLeaveRuntime", || {
+            unnoted!(tasks, IHostTaskManagerVtbl, ReverseLeaveRuntime)
+        }),
         "BeginThreadAffinity" => com!(tasks, IHostTaskManagerVtbl, BeginThreadAffinity).into(),
         "EndThreadAffinity" => com!(tasks, IHostTaskManagerVtbl, EndThreadAffinity).into(),
         "BeginDelayAbort" => com!(tasks, IHostTaskManagerVtbl, BeginDelayAbort).into(),

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
 
 use fiberhost::com::{Hresult, INFINITE};
 
+use crate::managers;
 use crate::object::{Object, com, given};
 use crate::runtime::{Managers, Task};
 
@@ -419,6 +420,8 @@ impl Thread {
 
 /// A monitor, as managed code has it: a word, and an event of the host's for who waits. It lives as long as the process.
 pub struct Monitor {
+    /// By which the host asks for its owner.
+    number: usize,
     /// The owner's address; 0: free.
     owner: AtomicUsize,
     depth: AtomicU32,
@@ -434,6 +437,7 @@ impl Monitor {
         let sync = managers.sync;
         let event = given(|out| com!(sync, IHostSyncManagerVtbl, CreateMonitorEvent, number, out));
         Box::leak(Box::new(Monitor {
+            number,
             owner: AtomicUsize::new(0),
             depth: AtomicU32::new(0),
             waiters: AtomicU32::new(0),
@@ -473,6 +477,10 @@ impl Monitor {
                 }
             }
             self.waiters.fetch_sub(1, Ordering::SeqCst);
+            let task = thread.task.thread().host_task();
+            let task = task.expect("it has not ended");
+            managers::own(self.number, task);
+            task.release();
         }
         self.depth.fetch_add(1, Ordering::SeqCst);
         thread.task.thread().locks.fetch_add(1, Ordering::SeqCst);
@@ -495,6 +503,7 @@ impl Monitor {
         );
         thread.task.thread().locks.fetch_sub(1, Ordering::SeqCst);
         if self.depth.fetch_sub(1, Ordering::SeqCst) == 1 {
+            managers::disown(self.number);
             self.owner.store(0, Ordering::SeqCst);
             self.tell();
         }

@@ -7,8 +7,15 @@ use fiberhost::com::Hresult;
 /// Calls a slot of an object, named by the type of its table.
 macro_rules! com {
     ($object:expr, $table:ident, $slot:ident $(, $argument:expr)* $(,)?) => {{
-        let object: $crate::object::Object = $object;
         $crate::slots::note(stringify!($table), stringify!($slot));
+        $crate::object::unnoted!($object, $table, $slot $(, $argument)*)
+    }};
+}
+
+/// The same, and nothing else.
+macro_rules! unnoted {
+    ($object:expr, $table:ident, $slot:ident $(, $argument:expr)* $(,)?) => {{
+        let object: $crate::object::Object = $object;
         // SAFETY: the object is there and has this table; the caller vouches for what it gives.
         unsafe {
             let table = *object.get().cast::<*const fiberhost::com::table::$table>();
@@ -17,7 +24,7 @@ macro_rules! com {
     }};
 }
 
-pub(crate) use com;
+pub(crate) use {com, unnoted};
 
 /// A pointer that counts nothing by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

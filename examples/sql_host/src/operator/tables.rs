@@ -177,7 +177,7 @@ impl Seen {
 
 fn task(entry: &Entry) -> Option<f64> {
     // Numbers of tasks stay far below those that a double cannot tell apart.
-    entry.task.map(|task| task as f64)
+    entry.task_id.map(|task| task as f64)
 }
 
 pub(super) fn sessions(registry: &Registry) -> String {

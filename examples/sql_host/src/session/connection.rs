@@ -14,7 +14,7 @@ use crate::control::Waits;
 use crate::executor::Executor;
 use crate::registry::HangUp;
 use crate::settings::Settings;
-use crate::wire::Cutter;
+use crate::wire::{self, Cutter};
 
 /// What a session can do to its connection.
 pub trait Transport: Send + Sync + 'static {
@@ -106,7 +106,11 @@ impl<E: Executor, T: Transport> Connection<E, T> {
     /// Does what was asked, with all that has arrived. Statements run here, in native code.
     pub fn advance(&mut self) -> Step {
         let greeting = match &mut self.0 {
-            Stage::Session(session) => return session.advance(),
+            Stage::Session(session) => {
+                // Whoever drives it may have another stack each time.
+                session.entry.control.note_stack();
+                return session.advance();
+            }
             Stage::Greeting(greeting) => greeting,
         };
         match greeting::greet(greeting) {
@@ -114,7 +118,7 @@ impl<E: Executor, T: Transport> Connection<E, T> {
             Greeted::Answered => Step::Send,
             Greeted::Refused => Step::End,
             Greeted::Welcome(hello) => {
-                let session = Session {
+                let mut session = Session {
                     shared: Arc::clone(&greeting.shared),
                     transport: Arc::clone(&greeting.transport),
                     cutter: Cutter::new(hello.version),
@@ -125,12 +129,17 @@ impl<E: Executor, T: Transport> Connection<E, T> {
                     link: None,
                     has_turn: false,
                     failed: false,
+                    in_procedure: false,
                     passing_over: false,
                     statements: HashMap::new(),
                     portals: HashMap::new(),
                 };
+                let begun = session.shared.executor.begin(&session.entry);
+                if let Err(error) = &begun {
+                    wire::put_error(&mut session.out, error, true);
+                }
                 self.0 = Stage::Session(Box::new(session));
-                Step::Send
+                if begun.is_ok() { Step::Send } else { Step::End }
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The soak: clients that work, are killed, cancelled, cut off and timed out at random moments, and vanish; on fibers and on
+//! The soak: clients that work, are killed, cancelled, cut off and timed out at random moments, whose guests trap, and who vanish; on fibers and on
 //! threads. After each round the committed data is what the model says, and nothing is left of anybody.
 //!
 //! It takes 24 s. `SOAK_SECONDS=3600 cargo test --release -p sql_host --test soak -- --nocapture` takes an hour, and
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use bank::{ACCOUNTS, FIRST, Known, Transfer};
 use common::dice::Dice;
-use common::{LONG, Served, eventually, serve};
+use common::{ENDLESS_CALLS, LONG, Served, create, create_endless, eventually, serve};
 use pgwire::messages::simplequery::Query;
 use sql_host::client::{self, Client};
 
@@ -32,6 +32,7 @@ const GROWTH_MAX_KIB: u64 = 24 * 1024;
 /// Never ends by itself.
 const ENDLESS: &str =
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+const TRAP: &str = "(module (func (export \"trap\") (result i64) (unreachable)))";
 const LONG_RESULT: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000) SELECT i FROM n";
 
 /// What all who take part in a round know.
@@ -78,7 +79,11 @@ fn soak(served: &Served, until: Instant, dice: &mut Dice) {
     let scheduler = served.server().host().scheduler();
     // The one who listens.
     let base = scheduler.stats().live();
-    bank::prepare(&mut served.client());
+    let mut client = served.client();
+    bank::prepare(&mut client);
+    create_endless(&mut client);
+    create(&mut client, "FUNCTION trap() RETURNS bigint", TRAP);
+    drop(client);
     let mut balances = [FIRST; ACCOUNTS];
     let counts = Counts::default();
     let mut memory = Vec::new();
@@ -207,7 +212,10 @@ impl<'r, 's> Worker<'r, 's> {
                 15 => self.wait_in_native_code(),
                 16 => self.be_too_slow(),
                 17 => self.be_wrong(),
-                18 => self.vanish(ENDLESS),
+                18 => {
+                    let sql = *self.dice.pick(&[ENDLESS, "SELECT spin()", "CALL p_spin()"]);
+                    self.vanish(sql)
+                }
                 _ => self.vanish(LONG_RESULT),
             };
             if done.is_err() {
@@ -361,9 +369,13 @@ impl<'r, 's> Worker<'r, 's> {
 
     fn be_too_slow(&mut self) -> Result<(), Ended> {
         let limit = format!("SET statement_timeout = {}", self.dice.below(20) + 1);
-        for sql in [&limit, ENDLESS, "RESET statement_timeout"] {
+        let endless = match self.dice.below(2) {
+            0 => ENDLESS,
+            _ => self.dice.pick(&ENDLESS_CALLS),
+        };
+        for sql in [&limit, endless, "RESET statement_timeout"] {
             let answer = self.ask(sql)?;
-            if sql == ENDLESS {
+            if sql == endless {
                 assert_eq!(answer.err().as_deref(), Some("57014"));
                 count(&self.round.counts.timeouts);
             } else if let Err(code) = answer {
@@ -382,6 +394,7 @@ impl<'r, 's> Worker<'r, 's> {
             ("UPDATE accounts SET balance = NULL WHERE id = 1", "23502"),
             ("INSERT INTO accounts VALUES (1, 1)", "23505"),
             ("SELECT * FRO accounts", "42601"),
+            ("SELECT trap()", "38000"),
         ];
         let (sql, expected) = *self.dice.pick(&wrong);
         match self.ask(sql)? {

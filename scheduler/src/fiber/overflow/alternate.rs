@@ -4,6 +4,8 @@
 
 use std::marker::PhantomData;
 
+use crate::primitive::simulated;
+
 const PAGE: usize = 4096;
 /// Room for handlers that ours hands a fault on to; only touched pages cost memory.
 const SIZE: usize = 64 * 1024;
@@ -20,7 +22,8 @@ pub(crate) struct AlternateStack {
 ///
 /// Where memory is refused it goes without: an overflow then ends the process as before, only without a report.
 pub(crate) fn prepare_thread() -> AlternateStack {
-    let base = if has_one() {
+    // Simulated threads have what their thread of the system has.
+    let base = if has_one() || simulated::here().is_some() {
         std::ptr::null_mut()
     } else {
         map().unwrap_or(std::ptr::null_mut())

@@ -1,0 +1,103 @@
+//! One client's endless guest, and what the others see of it: at most two quanta more at their 99th percentile, on the one
+//! worker that all of them share.
+//!
+//! With and without the guest by turns, so that what else the machine does is in both.
+#![forbid(unsafe_code)]
+
+mod common;
+
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::{Served, create_endless, rows, serve_on};
+use sql_host::client::Client;
+use sql_host::wasm::QUANTUM;
+
+/// Clients that read.
+const READERS: usize = 4;
+const ROUND: Duration = Duration::from_millis(400);
+const ROUNDS: usize = 5;
+
+/// Point reads one after the other for a while. How long each took.
+fn read(client: &mut Client<TcpStream>) -> Vec<Duration> {
+    let until = Instant::now() + ROUND;
+    let mut times = Vec::new();
+    while Instant::now() < until {
+        let begun = Instant::now();
+        assert_eq!(
+            rows(client, "SELECT name FROM things WHERE id = 7"),
+            ["seven"]
+        );
+        times.push(begun.elapsed());
+        // As clients do that have something else to do: the worker is not full of reads.
+        thread::sleep(Duration::from_millis(1));
+    }
+    times
+}
+
+/// Of all readers together.
+fn round(readers: &mut [Client<TcpStream>]) -> Vec<Duration> {
+    thread::scope(|scope| {
+        let each: Vec<_> = readers
+            .iter_mut()
+            .map(|reader| scope.spawn(|| read(reader)))
+            .collect();
+        let each = each
+            .into_iter()
+            .map(|reader| reader.join().expect("no panic"));
+        each.flatten().collect()
+    })
+}
+
+fn p99(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() * 99 / 100]
+}
+
+/// The percentile without the guest and with it.
+fn compare(served: &Served, sql: &'static str) -> (Duration, Duration) {
+    let mut readers: Vec<_> = (0..READERS).map(|_| served.client()).collect();
+    let (mut without, mut with) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        without.extend(round(&mut readers));
+        let mut endless = served.client();
+        let runner = thread::spawn(move || endless.query(sql));
+        let running = || {
+            let server = served.server.as_ref().expect("it runs");
+            let sessions = server.shared.registry.sessions();
+            sessions.into_iter().find(|entry| {
+                let activity = entry.control.activity();
+                activity.running_since.is_some() && activity.statement == sql
+            })
+        };
+        served.wait_until("it runs", |_| running().is_some());
+        with.extend(round(&mut readers));
+        running().expect("it never ends").control.cancel();
+        runner.join().expect("no panic").expect("it is told");
+    }
+    (p99(without), p99(with))
+}
+
+#[test]
+fn an_endless_guest_costs_the_others_two_quanta_at_most() {
+    for thread_mode in [false, true] {
+        let served = serve_on(1, thread_mode);
+        let mut client = served.client();
+        create_endless(&mut client);
+        rows(
+            &mut client,
+            "CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO things VALUES (7, 'seven')",
+        );
+        for sql in ["SELECT spin()", "CALL p_spin()", "SELECT spin_in_native()"] {
+            let (without, with) = compare(&served, sql);
+            println!("{sql}, thread mode {thread_mode}: p99 {without:?} without, {with:?} with it");
+            assert!(
+                with <= without + 2 * QUANTUM,
+                "{sql}, thread mode {thread_mode}: p99 {without:?} without, {with:?} with it"
+            );
+        }
+        drop(client);
+        served.stop();
+    }
+}
