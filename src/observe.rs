@@ -53,7 +53,7 @@
 
 mod request;
 mod server;
-mod socket;
+pub mod socket;
 
 use std::path::PathBuf;
 

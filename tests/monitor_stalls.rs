@@ -348,6 +348,27 @@ fn a_section_that_lasts(scheduler: &Scheduler, reports: &Reports) {
     assert!(seen.frames.is_empty(), "native code is not disturbed");
 }
 
+/// The limit is changed while the task runs, which was never to be reported.
+#[test]
+fn a_changed_limit_counts_for_who_is_stalled_already() {
+    let reports = Reports::default();
+    let builder = reports.on(checked(1)).stall_after(Duration::MAX);
+    with_on_fibers(builder, |scheduler| {
+        assert_eq!(scheduler.stall_after(), Duration::MAX);
+        let release = Arc::new(AtomicBool::new(false));
+        let hog = {
+            let release = Arc::clone(&release);
+            scheduler.spawn(move || hog_until(|| release.load(Ordering::SeqCst)))
+        };
+        scheduler.set_stall_after(LIMIT);
+        assert_eq!(scheduler.stall_after(), LIMIT);
+        let seen = reports.wait_for(1);
+        assert_eq!(seen.id, hog.task().id());
+        release.store(true, Ordering::SeqCst);
+        hog.join().expect("no panic");
+    });
+}
+
 #[test]
 fn a_section_that_lasts_is_reported_with_its_target() {
     let all = with_reports(checked(1).stall_after(LIMIT), a_section_that_lasts);

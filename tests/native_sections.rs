@@ -89,6 +89,31 @@ fn blocking_code_gives_the_slot_away_at_once() {
     });
 }
 
+/// The section is open when the limit changes, and the only slot is behind it.
+#[test]
+fn a_changed_limit_counts_for_sections_that_are_open() {
+    let never = checked(1)
+        .handover_after(Duration::from_secs(3600))
+        .quantum(Duration::from_secs(3600));
+    with(never, |scheduler| {
+        let (sender, receiver) = mpsc::channel();
+        let (said_in, is_in) = mpsc::channel();
+        let blocked = mobile(scheduler, move || {
+            native::section(&BLOCKS, || {
+                said_in.send(()).expect("somebody waits");
+                receiver.recv().expect("somebody tells it");
+            });
+        });
+        is_in.recv().expect("it gets there");
+        let other = scheduler.spawn(|| 1);
+        scheduler.set_handover_after(SHORT);
+        assert_eq!(scheduler.handover_after(), SHORT);
+        assert_eq!(other.join().expect("it runs meanwhile"), 1);
+        sender.send(()).expect("it waits");
+        blocked.join().expect("no panic");
+    });
+}
+
 #[test]
 fn short_sections_keep_their_slot() {
     at(1, |scheduler| {

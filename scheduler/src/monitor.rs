@@ -61,7 +61,9 @@ pub(crate) struct Monitor {
     shared: Arc<Shared>,
     quantum_ns: AtomicU64,
     /// How long a native section keeps its slot.
-    section: Duration,
+    section_ns: AtomicU64,
+    /// After what time a stall is reported.
+    stall_ns: AtomicU64,
     pub(crate) orders: Orders,
     thread: Mutex<Option<JoinHandle>>,
 }
@@ -124,7 +126,8 @@ impl Shared {
 impl Monitor {
     pub(crate) fn new(quantum: Duration, section: Duration, orders: Orders) -> Self {
         Monitor {
-            section,
+            section_ns: AtomicU64::new(nanos(section)),
+            stall_ns: AtomicU64::new(nanos(orders.after)),
             orders,
             shared: Arc::new(Shared::new()),
             quantum_ns: AtomicU64::new(nanos(quantum)),
@@ -135,6 +138,18 @@ impl Monitor {
     pub(crate) fn set_quantum(&self, quantum: Duration) {
         // Relaxed: read at the next tick.
         self.quantum_ns.store(nanos(quantum), Ordering::Relaxed);
+        self.shared.sleeper.call();
+    }
+
+    pub(crate) fn set_section(&self, time: Duration) {
+        // Relaxed, as above.
+        self.section_ns.store(nanos(time), Ordering::Relaxed);
+        self.shared.sleeper.call();
+    }
+
+    pub(crate) fn set_stall_after(&self, time: Duration) {
+        // Relaxed, as above.
+        self.stall_ns.store(nanos(time), Ordering::Relaxed);
         self.shared.sleeper.call();
     }
 
@@ -204,7 +219,7 @@ fn watch(core: &Weak<Core>, shared: &Shared) {
     let mut next_tick = clock::now();
     while !shared.stop.load(Ordering::SeqCst) {
         let Some(alive) = core.upgrade() else { return };
-        let stalls = stalls.get_or_insert_with(|| Stalls::new(&alive.monitor.orders));
+        let stalls = stalls.get_or_insert_with(|| Stalls::new(alive.monitor.stall_ns()));
         let time = alive.monitor.tick_time();
         coarse::refresh(alive.forever());
         let ticks = clock::now() >= next_tick;
@@ -252,9 +267,18 @@ impl Monitor {
         Duration::from_nanos(self.quantum_ns.load(Ordering::Relaxed))
     }
 
+    pub(crate) fn section(&self) -> Duration {
+        Duration::from_nanos(self.section_ns.load(Ordering::Relaxed))
+    }
+
+    /// `u64::MAX` is never.
+    pub(crate) fn stall_ns(&self) -> u64 {
+        self.stall_ns.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn tick_time(&self) -> Duration {
         (self.quantum() / TICKS)
-            .min(self.section / SECTION_TICKS)
+            .min(self.section() / SECTION_TICKS)
             .max(TICK_MIN)
     }
 }

@@ -357,6 +357,40 @@ impl Scheduler {
         }
     }
 
+    /// The time after which [`check_quantum`](crate::check_quantum) yields.
+    pub fn quantum(&self) -> Duration {
+        self.core().monitor.quantum()
+    }
+
+    /// Changes how long a native section keeps its slot: see [`Builder::handover_after`](crate::Builder::handover_after). It
+    /// counts from the next tick, also for sections that are open.
+    pub fn set_handover_after(&self, time: Duration) {
+        for part in self.core().parts() {
+            part.monitor.set_section(time);
+        }
+    }
+
+    /// How long a native section keeps its slot.
+    pub fn handover_after(&self) -> Duration {
+        self.core().monitor.section()
+    }
+
+    /// Changes the time after which a task that does not settle is reported: see
+    /// [`Builder::stall_after`](crate::Builder::stall_after). [`Duration::MAX`] is never.
+    pub fn set_stall_after(&self, time: Duration) {
+        for part in self.core().parts() {
+            part.monitor.set_stall_after(time);
+        }
+    }
+
+    /// The time after which a task that does not settle is reported. [`Duration::MAX`] is never.
+    pub fn stall_after(&self) -> Duration {
+        match self.core().monitor.stall_ns() {
+            u64::MAX => Duration::MAX,
+            nanos => Duration::from_nanos(nanos),
+        }
+    }
+
     /// Figures, taken without stopping anything.
     pub fn stats(&self) -> Stats {
         Stats::of(self.core())
@@ -375,6 +409,11 @@ impl Scheduler {
     /// What the rings of events hold, while they are written: see [`trace`](crate::trace).
     pub fn trace(&self) -> Trace {
         Trace::read(self.core())
+    }
+
+    /// What is recorded in the rings of events.
+    pub fn recording(&self) -> Recording {
+        self.core().watching.recording()
     }
 
     /// Changes what is recorded, from now on, also of the tasks that are there.

@@ -201,8 +201,8 @@ struct Asked {
 }
 
 impl Stalls {
-    pub(crate) fn new(orders: &Orders) -> Self {
-        let after = u64::try_from(orders.after.as_nanos()).unwrap_or(u64::MAX);
+    /// With this limit in nanoseconds; `u64::MAX` is never.
+    pub(crate) fn new(after: u64) -> Self {
         Stalls {
             after,
             window: (after / 2).clamp(WINDOW_MIN, WINDOW_MAX),
@@ -217,6 +217,15 @@ impl Stalls {
 
     /// At each tick of the monitor.
     pub(crate) fn tick(&mut self, core: &'static Core) {
+        let after = core.monitor.stall_ns();
+        if after != self.after {
+            // The limit was changed. What was asked is still answered.
+            let asked = self.asked.take();
+            *self = Stalls {
+                asked,
+                ..Stalls::new(after)
+            };
+        }
         let now = core.now();
         self.collect(core, now);
         self.waits.tick(core, now);

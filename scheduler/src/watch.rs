@@ -102,6 +102,13 @@ impl Watching {
         is_wanted && !cfg!(any(loom, shuttle))
     }
 
+    pub(crate) fn recording(&self) -> Recording {
+        let all = [Recording::Rare, Recording::Tasks, Recording::Switches];
+        let now = self.recording.load(Ordering::Relaxed);
+        let found = all.into_iter().find(|recording| *recording as u8 == now);
+        found.expect("only these are stored")
+    }
+
     fn records(&self, at_least: Recording) -> bool {
         self.recording.load(Ordering::Relaxed) >= at_least as u8
     }

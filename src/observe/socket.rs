@@ -17,7 +17,7 @@ const TRIES: usize = 3;
 
 /// The name of a socket. It goes when this is dropped, unless it means another file by then.
 #[derive(Debug)]
-pub(super) struct SocketFile {
+pub struct SocketFile {
     path: PathBuf,
     /// Device and inode.
     identity: (u64, u64),
@@ -36,7 +36,23 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
 }
 
 /// Listens at a path.
-pub(super) fn bind(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
+///
+/// ```
+/// use fiberhost::observe::socket;
+/// use std::os::unix::net::UnixStream;
+///
+/// let path = std::env::temp_dir().join(format!("private-{}", std::process::id()));
+/// let (listener, file) = socket::bind(&path)?;
+/// UnixStream::connect(&path)?;
+/// drop(file);
+/// assert!(!path.exists());
+/// # drop(listener);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Errors
+/// `AddrInUse` if somebody serves there, `AlreadyExists` if something else stands there, otherwise what the system said.
+pub fn bind(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     listen(path).map_err(|error| {
         let text = format!("a socket at {}: {error}", path.display());
         io::Error::new(error.kind(), text)

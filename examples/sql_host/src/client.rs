@@ -4,8 +4,9 @@
 use std::io::{self, Read, Write};
 
 use bytes::BytesMut;
+use pgwire::messages::cancel::CancelRequest;
 use pgwire::messages::simplequery::Query;
-use pgwire::messages::startup::Startup;
+use pgwire::messages::startup::{SecretKey, Startup};
 use pgwire::messages::{DecodeContext, Message, PgWireBackendMessage, ProtocolVersion};
 
 const CHUNK: usize = 4096;
@@ -16,6 +17,7 @@ pub struct Client<S> {
     stream: S,
     arrived: BytesMut,
     context: DecodeContext,
+    key: (i32, i32),
 }
 
 /// What a text of statements was answered.
@@ -27,6 +29,8 @@ pub struct Answer {
     pub tags: Vec<String>,
     /// The SQLSTATE and the message of the one that failed.
     pub error: Option<(String, String)>,
+    /// What was said besides.
+    pub notices: Vec<String>,
 }
 
 impl<S: Read + Write> Client<S> {
@@ -42,6 +46,7 @@ impl<S: Read + Write> Client<S> {
             stream,
             arrived: BytesMut::new(),
             context,
+            key: (0, 0),
         };
         let mut startup = Startup::default();
         startup.protocol_number_minor = 0;
@@ -74,6 +79,11 @@ impl<S: Read + Write> Client<S> {
         self.stream.write_all(&bytes)
     }
 
+    /// The number of its session, and the secret that a cancel request must know.
+    pub fn key(&self) -> (i32, i32) {
+        self.key
+    }
+
     /// The connection.
     pub fn stream(&mut self) -> &mut S {
         &mut self.stream
@@ -90,11 +100,14 @@ impl<S: Read + Write> Client<S> {
             match self.message()? {
                 M::DataRow(row) => answer.rows.push(values(&row.data)?),
                 M::CommandComplete(done) => answer.tags.push(done.tag),
+                M::NoticeResponse(notice) => answer.notices.push(field(&notice.fields, b'M')),
+                M::BackendKeyData(key) => {
+                    if let SecretKey::I32(secret) = key.secret_key {
+                        self.key = (key.pid, secret);
+                    }
+                }
                 M::ErrorResponse(error) => {
-                    let field = |wanted: u8| {
-                        let found = error.fields.iter().find(|(kind, _)| *kind == wanted);
-                        found.map(|(_, text)| text.clone()).unwrap_or_default()
-                    };
+                    let field = |wanted: u8| field(&error.fields, wanted);
                     answer.error = Some((field(b'C'), field(b'M')));
                     if field(b'S') == "FATAL" {
                         return Ok(answer);
@@ -120,6 +133,21 @@ impl<S: Read + Write> Client<S> {
             }
         }
     }
+}
+
+/// Asks, on a connection of its own, that the statement of the session of this key is cancelled.
+///
+/// # Errors
+/// If the connection breaks.
+pub fn cancel(mut stream: impl Write, (id, secret): (i32, i32)) -> io::Result<()> {
+    let mut bytes = BytesMut::new();
+    CancelRequest::new(id, SecretKey::I32(secret)).encode(&mut bytes)?;
+    stream.write_all(&bytes)
+}
+
+fn field(fields: &[(u8, String)], wanted: u8) -> String {
+    let found = fields.iter().find(|(kind, _)| *kind == wanted);
+    found.map(|(_, text)| text.clone()).unwrap_or_default()
 }
 
 fn values(mut row: &[u8]) -> io::Result<Vec<Option<String>>> {

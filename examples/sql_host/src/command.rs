@@ -9,6 +9,7 @@ use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 use crate::catalogue;
 use crate::error::SqlError;
 use crate::function;
+use crate::order::{self, Order};
 use crate::runtime::FunctionDef;
 
 /// One statement.
@@ -55,8 +56,8 @@ pub enum Kind {
         /// A list of expressions.
         arguments: String,
     },
-    /// A session is to end.
-    Kill(i32),
+    /// The operator wants something.
+    Administer(Order),
     /// Something without an effect here, by its tag.
     Ignore(&'static str),
 }
@@ -183,7 +184,9 @@ fn command(
         ["SET" | "RESET" | "SHOW", ..] => plain(setting(&solid)?),
         ["DISCARD", ..] => plain(Kind::Ignore("DISCARD ALL")),
         ["DEALLOCATE", ..] => plain(Kind::Ignore("DEALLOCATE")),
-        ["KILL", ..] => plain(Kind::Kill(kill(&solid)?)),
+        ["KILL", ..] | ["EXPORT", "TRACE", ..] | ["ALTER", "SYSTEM", ..] => {
+            plain(Kind::Administer(order::read(&solid)?))
+        }
         ["CALL", ..] => {
             let (name, open, close) = function::call(&solid)?;
             let from = lines.offset(query, open.span.start) + 1;
@@ -221,22 +224,19 @@ fn setting(tokens: &[&TokenWithSpan]) -> Result<Kind, SqlError> {
         "RESET" => return Ok(Kind::Set(name, None)),
         _ => {}
     }
-    let value = match rest {
+    Ok(Kind::Set(name, value_of(rest)))
+}
+
+/// `= value`, `TO value`, or the value alone; none for the default.
+pub fn value_of(tokens: &[&TokenWithSpan]) -> Option<String> {
+    let value = match tokens {
         [token, value @ ..] if token.token == Token::Eq => value,
         [token, value @ ..] if word(token).as_deref() == Some("TO") => value,
         other => other,
     };
     let value: String = value.iter().map(|token| text_of(&token.token)).collect();
     let is_default = value.eq_ignore_ascii_case("default");
-    Ok(Kind::Set(name, (!is_default).then_some(value)))
-}
-
-fn kill(tokens: &[&TokenWithSpan]) -> Result<i32, SqlError> {
-    match tokens {
-        [_, number] => text_of(&number.token).parse().ok(),
-        _ => None,
-    }
-    .ok_or_else(|| SqlError::syntax("KILL wants the number of a session"))
+    (!is_default).then_some(value)
 }
 
 /// A token's meaning: a string without its quotes.

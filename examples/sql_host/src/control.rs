@@ -2,9 +2,17 @@
 //!
 //! A statement finds out in places which between them cover all of its life: SQLite's progress handler asks every few thousand
 //! instructions, a function or procedure asks at the end of each quantum, and who waits, for the turn to write (`turn.rs`) or
-//! for a time ([`Control::sleep`]), is woken to ask.
+//! for a time ([`Control::sleep`]), is woken to ask. A session that is killed while its client takes nothing has its connection
+//! cut: nobody else would wake it.
+//!
+//! A statement that runs for long also looks now and then whether its client is still there: nobody would take its rows.
+//!
+//! Who kills says so first and then looks at what the session waits for; a session first says that it waits and then looks
+//! whether it was killed. Both under the activity's lock, so one of them sees the other.
 #![forbid(unsafe_code)]
 
+use std::fmt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -14,6 +22,9 @@ use parking_lot::Mutex;
 
 use crate::error::SqlError;
 use crate::executor::Native;
+
+/// How often a statement that runs looks for its client.
+const LOOK: Duration = Duration::from_millis(100);
 
 const NOTHING: u8 = 0;
 const CANCELLED: u8 = 1;
@@ -26,11 +37,25 @@ pub struct Control {
     asked: AtomicU8,
     /// When the running statement is late, in ns since `born`; 0: never.
     deadline: AtomicU64,
+    /// When SQLite asked last whether to go on, in ns since `born`.
+    asked_at: AtomicU64,
+    /// When it was looked for the client last, in ns since `born`.
+    looked_at: AtomicU64,
+    client: OnceLock<Client>,
     activity: Mutex<Activity>,
     /// Set when something was asked.
     told: AutoResetEvent,
     /// Where the session's stack begins, at its upper end.
     stack: AtomicUsize,
+}
+
+/// Says whether the client has gone.
+struct Client(Box<dyn Fn() -> bool + Send + Sync>);
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Client(..)")
+    }
 }
 
 /// What a session does, for those who look on.
@@ -42,6 +67,30 @@ pub struct Activity {
     pub running_since: Option<Instant>,
     /// The native code that it is in, and since when.
     pub native: Option<(Native, Instant)>,
+    /// What it waits for, and since when.
+    pub waits: Option<(Waits, Instant)>,
+}
+
+/// What a session waits for while a statement runs, or its answer is on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waits {
+    /// Its turn to write.
+    Turn,
+    /// Its client, which is to take rows.
+    Client,
+    /// A time: a guest sleeps.
+    Time,
+}
+
+impl Waits {
+    /// For the operator's tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Waits::Turn => "WriteTurn",
+            Waits::Client => "ClientTakes",
+            Waits::Time => "Sleep",
+        }
+    }
 }
 
 impl Default for Control {
@@ -50,6 +99,9 @@ impl Default for Control {
             born: Instant::now(),
             asked: AtomicU8::new(NOTHING),
             deadline: AtomicU64::new(0),
+            asked_at: AtomicU64::new(0),
+            looked_at: AtomicU64::new(0),
+            client: OnceLock::new(),
             activity: Mutex::default(),
             told: AutoResetEvent::new(false),
             stack: AtomicUsize::new(0),
@@ -58,14 +110,21 @@ impl Default for Control {
 }
 
 impl Control {
+    /// Once: how to know that the client has gone.
+    pub fn watch(&self, is_gone: impl Fn() -> bool + Send + Sync + 'static) {
+        let _ = self.client.set(Client(Box::new(is_gone)));
+    }
+
     /// A statement begins: a cancel request that came before it was for an earlier one.
     pub fn begin(&self, statement: &str, limit: Option<Duration>) {
         // Relaxed: the flags stand for themselves.
         let _ =
             self.asked
                 .compare_exchange(CANCELLED, NOTHING, Ordering::Relaxed, Ordering::Relaxed);
-        let deadline = limit.map_or(0, |limit| self.now() + nanoseconds(limit));
+        let now = self.now();
+        let deadline = limit.map_or(0, |limit| now + nanoseconds(limit));
         self.deadline.store(deadline, Ordering::Relaxed);
+        self.looked_at.store(now, Ordering::Relaxed);
         let mut activity = self.activity.lock();
         activity.statement.clear();
         activity.statement.push_str(statement);
@@ -80,7 +139,50 @@ impl Control {
 
     /// It goes into native code, or comes back.
     pub fn set_native(&self, native: Option<Native>) {
-        self.activity.lock().native = native.map(|native| (native, Instant::now()));
+        let now = Instant::now();
+        // Relaxed: for those who look on.
+        self.asked_at
+            .store(nanoseconds(now - self.born), Ordering::Relaxed);
+        self.activity.lock().native = native.map(|native| (native, now));
+    }
+
+    /// SQLite asks whether the statement is to end.
+    pub fn ask(&self) -> bool {
+        self.verdict().is_some()
+    }
+
+    /// Somebody asks. Looks for the client, if that was not done lately.
+    fn asked(&self) {
+        let now = self.now();
+        self.asked_at.store(now, Ordering::Relaxed);
+        let looked = self.looked_at.load(Ordering::Relaxed);
+        if now.saturating_sub(looked) > nanoseconds(LOOK) {
+            self.looked_at.store(now, Ordering::Relaxed);
+            if self.client.get().is_some_and(|client| (client.0)()) {
+                self.kill();
+            }
+        }
+    }
+
+    /// How long ago SQLite, or a guest that it calls, asked whether to go on, or began what it is at.
+    pub fn asked_ago(&self) -> Duration {
+        let asked = self.asked_at.load(Ordering::Relaxed);
+        Duration::from_nanos(self.now().saturating_sub(asked))
+    }
+
+    /// It waits as long as this runs.
+    ///
+    /// # Errors
+    /// It was killed before; the closure was not called.
+    pub fn waiting<R>(&self, waits: Waits, wait: impl FnOnce() -> R) -> Result<R, SqlError> {
+        self.activity.lock().waits = Some((waits, Instant::now()));
+        let result = if self.is_killed() {
+            Err(killed())
+        } else {
+            Ok(wait())
+        };
+        self.activity.lock().waits = None;
+        result
     }
 
     /// On the session's stack, near its beginning: from here [`stack_used`](Control::stack_used) counts.
@@ -117,6 +219,10 @@ impl Control {
     /// # Errors
     /// Why it is to end.
     pub fn sleep(&self, time: Duration) -> Result<(), SqlError> {
+        self.waiting(Waits::Time, || self.sleep_through(time))?
+    }
+
+    fn sleep_through(&self, time: Duration) -> Result<(), SqlError> {
         let begun = Instant::now();
         loop {
             // The event may have been set for an earlier statement, and says only that it is time to look.
@@ -143,6 +249,7 @@ impl Control {
 
     /// Why the running statement is to end, if it is.
     pub fn verdict(&self) -> Option<SqlError> {
+        self.asked();
         match self.asked.load(Ordering::Relaxed) {
             KILLED => Some(killed()),
             CANCELLED => Some(SqlError::new(

@@ -22,6 +22,7 @@ use crate::error::SqlError;
 use crate::executor::{Executor, Native};
 use crate::operator::{self, Operator};
 use crate::runtime::Runtime;
+use crate::sharing;
 use crate::turn::Turn;
 use crate::value::{self, Format, Type};
 use crate::wire;
@@ -128,8 +129,8 @@ impl Engine {
     /// # Errors
     /// If it cannot be opened.
     pub fn prepare(&self) -> Result<(), SqlError> {
+        Connection::open(&self.path)?.pragma_update(None, "journal_mode", "WAL")?;
         let link = self.open()?;
-        link.connection.pragma_update(None, "journal_mode", "WAL")?;
         self.free.lock().push(link);
         Ok(())
     }
@@ -151,7 +152,7 @@ impl Engine {
         link.lent.set(Some(control));
         executor.native(Native::Lend, || {
             let watched = Arc::clone(control);
-            let ask = move || watched.verdict().is_some();
+            let ask = move || watched.ask();
             link.connection.progress_handler(PROGRESS_STEP, Some(ask))?;
             self.register(&mut link)
         })??;
@@ -159,7 +160,7 @@ impl Engine {
     }
 
     fn open(&self) -> Result<Link, SqlError> {
-        let connection = Connection::open(&self.path)?;
+        let mut connection = Connection::open(&self.path)?;
         connection.busy_timeout(BUSY_LIMIT)?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
@@ -167,6 +168,7 @@ impl Engine {
         builtin::register(&connection)?;
         catalogue::register(&connection)?;
         operator::register(&connection, &self.operator)?;
+        sharing::restrict(&mut connection)?;
         Ok(Link {
             connection,
             functions: 0,

@@ -5,6 +5,9 @@ use std::fmt;
 
 use rusqlite::ffi;
 
+/// What is said of a statement that SQLite was told not to carry out (`sharing.rs`).
+const NOT_SHARED: &str = "sessions share connections: there are no temporary tables, attached databases or settings of a connection";
+
 /// An error as a client sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SqlError {
@@ -53,6 +56,12 @@ impl std::error::Error for SqlError {}
 impl From<rusqlite::Error> for SqlError {
     fn from(error: rusqlite::Error) -> SqlError {
         match error {
+            rusqlite::Error::SqliteFailure(failure, _)
+            | rusqlite::Error::SqlInputError { error: failure, .. }
+                if failure.extended_code & 0xff == ffi::SQLITE_AUTH =>
+            {
+                SqlError::unsupported(NOT_SHARED)
+            }
             rusqlite::Error::SqliteFailure(failure, message) => {
                 let message = message.unwrap_or_else(|| failure.to_string());
                 SqlError::new(code_of(failure.extended_code, &message), message)
@@ -103,7 +112,7 @@ fn code_of(extended: i32, message: &str) -> &'static str {
         ffi::SQLITE_NOMEM => "53200",
         ffi::SQLITE_TOOBIG => "54000",
         ffi::SQLITE_READONLY => "25006",
-        ffi::SQLITE_PERM | ffi::SQLITE_AUTH => "42501",
+        ffi::SQLITE_PERM => "42501",
         ffi::SQLITE_MISMATCH => "22000",
         ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB => "XX001",
         ffi::SQLITE_CANTOPEN | ffi::SQLITE_IOERR => "58030",
@@ -131,6 +140,14 @@ fn code_of_text(message: &str) -> &'static str {
         ("cannot rollback", "25P01"),
         ("no such savepoint", "3B001"),
         ("string or blob too big", "54000"),
+        ("Expression tree is too large", "54001"),
+        ("Recursion limit", "54001"),
+        ("parser stack overflow", "54001"),
+        ("too many levels of trigger recursion", "54001"),
+        ("LIKE or GLOB pattern too complex", "54001"),
+        ("too many columns", "54011"),
+        ("too many arguments", "54023"),
+        ("too many", "54000"),
     ];
     const PARTS: &[(&str, &str)] = &[
         ("syntax error", "42601"),
@@ -138,6 +155,9 @@ fn code_of_text(message: &str) -> &'static str {
         ("has no column named", "42703"),
         ("may not be modified", "42809"),
         ("values for", "42601"),
+        ("values were supplied", "42601"),
+        ("same number of result columns", "42601"),
+        ("malformed JSON", "22P02"),
     ];
     let beginning = BEGINNINGS
         .iter()

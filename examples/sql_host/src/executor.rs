@@ -33,11 +33,13 @@ pub enum Native {
     Reset,
     /// `sqlite3_close`.
     Close,
+    /// `write`: a file of the server's own.
+    Write,
 }
 
 impl Native {
     /// All of them.
-    pub const ALL: [Native; 7] = [
+    pub const ALL: [Native; 8] = [
         Native::Open,
         Native::Lend,
         Native::Prepare,
@@ -45,6 +47,7 @@ impl Native {
         Native::Step,
         Native::Reset,
         Native::Close,
+        Native::Write,
     ];
 
     /// The function's name.
@@ -57,6 +60,7 @@ impl Native {
             Native::Step => "sqlite3_step",
             Native::Reset => "sqlite3_reset",
             Native::Close => "sqlite3_close",
+            Native::Write => "write",
         }
     }
 
@@ -70,6 +74,7 @@ impl Native {
             Native::Step => ffi::sqlite3_step as *const (),
             Native::Reset => ffi::sqlite3_reset as *const (),
             Native::Close => ffi::sqlite3_close as *const (),
+            Native::Write => libc::write as *const (),
         };
         address.addr()
     }
@@ -82,6 +87,11 @@ pub trait Executor: Send + Sync + 'static {
     /// # Errors
     /// If the session may make no such call; the closure was not called.
     fn native<R>(&self, target: Native, call: impl FnOnce() -> R) -> Result<R, SqlError>;
+
+    /// The number of the task that the caller runs in, by which the operator's tables know it. None where there are no tasks.
+    fn task(&self) -> Option<u64> {
+        None
+    }
 
     /// The caller is this session from now on.
     ///
@@ -130,6 +140,10 @@ impl Executor for Hosted {
             let message = format!("the host refuses a call of native code: {refused:?}");
             SqlError::new("53000", message)
         })
+    }
+
+    fn task(&self) -> Option<u64> {
+        fiberhost::scheduler::try_current().map(|task| task.id())
     }
 
     /// The session's task has a runtime's side, so an abort by the host ends it.

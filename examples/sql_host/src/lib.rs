@@ -14,7 +14,9 @@ pub mod client;
 #[allow(unsafe_code, reason = "a room: see there")]
 mod clr_task;
 pub mod command;
+pub mod configuration;
 pub mod control;
+pub mod emergency;
 pub mod engine;
 pub mod error;
 pub mod executor;
@@ -23,12 +25,15 @@ pub mod layout;
 #[allow(unsafe_code, reason = "a room: see there")]
 pub mod managed;
 pub mod operator;
+pub mod order;
 pub mod registry;
 pub mod runtime;
 #[allow(unsafe_code, reason = "a room: see there")]
 pub mod server;
 pub mod session;
 pub mod settings;
+pub mod sharing;
+pub mod socket;
 pub mod turn;
 pub mod value;
 pub mod wasm;

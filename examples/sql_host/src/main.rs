@@ -16,9 +16,15 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use fiberhost::scheduler::Scheduler;
+use fiberhost::scheduler::trace::Recording;
 use sql_host::client;
+use sql_host::emergency;
+use sql_host::operator::Recorded;
 use sql_host::server::{Server, Setup};
 use sql_host::wasm::Wasm;
+
+/// How much of a load's end the trace holds.
+const RECORDED: Duration = Duration::from_millis(100);
 
 /// A small SQL server on fiberhost: PostgreSQL's protocol in front, SQLite behind it.
 ///
@@ -52,6 +58,13 @@ struct Options {
     /// `cargo run --release -p fiberhost-top -- PATH`.
     #[arg(long, value_name = "PATH")]
     observe: Option<PathBuf>,
+    /// Listen for the operator on a Unix socket at this path too, on a lane of its own that answers when all workers are stuck.
+    /// In a folder the socket has the name by which psql finds it.
+    #[arg(long, value_name = "PATH")]
+    emergency_socket: Option<PathBuf>,
+    /// Run the load once with sessions on fibers and once with sessions on threads, and print both results side by side.
+    #[arg(long, conflicts_with_all = ["serve", "thread_mode", "database", "observe", "emergency_socket"])]
+    both_modes: bool,
 }
 
 fn main() -> ExitCode {
@@ -67,13 +80,17 @@ fn main() -> ExitCode {
 
 /// Whether all is well.
 fn work(options: &Options) -> io::Result<bool> {
-    let fresh = std::env::temp_dir().join(format!("sql_host-{}.db", std::process::id()));
+    if options.both_modes {
+        return both_modes(options);
+    }
+    let fresh = fresh_database("");
     let setup = Setup {
         address: options.listen,
         database: options.database.clone().unwrap_or_else(|| fresh.clone()),
         workers: options.workers,
         thread_mode: options.thread_mode,
         observe: options.observe.clone(),
+        emergency: options.emergency_socket.as_deref().map(emergency::place),
     };
     let wasm = Arc::new(Wasm::new()?);
     let server = Server::start(&setup, wasm.clone())?;
@@ -85,32 +102,91 @@ fn work(options: &Options) -> io::Result<bool> {
             address.ip()
         );
     }
+    if let Some(place) = &setup.emergency {
+        let otherwise = || format!("the emergency socket is {}", place.display());
+        println!("{}", emergency::hint(place).unwrap_or_else(otherwise));
+    }
     if options.serve {
         loop {
             std::thread::park();
         }
     }
-    let result = with_load(options, &server, &wasm);
+    let result = with_load(options, &server).and_then(|outcome| {
+        let file = std::env::temp_dir().join(format!("sql_host-{}.trace.json", std::process::id()));
+        let trace = Recorded::of(server.host());
+        // One that an earlier process of this number has left.
+        let _ = std::fs::remove_file(&file);
+        trace.write_to(&file).map_err(io::Error::other)?;
+        report::write(
+            &mut io::stdout(),
+            &outcome,
+            &server,
+            &wasm.crossings(),
+            &file,
+        )?;
+        Ok(outcome.is_whole)
+    });
     let stopped = server.stop();
     remove(&fresh);
     stopped.and(result)
 }
 
-fn with_load(options: &Options, server: &Server, wasm: &Wasm) -> io::Result<bool> {
+fn fresh_database(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("sql_host-{}{name}.db", std::process::id()))
+}
+
+/// The load on two servers, one after the other, each with a fresh database.
+fn both_modes(options: &Options) -> io::Result<bool> {
+    let mut columns = Vec::new();
+    for thread_mode in [false, true] {
+        let name = if thread_mode { "threads" } else { "fibers" };
+        let database = fresh_database(&format!("-{name}"));
+        let setup = Setup {
+            address: options.listen,
+            database: database.clone(),
+            workers: options.workers,
+            thread_mode,
+            observe: None,
+            emergency: None,
+        };
+        let server = Server::start(&setup, Arc::new(Wasm::new()?))?;
+        let column =
+            with_load(options, &server).map(|outcome| report::Column::of(name, &outcome, &server));
+        let stopped = server.stop();
+        remove(&database);
+        columns.push(column?);
+        stopped?;
+    }
+    report::write_columns(&mut io::stdout(), &columns)?;
+    Ok(columns.iter().all(report::Column::is_whole))
+}
+
+fn with_load(options: &Options, server: &Server) -> io::Result<load::Outcome> {
     let address = server.address();
     load::prepare(address)?;
     let time = Duration::from_secs(options.seconds);
     let scheduler = Scheduler::builder().name("load").workers(1).build()?;
     let done = load::Counter::default();
     let over = AtomicBool::new(false);
-    let outcome = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         scope.spawn(|| progress(time, &done, &over));
+        scope.spawn(|| record_the_end(time, server, &over));
         let outcome = load::run(&scheduler, address, options.clients, time, &done);
         over.store(true, Ordering::Relaxed);
         outcome
-    })?;
-    report::write(&mut io::stdout(), &outcome, server, &wasm.crossings())?;
-    Ok(outcome.is_whole)
+    })
+}
+
+/// The rings of events keep some thousands, so only what comes last is worth its price.
+fn record_the_end(time: Duration, server: &Server, over: &AtomicBool) {
+    let from = Instant::now() + time.saturating_sub(RECORDED);
+    while Instant::now() < from {
+        if over.load(Ordering::Relaxed) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    server.host().scheduler().set_trace(Recording::Switches);
 }
 
 /// A bar on a terminal; nothing elsewhere.

@@ -1,17 +1,24 @@
-//! The operator's tables as SQL: `SELECT … FROM sys.dm_os_tasks` and its like, and `sys.dm_exec_sessions`.
+//! The operator's tables as SQL: `SELECT … FROM sys.dm_os_tasks` and its like, `sys.dm_exec_sessions`, `sys.dm_exec_requests`,
+//! `sys.configurations`; and what the operator's orders reach: the trace, and settings of the running server.
 //!
 //! Each connection has a view for each table, on the rows that [`fiberhost::views`] makes when the view is read. A query that
 //! names several of them reads each at its own moment.
 #![forbid(unsafe_code)]
 
+mod tables;
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::Path;
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Instant;
 
 use fiberhost::Host;
+use fiberhost::scheduler::trace::Trace;
 use fiberhost::views::{TABLES, Views};
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 
+use crate::configuration::{self, Configuration};
 use crate::error::SqlError;
 use crate::registry::Registry;
 
@@ -21,72 +28,127 @@ pub const SCHEMA: &str = "sys";
 /// What can be looked at. Empty until a server has started.
 #[derive(Debug, Default)]
 pub struct Operator {
-    sources: OnceLock<(Weak<Host>, Arc<Registry>)>,
+    sources: OnceLock<Sources>,
+}
+
+#[derive(Debug)]
+struct Sources {
+    host: Weak<Host>,
+    registry: Arc<Registry>,
+    configuration: Configuration,
 }
 
 impl Operator {
     /// Once: what the tables are about. The host is not kept.
     pub fn look_at(&self, host: &Arc<Host>, registry: &Arc<Registry>) {
-        let _ = self
-            .sources
-            .set((Arc::downgrade(host), Arc::clone(registry)));
+        let _ = self.sources.set(Sources {
+            host: Arc::downgrade(host),
+            registry: Arc::clone(registry),
+            configuration: Configuration::of(host),
+        });
+    }
+
+    fn sources(&self) -> Result<(Arc<Host>, &Sources), SqlError> {
+        let found = self.sources.get();
+        let found = found.and_then(|sources| Some((sources.host.upgrade()?, sources)));
+        found.ok_or_else(|| SqlError::new("57P03", "there is nothing to look at"))
     }
 
     /// The rows of a table, as a JSON array.
     fn rows(&self, table: &str) -> Result<String, SqlError> {
-        let gone = || SqlError::new("57P03", "there is nothing to look at");
-        let (host, registry) = self.sources.get().ok_or_else(gone)?;
-        if table == SESSIONS {
-            return Ok(array(&sessions(registry)));
-        }
-        let host = host.upgrade().ok_or_else(gone)?;
-        let views = Views::take(host.scheduler(), &[&host]);
-        let lines = views.json(table);
-        let lines = lines.map_err(|error| SqlError::new("42P01", error.to_string()))?;
-        Ok(array(&lines))
+        let (host, sources) = self.sources()?;
+        let lines = if table == tables::SESSIONS.name {
+            tables::sessions(&sources.registry)
+        } else if table == tables::REQUESTS.name {
+            tables::requests(&sources.registry)
+        } else if table == tables::CONFIGURATIONS.name {
+            tables::configurations(&host, &sources.configuration)
+        } else {
+            let views = Views::take(host.scheduler(), &[&host]);
+            let lines = views.json(table);
+            lines.map_err(|error| SqlError::new("42P01", error.to_string()))?
+        };
+        Ok(format!("[{}]", lines.trim_end().replace('\n', ",")))
+    }
+
+    /// What the scheduler has recorded.
+    ///
+    /// # Errors
+    /// There is no scheduler.
+    pub fn trace(&self) -> Result<Recorded, SqlError> {
+        let (host, _) = self.sources()?;
+        Ok(Recorded::of(&host))
+    }
+
+    /// What a setting of the server is; none if it has none of this name.
+    pub fn configuration(&self, name: &str) -> Option<Result<String, SqlError>> {
+        let setting = configuration::find(name)?;
+        Some(self.sources().map(|(host, _)| (setting.value)(&host)))
+    }
+
+    /// Changes one, or sets it back.
+    ///
+    /// # Errors
+    /// As for [`Configuration::set`].
+    pub fn configure(&self, name: &str, value: Option<&str>) -> Result<(), SqlError> {
+        let (host, sources) = self.sources()?;
+        sources.configuration.set(&host, name, value)
+    }
+
+    /// Sets all back.
+    ///
+    /// # Errors
+    /// As for [`Configuration::set_all_back`].
+    pub fn configure_nothing(&self) -> Result<(), SqlError> {
+        let (host, sources) = self.sources()?;
+        sources.configuration.set_all_back(&host)
     }
 }
 
-/// From JSON lines to an array.
-fn array(lines: &str) -> String {
-    format!("[{}]", lines.trim_end().replace('\n', ","))
+/// What was recorded, to be written for Perfetto.
+#[derive(Debug)]
+pub struct Recorded {
+    /// How many events there are.
+    pub events: usize,
+    /// How many were written over before they were read.
+    pub lost: u64,
+    trace: Trace,
 }
 
-const SESSIONS: &str = "sessions";
-/// Of `sys.dm_exec_sessions`. `native` and `native_age_ms` are of the native code that a session is in.
-const SESSION_COLUMNS: [&str; 6] = [
-    "session_id",
-    "status",
-    "session_age_ms",
-    "running_ms",
-    "native",
-    "native_age_ms",
-];
+impl Recorded {
+    /// What a host's scheduler has recorded until now.
+    pub fn of(host: &Host) -> Recorded {
+        let trace = host.scheduler().trace();
+        Recorded {
+            events: trace.events.len(),
+            lost: trace.lost,
+            trace,
+        }
+    }
 
-fn sessions(registry: &Registry) -> String {
-    let age = |since: Instant| since.elapsed().as_secs_f64() * 1000.0;
-    let lines = registry.sessions().into_iter().map(|entry| {
-        let activity = entry.control.activity();
-        let running = activity.running_since.map(age);
-        let (native, native_age) = activity
-            .native
-            .map(|(native, since)| (native.name(), age(since)))
-            .unzip();
-        let status = match running {
-            Some(_) => "running",
-            None => "sleeping",
+    /// Writes it to a file that must not be there: whoever may connect may order this, and is not to replace anything.
+    ///
+    /// # Errors
+    /// 58P02 if there is such a file, 58P01 if there is no such folder, 42501 if the server may not write there, 58030 for the
+    /// rest.
+    pub fn write_to(&self, file: impl AsRef<Path>) -> Result<(), SqlError> {
+        let file = file.as_ref();
+        let write = || {
+            let mut out = OpenOptions::new().write(true).create_new(true).open(file)?;
+            out.write_all(self.trace.chrome().as_bytes())
         };
-        let number = |value: Option<f64>| value.map_or("null".to_owned(), |value| value.to_string());
-        let native = native.map_or("null".to_owned(), |name| format!("\"{name}\""));
-        format!(
-            "{{\"session_id\":{},\"status\":\"{status}\",\"session_age_ms\":{},\"running_ms\":{},\"native\":{native},\"native_age_ms\":{}}}",
-            entry.id,
-            age(entry.since),
-            number(running),
-            number(native_age),
-        )
-    });
-    lines.collect::<Vec<_>>().join("\n")
+        write().map_err(|error: io::Error| {
+            let code = match error.kind() {
+                io::ErrorKind::AlreadyExists => "58P02",
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "58P01",
+                io::ErrorKind::PermissionDenied => "42501",
+                io::ErrorKind::InvalidInput => "22023",
+                _ => "58030",
+            };
+            let message = format!("could not write file \"{}\": {error}", file.display());
+            SqlError::new(code, message)
+        })
+    }
 }
 
 /// Makes the views known to a connection.
@@ -108,8 +170,11 @@ pub fn register(connection: &Connection, operator: &Arc<Operator>) -> rusqlite::
         let columns = table.columns.iter().map(|column| column.name);
         connection.execute_batch(&view(&format!("dm_os_{}", table.name), table.name, columns))?;
     }
-    let sessions = view("dm_exec_sessions", SESSIONS, SESSION_COLUMNS.into_iter());
-    connection.execute_batch(&sessions)
+    for table in tables::TABLES {
+        let columns = table.columns.iter().copied();
+        connection.execute_batch(&view(table.view, table.name, columns))?;
+    }
+    Ok(())
 }
 
 fn view<'a>(name: &str, table: &str, columns: impl Iterator<Item = &'a str>) -> String {

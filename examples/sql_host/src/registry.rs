@@ -4,12 +4,27 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fiberhost::{Abort, HostTask};
 use parking_lot::Mutex;
 
-use crate::control::Control;
+use crate::control::{Control, Waits};
+
+/// SQLite asks every few thousand instructions, which is less than a millisecond: after this time it is in something that does
+/// not come back to ask.
+const ASKS_WITHIN: Duration = Duration::from_millis(100);
+
+/// What is to end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HangUp {
+    /// Nothing yet, but sends that begin from now on wait for a second at most.
+    Soon,
+    /// Nothing more arrives; what was said still reaches the client, if it takes it soon.
+    Arriving,
+    /// All of it.
+    Both,
+}
 
 /// One session, as others see it.
 pub struct Entry {
@@ -19,12 +34,22 @@ pub struct Entry {
     pub secret: i32,
     /// Since when it is there.
     pub since: Instant,
+    /// The scheduler's number of the task that it began in.
+    pub task_id: Option<u64>,
     /// How to reach into it.
     pub control: Arc<Control>,
     /// Ends its wait for the client.
-    hang_up: Box<dyn Fn() + Send + Sync>,
+    hang_up: Box<dyn Fn(HangUp) + Send + Sync>,
     /// The host's side of its task, if it has one that can be aborted.
     task: OnceLock<HostTask>,
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Entry {
@@ -46,19 +71,64 @@ impl Entry {
     pub fn ended(&self, how: Abort) {
         match how {
             Abort::Orderly => self.control.cancel(),
-            Abort::Rude => {
-                self.control.kill();
-                (self.hang_up)();
-            }
+            Abort::Rude => self.kill(),
         }
     }
-}
 
-impl fmt::Debug for Entry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entry")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+    /// In this order: a send that the look does not see begins after the limit was set.
+    fn kill(&self) {
+        (self.hang_up)(HangUp::Soon);
+        self.control.kill();
+        let waits = self.control.activity().waits;
+        let takes_nothing = waits.is_some_and(|(waits, _)| waits == Waits::Client);
+        (self.hang_up)(if takes_nothing {
+            HangUp::Both
+        } else {
+            HangUp::Arriving
+        });
+    }
+
+    /// What it is at, and when a session that was killed ends: what `KILL` says.
+    fn tells(&self) -> String {
+        let activity = self.control.activity();
+        let id = self.id;
+        let ms = |since: Instant| since.elapsed().as_millis();
+        match (activity.native, activity.waits, activity.running_since) {
+            // Also below native code: a guest that SQLite calls.
+            (_, Some((Waits::Time, since)), _) => {
+                format!("session {id} sleeps for {} ms, and ends at once", ms(since))
+            }
+            (Some((native, since)), ..) => {
+                let (name, age, ago) = (native.name(), ms(since), self.control.asked_ago());
+                let asked = ago.as_millis();
+                let begun = format!("session {id} is in native code, {name}, for {age} ms");
+                if ago < ASKS_WITHIN {
+                    format!(
+                        "{begun}, and ends when that asks next whether to go on; it asked {asked} ms ago"
+                    )
+                } else {
+                    format!(
+                        "{begun}, and it has not asked for {asked} ms whether to go on: \
+                         the session ends when what SQLite calls comes back, and not before"
+                    )
+                }
+            }
+            (None, Some((Waits::Turn, since)), _) => {
+                format!(
+                    "session {id} waits for its turn to write for {} ms, and ends at once",
+                    ms(since)
+                )
+            }
+            (None, Some((Waits::Client, since)), _) => format!(
+                "session {id} waits for its client to take what was sent for {} ms; its connection is cut",
+                ms(since)
+            ),
+            (None, None, Some(since)) => format!(
+                "session {id} runs a statement for {} ms, and ends with its next call of SQLite, or a guest's quantum",
+                ms(since)
+            ),
+            (None, None, None) => format!("session {id} is idle, and ends at once"),
+        }
     }
 }
 
@@ -75,8 +145,13 @@ struct Sessions {
 }
 
 impl Registry {
-    /// A session begins.
-    pub fn add(&self, secret: i32, hang_up: impl Fn() + Send + Sync + 'static) -> Arc<Entry> {
+    /// A session begins, in this task.
+    pub fn add(
+        &self,
+        secret: i32,
+        task_id: Option<u64>,
+        hang_up: impl Fn(HangUp) + Send + Sync + 'static,
+    ) -> Arc<Entry> {
         let mut sessions = self.sessions.lock();
         let id = loop {
             sessions.last = sessions.last.checked_add(1).unwrap_or(1);
@@ -88,6 +163,7 @@ impl Registry {
             id,
             secret,
             since: Instant::now(),
+            task_id,
             control: Arc::default(),
             hang_up: Box::new(hang_up),
             task: OnceLock::new(),
@@ -116,20 +192,19 @@ impl Registry {
         found.inspect(|entry| entry.end(Abort::Orderly)).is_some()
     }
 
-    /// `KILL`: who was told, and what it is at.
+    /// `KILL`: who was told, and what it was at. None if there is no such session.
     pub fn kill(&self, id: i32) -> Option<String> {
         let entry = self.find(id)?;
+        // What it is at before it ends, which may be at once.
+        let told = entry.tells();
         entry.end(Abort::Rude);
-        let activity = entry.control.activity();
-        Some(match (activity.native, activity.running_since) {
-            (Some((native, since)), _) => format!(
-                "session {id} is in {} for {:?} and ends when SQLite asks whether to go on",
-                native.name(),
-                since.elapsed()
-            ),
-            (None, Some(_)) => format!("session {id} waits and ends at once"),
-            (None, None) => format!("session {id} was idle and ends at once"),
-        })
+        Some(told)
+    }
+
+    /// `KILL … WITH STATUSONLY`: what keeps a session that was killed. None if there is no such session, or it was not killed.
+    pub fn status(&self, id: i32) -> Option<String> {
+        let entry = self.find(id)?;
+        entry.control.is_killed().then(|| entry.tells())
     }
 
     /// Everybody is told to go.

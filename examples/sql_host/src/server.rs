@@ -1,29 +1,29 @@
-//! The server on the host: a listener, and a task of the hosting layer for each connection.
+//! The server on the host: a listener, and a task of the hosting layer for each connection; and the same on the emergency lane.
 //!
 //! Room for unsafe code: the promise that a session, and the listener, may change their threads.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use fiberhost::observe::Observe;
+use fiberhost::observe::socket::SocketFile;
 use fiberhost::scheduler::io::Interrupted;
-use fiberhost::scheduler::net::{TcpListener, TcpStream};
-use fiberhost::scheduler::{Builder, sleep};
+use fiberhost::scheduler::net::TcpListener;
+use fiberhost::scheduler::{Builder, Scheduler, sleep};
 use fiberhost::{Host, TaskMode};
 
+use crate::emergency::{self, Lane};
 use crate::engine::Engine;
-use crate::executor::Hosted;
-use crate::managed::Tasks;
+use crate::executor::{Executor, Hosted};
+use crate::managed::{STACK_SIZE, Tasks};
 use crate::registry::Registry;
 use crate::runtime::Runtime;
-use crate::session::{self, Shared, Transport};
+use crate::session::{self, Shared};
+use crate::socket::{Socket, Stream};
 
-/// How much is read at once.
-const CHUNK: usize = 4096;
 /// What an accept that finds no descriptor waits before the next one.
 const PAUSE: Duration = Duration::from_millis(10);
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
@@ -41,6 +41,8 @@ pub struct Setup {
     pub thread_mode: bool,
     /// Where the operator's tables are served, if they are.
     pub observe: Option<PathBuf>,
+    /// Where the emergency socket is, if there is one: see [`emergency`].
+    pub emergency: Option<PathBuf>,
 }
 
 /// A server that serves.
@@ -49,6 +51,8 @@ pub struct Server {
     /// What its sessions share.
     pub shared: Arc<Shared<Hosted>>,
     address: SocketAddr,
+    /// The name of the emergency socket, for as long as the server runs.
+    _emergency: Option<SocketFile>,
 }
 
 impl Server {
@@ -57,28 +61,12 @@ impl Server {
     /// # Errors
     /// If it cannot listen, or the system refuses threads or stacks.
     pub fn start(setup: &Setup, runtime: Arc<dyn Runtime>) -> io::Result<Server> {
-        let mut settings = Builder::new().name("sql");
-        if let Some(workers) = setup.workers {
-            settings = settings.workers(workers);
-        }
-        if let Some(path) = &setup.observe {
-            settings = settings.observe(path);
-        }
-        let mode = if setup.thread_mode {
-            TaskMode::Thread
-        } else {
-            TaskMode::Fiber
-        };
-        let host = Host::builder()
-            .scheduler_settings(settings)
-            .tasks(mode)
-            .build()?;
-        let host = Arc::new(host);
+        let host = Arc::new(host(setup)?);
         let tasks = Arc::new(Tasks::of(&host).map_err(refused)?);
         runtime.attach(Arc::clone(&tasks));
         let shared = Arc::new(Shared {
             executor: Arc::new(Hosted::new(Arc::clone(&host), Arc::clone(&tasks))),
-            engine: Engine::new(setup.database.clone(), runtime),
+            engine: Arc::new(Engine::new(setup.database.clone(), runtime)),
             registry: Arc::new(Registry::default()),
         });
         shared.engine.operator.look_at(&host, &shared.registry);
@@ -88,11 +76,28 @@ impl Server {
         let address = listener.local_addr()?;
         let sharing = Arc::clone(&shared);
         let more = Arc::clone(&tasks);
+        let accept = move || {
+            let (stream, _) = listener.accept()?;
+            // If it is broken already its session finds that out.
+            let _ = stream.set_nodelay(true);
+            Ok(stream)
+        };
+        // SAFETY: `listen` says what a session keeps of its thread: nothing.
+        let spawn = move |session| unsafe { more.spawn(session) }.is_ok();
+        let body = move || listen(accept, &sharing, spawn);
         // A bound task would wait for its thread, which a session's native code may hold for as long as that lasts.
         // SAFETY: it waits in `accept` and `sleep`, and keeps nothing of its thread meanwhile.
-        let spawned = unsafe { tasks.spawn(move || listen(&listener, &more, &sharing)) };
+        let spawned = unsafe { tasks.spawn(body) };
         spawned.map_err(refused)?;
-        Ok(Server { shared, address })
+        let emergency = match (&setup.emergency, host.scheduler().emergency_lane()) {
+            (Some(path), Some(lane)) => Some(open_emergency(path, lane, &shared)?),
+            _ => None,
+        };
+        Ok(Server {
+            shared,
+            address,
+            _emergency: emergency,
+        })
     }
 
     /// Where it listens.
@@ -118,10 +123,67 @@ impl Server {
     }
 }
 
-fn listen(listener: &TcpListener, tasks: &Tasks, shared: &Arc<Shared<Hosted>>) {
+fn host(setup: &Setup) -> io::Result<Host> {
+    let mut settings = Builder::new().name("sql");
+    if let Some(workers) = setup.workers {
+        settings = settings.workers(workers);
+    }
+    if let Some(path) = &setup.observe {
+        settings = settings.observe(path);
+    }
+    let mode = if setup.thread_mode {
+        TaskMode::Thread
+    } else {
+        TaskMode::Fiber
+    };
+    Host::builder()
+        .scheduler_settings(settings.emergency_lane(setup.emergency.is_some()))
+        .tasks(mode)
+        .build()
+}
+
+/// Listens on the lane, with sessions that share everything but their executor with the others.
+fn open_emergency(
+    path: &std::path::Path,
+    lane: Scheduler,
+    shared: &Shared<Hosted>,
+) -> io::Result<SocketFile> {
+    let (listener, file) = emergency::bind(path)?;
+    let shared = Arc::new(Shared {
+        executor: Arc::new(Lane),
+        engine: Arc::clone(&shared.engine),
+        registry: Arc::clone(&shared.registry),
+    });
+    let accept = move || listener.accept().map(|(stream, _)| stream);
+    let sessions = lane.clone();
+    let spawn = move |session| {
+        let task = sessions
+            .task()
+            .name("emergency")
+            .stack_size(STACK_SIZE as usize);
+        // SAFETY: `listen` says what a session keeps of its thread: nothing.
+        unsafe { task.spawn_mobile(session) }.is_ok()
+    };
+    let body = move || listen(accept, &shared, spawn);
+    // SAFETY: as for the other listener.
+    let spawned = unsafe { lane.task().name("emergency door").spawn_mobile(body) };
+    spawned.map(|_| file).map_err(io::Error::other)
+}
+
+/// Takes connections, and gives `spawn` a session for each; that says whether it took it.
+///
+/// A session keeps nothing of its thread across a wait. It waits in `receive`, `send` and for its turn to write, never inside
+/// SQLite; and SQLite, whose connections and statements are on its stack then, ties nothing to a thread outside of its calls.
+fn listen<E: Executor, S: Stream>(
+    accept: impl Fn() -> io::Result<S>,
+    shared: &Arc<Shared<E>>,
+    spawn: impl Fn(Box<dyn FnOnce() + Send>) -> bool,
+) where
+    for<'a> &'a S: Read + Write,
+{
     loop {
-        let stream = match listener.accept() {
-            Ok((stream, _)) => stream,
+        let stream = match accept() {
+            Ok(stream) => stream,
             // The scheduler ends.
             Err(error) if Interrupted::of(&error).is_some() => return,
             // Out of descriptors, or a client that went too soon.
@@ -131,17 +193,11 @@ fn listen(listener: &TcpListener, tasks: &Tasks, shared: &Arc<Shared<Hosted>>) {
             }
         };
         let shared = Arc::clone(shared);
-        let body = move || {
-            if stream.set_nodelay(true).is_ok() {
-                // A connection that breaks ends its session, and there is nobody to tell.
-                let _ = session::serve(&*shared, Arc::new(Socket(stream)));
-            }
-        };
-        // SAFETY: a session keeps nothing of its thread across a wait. It waits in `receive`, `send` and for its turn to write,
-        // never inside SQLite; and SQLite, whose connections and statements are on its stack then, ties nothing to a thread
-        // outside of its calls.
-        let spawned = unsafe { tasks.spawn(body) };
-        if spawned.is_err() {
+        let session = Box::new(move || {
+            // A connection that breaks ends its session, and there is nobody to tell.
+            let _ = session::serve(shared, Arc::new(Socket(stream)));
+        });
+        if !spawn(session) {
             // The closure had the connection, which is closed.
             sleep(PAUSE);
         }
@@ -150,27 +206,4 @@ fn listen(listener: &TcpListener, tasks: &Tasks, shared: &Arc<Shared<Hosted>>) {
 
 fn refused(error: fiberhost::com::Hresult) -> io::Error {
     io::Error::other(format!("the host refuses: {error:?}"))
-}
-
-/// A socket of the scheduler: a task that waits for it costs no thread.
-#[derive(Debug)]
-struct Socket(TcpStream);
-
-impl Transport for Socket {
-    fn receive(&self, arrived: &mut BytesMut) -> io::Result<usize> {
-        let before = arrived.len();
-        arrived.resize(before + CHUNK, 0);
-        let read = (&self.0).read(&mut arrived[before..]);
-        arrived.truncate(before + *read.as_ref().unwrap_or(&0));
-        read
-    }
-
-    fn send(&self, bytes: &[u8]) -> io::Result<()> {
-        (&self.0).write_all(bytes)
-    }
-
-    fn hang_up(&self) {
-        // It may be closed already.
-        let _ = self.0.shutdown(Shutdown::Read);
-    }
 }

@@ -4,12 +4,13 @@
 //! everything but the end of the transaction is refused.
 #![forbid(unsafe_code)]
 
+mod administer;
+mod connection;
 mod extended;
 mod greeting;
 mod simple;
 
 use std::collections::HashMap;
-use std::io;
 use std::sync::Arc;
 
 use bytes::BytesMut;
@@ -20,7 +21,7 @@ use rusqlite::Row;
 use rusqlite::types::Value;
 
 use crate::command::{self, Kind};
-use crate::control::{self, Control};
+use crate::control::{self, Control, Waits};
 use crate::engine::{self, Done, Engine, Kept, Link, Rows, Writer};
 use crate::error::SqlError;
 use crate::executor::Executor;
@@ -29,28 +30,13 @@ use crate::runtime::{Caller, unknown};
 use crate::settings::Settings;
 use crate::value::Type;
 use crate::wire::{self, Cutter, Incoming};
+pub use connection::{Connection, Receive, Step, Transport, serve};
 use extended::{Portal, Prepared};
 
 /// A buffer that has become larger is not kept between messages.
 const BUFFER_MAX: usize = 16 * 1024;
-
-/// Bytes to and from a client.
-pub trait Transport: Send + Sync + 'static {
-    /// Waits until something has arrived and appends it. 0 is the end.
-    ///
-    /// # Errors
-    /// If the connection is broken.
-    fn receive(&self, arrived: &mut BytesMut) -> io::Result<usize>;
-
-    /// Sends it all.
-    ///
-    /// # Errors
-    /// If the connection is broken.
-    fn send(&self, bytes: &[u8]) -> io::Result<()>;
-
-    /// Nothing more is to arrive: a wait for it ends.
-    fn hang_up(&self);
-}
+/// What was said is sent when it is so much, though the client has not asked for that.
+const SAID_MAX: usize = 64 * 1024;
 
 /// What all sessions of a server share.
 #[derive(Debug)]
@@ -58,47 +44,15 @@ pub struct Shared<E> {
     /// Where sessions run.
     pub executor: Arc<E>,
     /// The database.
-    pub engine: Engine,
+    pub engine: Arc<Engine>,
     /// The sessions.
     pub registry: Arc<Registry>,
 }
 
-/// Runs a session to its end.
-///
-/// # Errors
-/// If the connection breaks.
-pub fn serve<E: Executor, T: Transport>(shared: &Shared<E>, transport: Arc<T>) -> io::Result<()> {
-    let mut arrived = BytesMut::new();
-    let Some(hello) = greeting::greet(shared, &transport, &mut arrived)? else {
-        return Ok(());
-    };
-    hello.entry.control.note_stack();
-    let mut session = Session {
-        shared,
-        transport: &*transport,
-        cutter: Cutter::new(hello.version),
-        entry: hello.entry,
-        settings: Settings::default(),
-        arrived,
-        out: BytesMut::new(),
-        link: None,
-        has_turn: false,
-        failed: false,
-        in_procedure: false,
-        passing_over: false,
-        statements: HashMap::new(),
-        portals: HashMap::new(),
-    };
-    if let Err(error) = shared.executor.begin(&session.entry) {
-        wire::put_error(&mut session.out, &error, true);
-        return session.send();
-    }
-    session.converse()
-}
-
-struct Session<'s, E: Executor, T: Transport> {
-    shared: &'s Shared<E>,
-    transport: &'s T,
+/// A client that was greeted.
+struct Session<E: Executor, T: Transport> {
+    shared: Arc<Shared<E>>,
+    transport: Arc<T>,
     cutter: Cutter,
     entry: Arc<Entry>,
     settings: Settings,
@@ -119,7 +73,7 @@ struct Session<'s, E: Executor, T: Transport> {
 }
 
 /// Whatever ends a session, an unwinding too: what is open is undone, and what was borrowed is given back.
-impl<E: Executor, T: Transport> Drop for Session<'_, E, T> {
+impl<E: Executor, T: Transport> Drop for Session<E, T> {
     fn drop(&mut self) {
         if let Some(link) = self.link.take() {
             self.shared.engine.give_back(&*self.shared.executor, link);
@@ -140,8 +94,9 @@ enum Next {
     End,
 }
 
-impl<E: Executor, T: Transport> Session<'_, E, T> {
-    fn converse(&mut self) -> io::Result<()> {
+impl<E: Executor, T: Transport> Session<E, T> {
+    /// Does what the messages say that have arrived, until something is to be sent, or more has to arrive.
+    fn advance(&mut self) -> Step {
         loop {
             let next = match self.cutter.next(&mut self.arrived) {
                 Incoming::Message(message) => self.heed(message),
@@ -150,22 +105,22 @@ impl<E: Executor, T: Transport> Session<'_, E, T> {
                     wire::put_error(&mut self.out, &error, true);
                     Next::End
                 }
-                Incoming::Nothing => {
-                    if self.transport.receive(&mut self.arrived)? > 0 {
-                        continue;
-                    }
-                    if self.entry.control.is_killed() {
-                        wire::put_error(&mut self.out, &control::killed(), true);
-                    }
-                    Next::End
-                }
+                Incoming::Nothing => return Step::Receive,
             };
-            if next != Next::Message {
-                self.send()?;
+            match next {
+                // Who asks and asks without taking the answers waits for itself.
+                Next::Message if self.out.len() > SAID_MAX => return Step::Send,
+                Next::Message => {}
+                Next::Send => return Step::Send,
+                Next::End => return Step::End,
             }
-            if next == Next::End {
-                return Ok(());
-            }
+        }
+    }
+
+    /// Nothing more will arrive.
+    fn hung_up(&mut self) {
+        if self.entry.control.is_killed() {
+            wire::put_error(&mut self.out, &control::killed(), true);
         }
     }
 
@@ -244,15 +199,14 @@ impl<E: Executor, T: Transport> Session<'_, E, T> {
         wire::put_ready(&mut self.out, status);
     }
 
-    fn send(&mut self) -> io::Result<()> {
-        let sent = self.transport.send(&self.out);
+    /// What was said has reached the client, or never will.
+    fn sent(&mut self) {
         self.out.clear();
         for buffer in [&mut self.out, &mut self.arrived] {
             if buffer.is_empty() && buffer.capacity() > BUFFER_MAX {
                 *buffer = BytesMut::new();
             }
         }
-        sent
     }
 
     fn in_transaction(&self) -> bool {
@@ -288,7 +242,7 @@ impl<E: Executor, T: Transport> Session<'_, E, T> {
     }
 
     fn borrow(&mut self) -> Result<(), SqlError> {
-        let shared = self.shared;
+        let shared = &self.shared;
         if let Some(link) = &mut self.link {
             shared.engine.refresh(&*shared.executor, link)?;
         } else {
@@ -374,15 +328,7 @@ impl<E: Executor, T: Transport> Session<'_, E, T> {
                 self.call(name, arguments, parameters)?;
                 "CALL"
             }
-            Kind::Kill(id) => {
-                let told =
-                    self.shared.registry.kill(*id).ok_or_else(|| {
-                        SqlError::new("22023", format!("there is no session {id}"))
-                    })?;
-                self.shared.engine.turn.poke();
-                self.notice(&told);
-                "KILL"
-            }
+            Kind::Administer(order) => self.administer(order)?,
             Kind::Ignore(tag) => tag,
         };
         Ok(tag.to_owned())
@@ -420,12 +366,12 @@ impl<E: Executor, T: Transport> Session<'_, E, T> {
             let rows = self.query(&format!("SELECT {arguments}"), given)?;
             rows.into_iter().next().unwrap_or_default()
         };
-        let shared = self.shared;
+        let runtime = Arc::clone(&self.shared.engine.runtime);
         if self.in_transaction() {
-            return shared.engine.runtime.call_procedure(name, &values, self);
+            return runtime.call_procedure(name, &values, self);
         }
         self.in_procedure = true;
-        let called = shared.engine.runtime.call_procedure(name, &values, self);
+        let called = runtime.call_procedure(name, &values, self);
         self.in_procedure = false;
         self.end_of_procedure(called)
     }
@@ -458,7 +404,7 @@ impl<E: Executor, T: Transport> Session<'_, E, T> {
     }
 }
 
-impl<E: Executor, T: Transport> Caller for Session<'_, E, T> {
+impl<E: Executor, T: Transport> Caller for Session<E, T> {
     fn control(&self) -> &Arc<Control> {
         &self.entry.control
     }
@@ -473,6 +419,7 @@ impl<E: Executor, T: Transport> Caller for Session<'_, E, T> {
 /// Rows on their way to the client.
 struct ToClient<'a, T> {
     out: BytesMut,
+    control: &'a Control,
     transport: Option<&'a T>,
     formats: &'a [i16],
     /// The client wants to be told the columns first.
@@ -501,9 +448,11 @@ impl<T: Transport> Rows for ToClient<'_, T> {
                 "the result is too long to be fetched in parts",
             ));
         };
-        let sent = transport.send(&self.out);
+        let sent = self
+            .control
+            .waiting(Waits::Client, || transport.send(&self.out));
         self.out.clear();
-        sent.map_err(|error| SqlError::new("08006", format!("the client is gone: {error}")))
+        sent?.map_err(|error| SqlError::new("08006", format!("the client is gone: {error}")))
     }
 }
 

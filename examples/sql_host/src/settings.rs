@@ -18,6 +18,10 @@ pub const TOLD: [(&str, &str); 7] = [
     ("standard_conforming_strings", "on"),
 ];
 
+/// The most settings that are kept to be shown, and the longest of their values.
+const OTHERS_MAX: usize = 100;
+const VALUE_MAX: usize = 1000;
+
 /// See the module docs.
 #[derive(Debug, Default)]
 pub struct Settings {
@@ -50,6 +54,10 @@ impl Settings {
             }
             ("all", None) => *self = Settings::default(),
             (_, None) => drop(self.others.remove(name)),
+            (_, Some(value)) if value.len() > VALUE_MAX => return Err(wrong(name, "...")),
+            (_, Some(_)) if self.others.len() >= OTHERS_MAX && !self.others.contains_key(name) => {
+                return Err(SqlError::new("53400", "too many settings"));
+            }
             (_, Some(value)) => drop(self.others.insert(name.to_owned(), value.to_owned())),
         }
         Ok(())
@@ -78,26 +86,40 @@ impl Settings {
     }
 }
 
-/// `1500`, `1500ms`, `2s`, `1min`; zero is no limit.
+/// Zero is no limit.
 fn duration(text: &str) -> Result<Option<Duration>, SqlError> {
+    let time = span("statement_timeout", text)?;
+    Ok((!time.is_zero()).then_some(time))
+}
+
+/// `1500`, `1500ms`, `200us`, `2s`, `1min`, `1h`.
+///
+/// # Errors
+/// 22023 if it is none of that; it names the parameter.
+pub fn span(name: &str, text: &str) -> Result<Duration, SqlError> {
     let text = text.trim();
     let digits = text
         .find(|each: char| !each.is_ascii_digit())
         .unwrap_or(text.len());
     let unit = match text[digits..].trim() {
-        "" | "ms" => Some(1),
-        "s" => Some(1000),
-        "min" => Some(60_000),
-        "h" => Some(3_600_000),
+        "us" => Some(1),
+        "" | "ms" => Some(1000),
+        "s" => Some(1_000_000),
+        "min" => Some(60_000_000),
+        "h" => Some(3_600_000_000),
         _ => None,
     };
     let number = text[..digits].parse::<u64>().ok();
-    let milliseconds = number
+    let microseconds = number
         .zip(unit)
         .and_then(|(number, unit)| number.checked_mul(unit));
-    let milliseconds = milliseconds.ok_or_else(|| {
-        let message = format!("invalid value for parameter \"statement_timeout\": \"{text}\"");
-        SqlError::new("22023", message)
-    })?;
-    Ok((milliseconds > 0).then(|| Duration::from_millis(milliseconds)))
+    microseconds
+        .map(Duration::from_micros)
+        .ok_or_else(|| wrong(name, text))
+}
+
+/// The error of a value that cannot be.
+pub fn wrong(name: &str, value: &str) -> SqlError {
+    let message = format!("invalid value for parameter \"{name}\": \"{value}\"");
+    SqlError::new("22023", message)
 }

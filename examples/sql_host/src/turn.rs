@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use fiberhost::scheduler::Wake;
 use fiberhost::scheduler::sync::{Condvar, Mutex};
 
-use crate::control::{Control, killed};
+use crate::control::{Control, Waits, killed};
 use crate::error::SqlError;
 
 /// How long a statement without a limit of its own waits for other writers.
@@ -25,6 +25,17 @@ impl Turn {
     /// # Errors
     /// If the statement is to end before that, or others write for too long.
     pub fn take(&self, control: &Control) -> Result<(), SqlError> {
+        {
+            let mut taken = self.taken.lock();
+            if !*taken {
+                *taken = true;
+                return Ok(());
+            }
+        }
+        control.waiting(Waits::Turn, || self.wait(control))?
+    }
+
+    fn wait(&self, control: &Control) -> Result<(), SqlError> {
         let begun = Instant::now();
         let mut taken = self.taken.lock();
         while *taken {

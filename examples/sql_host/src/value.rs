@@ -1,6 +1,8 @@
 //! Values between the protocol and SQLite: the types that clients are told, parameters, and rows.
 #![forbid(unsafe_code)]
 
+use std::num::IntErrorKind;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use rusqlite::types::{Value, ValueRef};
 
@@ -133,9 +135,7 @@ fn text_parameter(bytes: &Bytes, ty: Type) -> Result<Value, SqlError> {
         SqlError::new("22P02", message)
     };
     Ok(match ty {
-        Type::INT2 | Type::INT4 | Type::INT8 => {
-            Value::Integer(text.trim().parse().map_err(|_| wrong("bigint"))?)
-        }
+        Type::INT2 | Type::INT4 | Type::INT8 => Value::Integer(whole(text, ty)?),
         Type::FLOAT4 | Type::FLOAT8 => {
             Value::Real(text.trim().parse().map_err(|_| wrong("double precision"))?)
         }
@@ -148,6 +148,34 @@ fn text_parameter(bytes: &Bytes, ty: Type) -> Result<Value, SqlError> {
         // SQLite gives a text the type of the column that it meets.
         _ => Value::Text(text.to_owned()),
     })
+}
+
+/// A whole number, within the bounds of its type.
+fn whole(text: &str, ty: Type) -> Result<i64, SqlError> {
+    let out_of_range = || {
+        let message = format!("value \"{text}\" is out of range for type {}", ty.name());
+        SqlError::new("22003", message)
+    };
+    let number = text
+        .trim()
+        .parse::<i64>()
+        .map_err(|error| match error.kind() {
+            IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => out_of_range(),
+            _ => {
+                let message = format!("invalid input syntax for type {}: \"{text}\"", ty.name());
+                SqlError::new("22P02", message)
+            }
+        })?;
+    let fits = match ty {
+        Type::INT2 => i16::try_from(number).is_ok(),
+        Type::INT4 => i32::try_from(number).is_ok(),
+        _ => true,
+    };
+    if fits {
+        Ok(number)
+    } else {
+        Err(out_of_range())
+    }
 }
 
 fn binary_parameter(bytes: &Bytes, ty: Type) -> Result<Value, SqlError> {

@@ -44,6 +44,15 @@ fn errors_have_their_codes_and_the_session_goes_on() {
             ),
             ("CREATE FUNCTION f(a int) LANGUAGE wasm AS ''", "42P13"),
             ("SELECT $1", "42P02"),
+            ("SELECT abs(1, 2)", "42883"),
+            ("SELECT 1 UNION SELECT 1, 2", "42601"),
+            ("SELECT sum(sum(id)) FROM t", "42803"),
+            ("INSERT INTO t (absent) VALUES (1)", "42703"),
+            ("INSERT INTO t VALUES (1, 'b', 3)", "42601"),
+            ("CREATE INDEX i ON absent (x)", "42P01"),
+            ("DROP TABLE absent", "42P01"),
+            ("ALTER TABLE absent ADD x", "42P01"),
+            ("COMMIT; SELECT absent", "42703"),
         ] {
             assert_eq!(code(&mut client, sql), expected, "{sql}");
             assert_eq!(rows(&mut client, "SELECT id, name FROM t"), ["1|a;b"]);
@@ -170,6 +179,142 @@ fn clients_that_vanish_leave_nothing() {
         rows(&mut client, "INSERT INTO t VALUES (2)");
         assert_eq!(rows(&mut client, "SELECT id FROM t"), ["2"]);
         served.wait_for_sessions(1);
+    });
+}
+
+/// Deep statements are refused, or fit on a session's stack: one that did not would end the process.
+#[test]
+fn deep_statements_are_refused_or_carried_out() {
+    let chain =
+        |term: &str, by: &str, count: usize| format!("SELECT {}", vec![term; count].join(by));
+    let nested = |open: &str, inner: &str, close: &str, count: usize| {
+        format!(
+            "SELECT {}{inner}{}",
+            open.repeat(count),
+            close.repeat(count)
+        )
+    };
+    let brackets = format!("SELECT json('{}{}')", "[".repeat(1000), "]".repeat(1000));
+    let chained_tables: Vec<String> = (1..400)
+        .map(|n| format!("a{n} AS (SELECT * FROM a{})", n - 1))
+        .collect();
+    let statements = [
+        chain("random() = 1", " OR ", 490),
+        chain("random()", " + ", 490),
+        chain("'a'", " || ", 490),
+        chain("random() = 1", " OR ", 5000),
+        chain("1", " UNION ALL SELECT ", 499),
+        chain("1", " UNION SELECT ", 5000),
+        nested("NOT ", "random()", "", 480),
+        nested("-", "random()", "", 480),
+        nested("abs(", "1", ")", 90),
+        nested("abs(", "1", ")", 5000),
+        nested("(SELECT ", "1", ")", 90),
+        nested("(SELECT ", "1", ")", 5000),
+        nested("CASE WHEN random() THEN ", "1", " END", 80),
+        nested("1 IN (SELECT ", "1", ")", 80),
+        nested("(", "1", ")", 5000),
+        brackets,
+        format!("SELECT '{}' LIKE '{}b'", "a".repeat(400), "%a".repeat(300)),
+        format!(
+            "SELECT '{}' LIKE '{}b'",
+            "a".repeat(5000),
+            "%a".repeat(2000)
+        ),
+        format!(
+            "SELECT relname FROM pg_catalog.pg_class WHERE {}1{}",
+            "(".repeat(2000),
+            ")".repeat(2000)
+        ),
+        format!(
+            "WITH a0 AS (SELECT 1), {} SELECT * FROM a399",
+            chained_tables.join(", ")
+        ),
+    ];
+    in_both_modes(|served| {
+        let mut client = served.client();
+        rows(&mut client, "SET statement_timeout = 2000");
+        for sql in &statements {
+            let answer = client.query(sql).expect("an answer");
+            let code = answer.error.map(|(code, _)| code);
+            let expected = [
+                None,
+                Some("54000"),
+                Some("54001"),
+                Some("57014"),
+                Some("42601"),
+                Some("22P02"),
+            ];
+            assert!(
+                expected.contains(&code.as_deref()),
+                "{code:?} for {}",
+                &sql[..60]
+            );
+        }
+    });
+}
+
+/// Sessions have the same connections one after the other, and see nothing of that.
+#[test]
+fn statements_leave_nothing_in_a_connection() {
+    in_both_modes(|served| {
+        let mut client = served.client();
+        rows(&mut client, "CREATE TABLE t (i INTEGER)");
+        for sql in [
+            "CREATE TEMP TABLE u (i)",
+            "CREATE TABLE temp.u (i)",
+            "CREATE TEMP VIEW u AS SELECT 1",
+            "DROP VIEW pg_class",
+            "ATTACH 'other.db' AS other",
+            "ATTACH 'other' || '.db' AS other",
+            "DETACH temp",
+            "VACUUM INTO 'other.db'",
+            "PRAGMA query_only = on",
+            "PRAGMA foreign_keys = off",
+            "PRAGMA journal_mode = delete",
+        ] {
+            assert_eq!(code(&mut client, sql), "0A000", "{sql}");
+        }
+        for sql in [
+            "PRAGMA table_info(t)",
+            "PRAGMA foreign_keys",
+            "VACUUM",
+            "INSERT INTO t VALUES (1)",
+        ] {
+            rows(&mut client, sql);
+        }
+    });
+}
+
+/// What is asked without a Sync is answered as it grows, so that it is not all kept.
+#[test]
+fn answers_that_nobody_asks_for_are_not_kept() {
+    in_both_modes(|served| {
+        let mut client = served.client();
+        let mut ask = b"P\0\0\0\x27\0SELECT 'a text of thirty bytes'\0\0\0".to_vec();
+        assert_eq!(ask.len(), 40, "its length is true");
+        ask.extend_from_slice(b"B\0\0\0\x0c\0\0\0\0\0\0\0\0E\0\0\0\x09\0\0\0\0\0");
+        let many = ask.repeat(2000);
+        client.stream().write_all(&many).expect("sent");
+        // Far more than is kept has come before anybody asked for it.
+        let mut seen = vec![0; 60_000];
+        client.stream().read_exact(&mut seen).expect("it is sent");
+    });
+}
+
+/// A statement that never ends by itself ends when its client is gone, also one that said goodbye behind it.
+#[test]
+fn a_statement_ends_when_its_client_is_gone() {
+    in_both_modes(|served| {
+        for goodbye in [&b""[..], b"X\0\0\0\x04"] {
+            let mut client = served.client();
+            let query = pgwire::messages::simplequery::Query::new(ENDLESS.to_owned());
+            client.say(&query).expect("sent");
+            client.stream().write_all(goodbye).expect("sent");
+            served.wait_for_native_code(0);
+            drop(client);
+            served.wait_for_sessions(0);
+        }
     });
 }
 

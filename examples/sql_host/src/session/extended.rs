@@ -57,7 +57,7 @@ impl Prepared {
     }
 }
 
-impl<E: Executor, T: Transport> Session<'_, E, T> {
+impl<E: Executor, T: Transport> Session<E, T> {
     pub(super) fn parse(&mut self, parse: Parse) -> Result<(), SqlError> {
         let name = parse.name.unwrap_or_default();
         if !name.is_empty() && self.statements.contains_key(&name) {

@@ -2,10 +2,9 @@
 #![forbid(unsafe_code)]
 
 use std::hash::{BuildHasher, RandomState};
-use std::io;
 use std::sync::Arc;
 
-use bytes::{Buf, BytesMut};
+use bytes::BufMut;
 use pgwire::messages::cancel::CancelRequest;
 use pgwire::messages::response::TransactionStatus;
 use pgwire::messages::startup::{
@@ -14,7 +13,8 @@ use pgwire::messages::startup::{
 };
 use pgwire::messages::{DecodeContext, Message, ProtocolVersion};
 
-use super::{Shared, Transport};
+use super::Transport;
+use super::connection::Greeting;
 use crate::error::SqlError;
 use crate::executor::Executor;
 use crate::layout;
@@ -31,91 +31,77 @@ pub(super) struct Hello {
     pub(super) entry: Arc<Entry>,
 }
 
-/// None if there is to be no session.
-pub(super) fn greet<E: Executor, T: Transport>(
-    shared: &Shared<E>,
-    transport: &Arc<T>,
-    arrived: &mut BytesMut,
-) -> io::Result<Option<Hello>> {
-    loop {
-        let Some(length) = first(&**transport, arrived)? else {
-            return Ok(None);
-        };
-        if SslRequest::is_ssl_request_packet(arrived)
-            || GssEncRequest::is_gss_enc_request_packet(arrived)
+/// What came of the bytes that have arrived.
+pub(super) enum Greeted {
+    /// They are not a whole message.
+    Unfinished,
+    /// They were answered, and another first message comes.
+    Answered,
+    /// There is to be no session; perhaps a reason is said.
+    Refused,
+    /// The client is greeted.
+    Welcome(Hello),
+}
+
+pub(super) fn greet<E: Executor, T: Transport>(greeting: &mut Greeting<E, T>) -> Greeted {
+    let Some(head) = greeting.arrived.first_chunk::<4>() else {
+        return Greeted::Unfinished;
+    };
+    let length = usize::try_from(i32::from_be_bytes(*head)).unwrap_or(0);
+    if !(8..=FIRST_MAX).contains(&length) {
+        let error = SqlError::protocol("invalid length of startup packet");
+        return refuse(greeting, &error);
+    }
+    if greeting.arrived.len() < length {
+        return Greeted::Unfinished;
+    }
+    let mut message = greeting.arrived.split_to(length);
+    if SslRequest::is_ssl_request_packet(&message)
+        || GssEncRequest::is_gss_enc_request_packet(&message)
+    {
+        greeting.out.put_u8(b'N');
+        return Greeted::Answered;
+    }
+    let context = DecodeContext::new(ProtocolVersion::PROTOCOL3_0);
+    if CancelRequest::is_cancel_request_packet(&message) {
+        if let Ok(Some(request)) = CancelRequest::decode(&mut message, &context)
+            && let SecretKey::I32(secret) = request.secret_key
+            && greeting.shared.registry.cancel(request.pid, secret)
         {
-            arrived.advance(length);
-            transport.send(b"N")?;
-            continue;
+            greeting.shared.engine.turn.poke();
         }
-        let mut message = arrived.split_to(length);
-        let context = DecodeContext::new(ProtocolVersion::PROTOCOL3_0);
-        if CancelRequest::is_cancel_request_packet(&message) {
-            if let Ok(Some(request)) = CancelRequest::decode(&mut message, &context)
-                && let SecretKey::I32(secret) = request.secret_key
-                && shared.registry.cancel(request.pid, secret)
-            {
-                shared.engine.turn.poke();
-            }
-            return Ok(None);
-        }
-        let major = u16::from_be_bytes([message[4], message[5]]);
-        if major != 3 {
-            let text = format!("unsupported frontend protocol {major}: server supports 3");
-            return refuse(&**transport, &SqlError::unsupported(text));
-        }
-        let startup = if layout::fits_startup(&message[8..]) {
-            Startup::decode(&mut message, &context)
-        } else {
-            Ok(None)
-        };
-        return match startup {
-            Ok(Some(startup)) => welcome(shared, transport, &startup),
-            _ => refuse(&**transport, &SqlError::protocol("invalid startup packet")),
-        };
+        return Greeted::Refused;
+    }
+    let major = u16::from_be_bytes([message[4], message[5]]);
+    if major != 3 {
+        let text = format!("unsupported frontend protocol {major}: server supports 3");
+        return refuse(greeting, &SqlError::unsupported(text));
+    }
+    let startup = if layout::fits_startup(&message[8..]) {
+        Startup::decode(&mut message, &context)
+    } else {
+        Ok(None)
+    };
+    match startup {
+        Ok(Some(startup)) => welcome(greeting, &startup),
+        _ => refuse(greeting, &SqlError::protocol("invalid startup packet")),
     }
 }
 
-/// Waits for a whole first message. None if the client has gone, or sends what is none.
-fn first<T: Transport>(transport: &T, arrived: &mut BytesMut) -> io::Result<Option<usize>> {
-    loop {
-        if let Some(head) = arrived.first_chunk::<4>() {
-            let length = usize::try_from(i32::from_be_bytes(*head)).unwrap_or(0);
-            if !(8..=FIRST_MAX).contains(&length) {
-                let error = SqlError::protocol("invalid length of startup packet");
-                refuse(transport, &error)?;
-                return Ok(None);
-            }
-            if arrived.len() >= length {
-                return Ok(Some(length));
-            }
-        }
-        if transport.receive(arrived)? == 0 {
-            return Ok(None);
-        }
-    }
+fn refuse<E, T>(greeting: &mut Greeting<E, T>, error: &SqlError) -> Greeted {
+    wire::put_error(&mut greeting.out, error, true);
+    Greeted::Refused
 }
 
-fn refuse<T: Transport>(transport: &T, error: &SqlError) -> io::Result<Option<Hello>> {
-    let mut out = BytesMut::new();
-    wire::put_error(&mut out, error, true);
-    transport.send(&out)?;
-    Ok(None)
-}
-
-fn welcome<E: Executor, T: Transport>(
-    shared: &Shared<E>,
-    transport: &Arc<T>,
-    startup: &Startup,
-) -> io::Result<Option<Hello>> {
+fn welcome<E: Executor, T: Transport>(greeting: &mut Greeting<E, T>, startup: &Startup) -> Greeted {
     if !startup.parameters.contains_key("user") {
         let error = SqlError::new(
             "28000",
             "no PostgreSQL user name specified in startup packet",
         );
-        return refuse(&**transport, &error);
+        return refuse(greeting, &error);
     }
-    let mut out = BytesMut::new();
+    let out = &mut greeting.out;
     let unknown: Vec<String> = startup
         .parameters
         .keys()
@@ -123,26 +109,27 @@ fn welcome<E: Executor, T: Transport>(
         .cloned()
         .collect();
     if startup.protocol_number_minor > 0 || !unknown.is_empty() {
-        wire::put(&mut out, &NegotiateProtocolVersion::new(0, unknown));
+        wire::put(out, &NegotiateProtocolVersion::new(0, unknown));
     }
-    wire::put(&mut out, &Authentication::Ok);
+    wire::put(out, &Authentication::Ok);
     for (name, value) in settings::TOLD {
         wire::put(
-            &mut out,
+            out,
             &ParameterStatus::new(name.to_owned(), value.to_owned()),
         );
     }
-    let hang_up = Arc::clone(transport);
-    let entry = shared.registry.add(secret(), move || hang_up.hang_up());
+    let transport = Arc::clone(&greeting.transport);
+    let hang_up = move |what| transport.hang_up(what);
+    let shared = &greeting.shared;
+    let task = shared.executor.task();
+    let entry = shared.registry.add(secret(), task, hang_up);
+    let transport = Arc::clone(&greeting.transport);
+    entry.control.watch(move || transport.is_gone());
     let key = BackendKeyData::new(entry.id, SecretKey::I32(entry.secret));
-    wire::put(&mut out, &key);
-    wire::put_ready(&mut out, TransactionStatus::Idle);
-    if let Err(error) = transport.send(&out) {
-        shared.registry.remove(entry.id);
-        return Err(error);
-    }
+    wire::put(out, &key);
+    wire::put_ready(out, TransactionStatus::Idle);
     let version = ProtocolVersion::PROTOCOL3_0;
-    Ok(Some(Hello { version, entry }))
+    Greeted::Welcome(Hello { version, entry })
 }
 
 /// A number that others cannot guess: the keys of std's hash tables are random.

@@ -1,6 +1,8 @@
 //! The simple protocol: a text of statements, each answered with rows and a tag, until one fails.
 #![forbid(unsafe_code)]
 
+use std::sync::Arc;
+
 use bytes::BytesMut;
 use pgwire::messages::response::{CommandComplete, EmptyQueryResponse};
 
@@ -12,7 +14,7 @@ use crate::executor::Executor;
 use crate::value::{Format, Type};
 use crate::wire;
 
-impl<E: Executor, T: Transport> Session<'_, E, T> {
+impl<E: Executor, T: Transport> Session<E, T> {
     pub(super) fn simple_query(&mut self, query: &str) {
         let commands = match command::split(query) {
             Ok(commands) => commands,
@@ -49,9 +51,11 @@ impl<E: Executor, T: Transport> Session<'_, E, T> {
         if let Kind::Show(name) = &command.kind {
             return self.show(name, fetch);
         }
+        let (entry, transport) = (Arc::clone(&self.entry), Arc::clone(&self.transport));
         let mut rows = ToClient {
             out: std::mem::take(&mut self.out),
-            transport: (!fetch.whole).then_some(self.transport),
+            control: &entry.control,
+            transport: (!fetch.whole).then_some(&*transport),
             formats: fetch.formats,
             describe: fetch.describe,
         };
@@ -68,7 +72,11 @@ impl<E: Executor, T: Transport> Session<'_, E, T> {
     }
 
     fn show(&mut self, name: &str, fetch: &Fetch<'_>) -> Result<String, SqlError> {
-        let value = self.settings.show(name)?;
+        let own = self.settings.show(name);
+        let value = own.or_else(|error| {
+            let operator = &self.shared.engine.operator;
+            operator.configuration(name).unwrap_or(Err(error))
+        })?;
         if fetch.describe {
             let columns = [(name, Type::TEXT)];
             wire::put(&mut self.out, &description(&columns, fetch.formats));

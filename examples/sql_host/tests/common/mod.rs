@@ -2,8 +2,11 @@
 #![forbid(unsafe_code)]
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub(crate) mod dice;
+
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -20,7 +23,23 @@ pub(crate) struct Served {
     pub(crate) server: Option<Server>,
     /// Its runtime, if that is the usual one.
     wasm: Option<Arc<Wasm>>,
-    database: PathBuf,
+    _database: Database,
+}
+
+/// A file for a database, with what SQLite keeps beside it. It goes with this.
+pub(crate) struct Database(PathBuf);
+
+impl Database {
+    pub(crate) fn new() -> Database {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("sql_host-test-{}-{number}.db", std::process::id());
+        Database(std::env::temp_dir().join(name))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
 }
 
 /// The same test on fibers and on threads.
@@ -33,34 +52,42 @@ pub(crate) fn in_both_modes(test: impl Fn(&Served)) {
 }
 
 pub(crate) fn serve(thread_mode: bool) -> Served {
-    serve_on(2, thread_mode)
+    serve_as(thread_mode, |_| {})
 }
 
-pub(crate) fn serve_on(workers: usize, thread_mode: bool) -> Served {
+/// With what is set up otherwise.
+pub(crate) fn serve_as(thread_mode: bool, change: impl FnOnce(&mut Setup)) -> Served {
     let wasm = Arc::new(Wasm::new().expect("a runtime"));
     let runtime: Arc<dyn Runtime> = wasm.clone();
-    let mut served = serve_with(workers, thread_mode, runtime);
+    let mut served = start(thread_mode, runtime, change);
     served.wasm = Some(wasm);
     served
 }
 
+pub(crate) fn serve_on(workers: usize, thread_mode: bool) -> Served {
+    serve_as(thread_mode, |setup| setup.workers = Some(workers))
+}
+
 pub(crate) fn serve_with(workers: usize, thread_mode: bool, runtime: Arc<dyn Runtime>) -> Served {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let name = format!("sql_host-test-{}-{number}.db", std::process::id());
-    let database = std::env::temp_dir().join(name);
-    let setup = Setup {
+    start(thread_mode, runtime, |setup| setup.workers = Some(workers))
+}
+
+fn start(thread_mode: bool, runtime: Arc<dyn Runtime>, change: impl FnOnce(&mut Setup)) -> Served {
+    let database = Database::new();
+    let mut setup = Setup {
         address: "127.0.0.1:0".parse().expect("an address"),
-        database: database.clone(),
-        workers: Some(workers),
+        database: database.path().to_owned(),
+        workers: Some(2),
         thread_mode,
         observe: None,
+        emergency: None,
     };
+    change(&mut setup);
     let server = Server::start(&setup, runtime).expect("it starts");
     Served {
         server: Some(server),
         wasm: None,
-        database,
+        _database: database,
     }
 }
 
@@ -95,6 +122,10 @@ impl Served {
 
     pub(crate) fn client(&self) -> Client<TcpStream> {
         Client::greet(self.stream()).expect("it greets")
+    }
+
+    pub(crate) fn server(&self) -> &Server {
+        self.server.as_ref().expect("it runs")
     }
 
     /// Waits until so many sessions are there.
@@ -136,18 +167,27 @@ impl Served {
     }
 }
 
-impl Drop for Served {
+impl Drop for Database {
     fn drop(&mut self) {
         for suffix in ["", "-wal", "-shm"] {
-            let mut file = self.database.as_os_str().to_owned();
+            let mut file = self.0.as_os_str().to_owned();
             file.push(suffix);
             let _ = std::fs::remove_file(file);
         }
     }
 }
 
+/// Waits until it is so.
+pub(crate) fn eventually(what: &str, so: impl Fn() -> bool) {
+    let until = std::time::Instant::now() + LONG;
+    while !so() {
+        assert!(std::time::Instant::now() < until, "never: {what}");
+        std::thread::yield_now();
+    }
+}
+
 /// The rows of a statement that must succeed, values joined by a bar.
-pub(crate) fn rows(client: &mut Client<TcpStream>, sql: &str) -> Vec<String> {
+pub(crate) fn rows<S: Read + Write>(client: &mut Client<S>, sql: &str) -> Vec<String> {
     let answer = client.query(sql).expect("an answer");
     assert_eq!(answer.error, None, "{sql}");
     lines(&answer)
@@ -165,7 +205,7 @@ pub(crate) fn lines(answer: &Answer) -> Vec<String> {
 }
 
 /// The SQLSTATE of a statement that must fail.
-pub(crate) fn code(client: &mut Client<TcpStream>, sql: &str) -> String {
+pub(crate) fn code<S: Read + Write>(client: &mut Client<S>, sql: &str) -> String {
     let answer = client.query(sql).expect("an answer");
     answer.error.unwrap_or_else(|| panic!("{sql} succeeded")).0
 }
