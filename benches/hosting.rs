@@ -29,7 +29,7 @@ use fiberhost::com::table::{
     OVERLAPPED,
 };
 use fiberhost::com::{Direction, Guid, Handle, Hresult, Transfer};
-use fiberhost::{Builder, Host, IoEngine, MemoryLimits, Transfers};
+use fiberhost::{Builder, Host, IoEngine, MemoryLimits, TaskMode, Transfers};
 use fiberhost_scheduler::native::{self, Target};
 use fiberhost_scheduler::sync::AutoResetEvent;
 use fiberhost_scheduler::{Scheduler, spawn};
@@ -56,9 +56,11 @@ fn group<'a>(
 /// A host with one worker.
 fn host(with: impl FnOnce(Builder) -> Builder) -> Host {
     let settings = Scheduler::builder().workers(1);
-    with(Host::builder().scheduler_settings(settings))
-        .build()
-        .expect("a host")
+    // As for a runtime that can be switched.
+    let builder = Host::builder()
+        .scheduler_settings(settings)
+        .tasks(TaskMode::Fiber);
+    with(builder).build().expect("a host")
 }
 
 /// The table of an object.

@@ -1,5 +1,9 @@
 //! Memory of a task that somebody else still uses: the task does not end before it is given back.
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(feature = "net"),
+    allow(dead_code, reason = "without transfers nothing needs it")
+)]
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -7,6 +7,10 @@
 //! Who waits is counted under the lock: every idle worker either is still counted as *idle*, or somebody has taken it off
 //! that number and given a permit for it. So a worker whose wait has ended otherwise knows whether a permit is for it.
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(feature = "net"),
+    allow(dead_code, reason = "without transfers nothing needs it")
+)]
 
 use std::collections::VecDeque;
 use std::fmt;

@@ -6,6 +6,7 @@ use std::ffi::c_void;
 use std::ptr::NonNull;
 
 use super::Enumeration;
+#[cfg(feature = "net")]
 use super::clr::ICLRIoCompletionManager;
 use super::clr::{ClrInterface, Raw};
 use super::constants::{
@@ -250,6 +251,7 @@ pub(crate) struct Promise(());
 
 impl Promise {
     /// A runtime that takes completions takes them on any task at its base.
+    #[cfg(feature = "net")]
     pub(crate) fn of_completions(_: &ICLRIoCompletionManager) -> Promise {
         Promise(())
     }

@@ -10,6 +10,10 @@
 //! lies: it may be moved as long as no transfer is on.
 //!
 //! Room for unsafe code: reading and writing there.
+#![cfg_attr(
+    not(feature = "net"),
+    allow(dead_code, reason = "without transfers nothing needs it")
+)]
 
 use std::ffi::c_void;
 use std::os::fd::RawFd;
