@@ -219,7 +219,10 @@ fn watch(core: &Weak<Core>, shared: &Shared) {
     let mut next_tick = clock::now();
     while !shared.stop.load(Ordering::SeqCst) {
         let Some(alive) = core.upgrade() else { return };
-        let stalls = stalls.get_or_insert_with(|| Stalls::new(alive.monitor.stall_ns()));
+        let stalls = stalls.get_or_insert_with(|| {
+            let monitor = &alive.monitor;
+            Stalls::new(monitor.stall_ns(), &monitor.orders)
+        });
         let time = alive.monitor.tick_time();
         coarse::refresh(alive.forever());
         let ticks = clock::now() >= next_tick;
@@ -316,8 +319,11 @@ fn tick(core: &'static Core, seen: &mut [Seen], time: Duration) {
             driver.sleeper.call();
         }
     }
-    if core.io.is_left_alone() {
-        core.call_one();
+    if core.io.is_left_alone() && !core.call_one() {
+        // All of them run. One whose task is alone and seldom yields looks around at its next yield if it is called.
+        for slot in &core.slots {
+            core.driver(slot).sleeper.call();
+        }
     }
     if lasting {
         let before = core.handovers.load(Ordering::Relaxed);

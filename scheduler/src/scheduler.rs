@@ -177,11 +177,13 @@ impl Core {
         }
     }
 
-    /// Step P3 of the idle protocol.
-    pub(crate) fn call_one(&self) {
-        if let Some(index) = self.idle.choose() {
+    /// Step P3 of the idle protocol. Whether there was somebody to call.
+    pub(crate) fn call_one(&self) -> bool {
+        let chosen = self.idle.choose();
+        if let Some(index) = chosen {
             self.threads.get(index).sleeper.call();
         }
+        chosen.is_some()
     }
 
     /// Queues what may run anywhere, from any thread.

@@ -202,17 +202,25 @@ struct Asked {
 
 impl Stalls {
     /// With this limit in nanoseconds; `u64::MAX` is never.
-    pub(crate) fn new(after: u64) -> Self {
-        Stalls {
-            after,
-            window: (after / 2).clamp(WINDOW_MIN, WINDOW_MAX),
-            period: (after / 8).clamp(PERIOD_MIN, PERIOD_MAX),
+    pub(crate) fn new(after: u64, orders: &Orders) -> Self {
+        let mut stalls = Stalls {
+            after: 0,
+            window: 0,
+            period: 0,
             next_pass: 0,
             last_pass: None,
             asked: None,
             stuck: Stuck::default(),
             waits: LongWaits::new(&orders.waits),
-        }
+        };
+        stalls.limit_to(after);
+        stalls
+    }
+
+    fn limit_to(&mut self, after: u64) {
+        self.after = after;
+        self.window = (after / 2).clamp(WINDOW_MIN, WINDOW_MAX);
+        self.period = (after / 8).clamp(PERIOD_MIN, PERIOD_MAX);
     }
 
     /// At each tick of the monitor.
@@ -220,11 +228,8 @@ impl Stalls {
         let after = core.monitor.stall_ns();
         if after != self.after {
             // The limit was changed. What was asked is still answered.
-            let asked = self.asked.take();
-            *self = Stalls {
-                asked,
-                ..Stalls::new(after)
-            };
+            self.limit_to(after);
+            self.next_pass = 0;
         }
         let now = core.now();
         self.collect(core, now);

@@ -113,14 +113,6 @@ impl Watching {
         self.recording.load(Ordering::Relaxed) >= at_least as u8
     }
 
-    pub(crate) fn recording(&self) -> Recording {
-        match self.recording.load(Ordering::Relaxed) {
-            0 => Recording::Rare,
-            1 => Recording::Tasks,
-            _ => Recording::Switches,
-        }
-    }
-
     pub(crate) fn set_recording(&self, recording: Recording) {
         self.recording.store(recording as u8, Ordering::Relaxed);
         self.special.store(

@@ -23,14 +23,39 @@ use crate::runtime::{FunctionDef, Runtime};
 /// its recursion.
 const STACK_MIN: usize = 384 * 1024;
 
-/// Who has a connection at this time.
+/// Who has a connection at this time, and what its functions have failed with.
 #[derive(Debug, Default)]
-pub struct Lent(Mutex<Option<Arc<Control>>>);
+pub struct Lent(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    control: Option<Arc<Control>>,
+    failed: Option<SqlError>,
+}
 
 impl Lent {
     /// It goes to this session, or comes back.
     pub fn set(&self, control: Option<&Arc<Control>>) {
-        *self.0.lock() = control.cloned();
+        *self.0.lock() = State {
+            control: control.cloned(),
+            failed: None,
+        };
+    }
+
+    fn control(&self) -> Option<Arc<Control>> {
+        self.0.lock().control.clone()
+    }
+
+    fn note(&self, error: &SqlError) {
+        self.0.lock().failed = Some(error.clone());
+    }
+
+    /// A statement's error: SQLite hands on no more of a function's than its text, so the function's own takes its place.
+    pub fn of_function(&self, error: SqlError) -> SqlError {
+        let failed = self.0.lock().failed.take();
+        failed
+            .filter(|failed| failed.to_string() == error.message)
+            .unwrap_or(error)
     }
 }
 
@@ -48,6 +73,7 @@ pub struct Below {
     /// What reaches into the session from outside.
     pub control: Arc<Control>,
     handle: Handle,
+    lent: Arc<Lent>,
 }
 
 impl Below {
@@ -67,7 +93,8 @@ impl Below {
     ) -> Result<Vec<Vec<Value>>, SqlError> {
         // SAFETY: the connection is there, since one of its statements calls. What is made here does not close it.
         let connection = unsafe { Connection::from_handle(self.handle.0) }?;
-        engine::read(&connection, sql, parameters)
+        let result = engine::read(&connection, sql, parameters);
+        result.map_err(|error| self.lent.of_function(error))
     }
 }
 
@@ -98,20 +125,27 @@ pub fn register(
             let handle = &handle;
             let called = below(&lent, *handle)
                 .and_then(|below| runtime.call_function(&name, &arguments, below));
-            called.map_err(|error| rusqlite::Error::UserFunctionError(Box::new(error)))
+            called.map_err(|error| {
+                lent.note(&error);
+                rusqlite::Error::UserFunctionError(Box::new(error))
+            })
         },
     )
 }
 
-fn below(lent: &Lent, handle: Handle) -> Result<Below, SqlError> {
-    let control = lent.0.lock().clone();
-    let control = control
+fn below(lent: &Arc<Lent>, handle: Handle) -> Result<Below, SqlError> {
+    let control = lent
+        .control()
         .ok_or_else(|| SqlError::new("55000", "a function is called for no session's statement"))?;
     let left = (STACK_SIZE as usize).saturating_sub(control.stack_used());
     if left < STACK_MIN {
         return Err(SqlError::new("54001", "stack depth limit exceeded"));
     }
-    Ok(Below { control, handle })
+    Ok(Below {
+        control,
+        handle,
+        lent: Arc::clone(lent),
+    })
 }
 
 /// The target of what a function runs on its connection.

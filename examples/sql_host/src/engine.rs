@@ -279,7 +279,7 @@ impl Link {
             Ok(count) => count,
             // SQLite says only that it was interrupted.
             Err(error) if error.code == "57014" => return Err(control.verdict().unwrap_or(error)),
-            Err(error) => return Err(error),
+            Err(error) => return Err(self.lent.of_function(error)),
         };
         Ok(Done {
             rows: count,

@@ -6,7 +6,6 @@ mod common;
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::TcpStream;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -39,23 +38,18 @@ enum How {
     Vanish,
 }
 
-/// A new session, and its number: victims come one at a time.
+/// A new session, and its number: it is the one that has run this statement.
 fn connect(served: &Served) -> (Client<TcpStream>, i32) {
-    static ONE: Mutex<()> = Mutex::new(());
-    let _one = ONE.lock().expect("no panic");
+    static NEXT: AtomicUsize = AtomicUsize::new(1_000_000);
+    let mark = format!("SELECT {}", NEXT.fetch_add(1, Ordering::Relaxed));
+    let mut client = served.client();
+    rows(&mut client, &mark);
     let server = served.server.as_ref().expect("it runs");
-    let highest = || {
-        let sessions = server.shared.registry.sessions();
-        sessions.last().map_or(0, |entry| entry.id)
-    };
-    let before = highest();
-    let client = served.client();
-    let id = highest();
-    assert!(
-        id > before,
-        "a session's number is higher than those before it"
-    );
-    (client, id)
+    let sessions = server.shared.registry.sessions();
+    let mine = sessions
+        .iter()
+        .find(|entry| entry.control.activity().statement == mark);
+    (client, mine.expect("it is there").id)
 }
 
 /// One victim's life: it says what it runs, and is ended after a while.
@@ -115,7 +109,7 @@ fn one(served: &Served, dice: &mut Dice) {
     assert_eq!(code, expected, "{sql} {how:?}: {message}");
     if how != How::Kill {
         // The session goes on.
-        rows(&mut client, "SET statement_timeout = 0; ROLLBACK");
+        rows(&mut client, "ROLLBACK; SET statement_timeout = 0");
         assert_eq!(rows(&mut client, "SELECT fee(1000, 5)"), ["5"]);
     }
 }

@@ -8,7 +8,8 @@
 //!   nothing else to run, before it searches;
 //! - when idle: a worker that goes to sleep takes the role, if it is free, and sleeps in the kernel's poller instead of on
 //!   its own word. The others sleep on theirs;
-//! - at the monitor's wish: if nobody has the role and nobody has asked for a tick, it calls a sleeper, if there is one.
+//! - at the monitor's wish: if nobody has the role and nobody has asked for a tick, it calls a sleeper, or if there is none
+//!   all workers: one whose task is alone then switches at its next yield, and one whose task owns its thread asks there.
 //!
 //! Only workers have the role.
 //!

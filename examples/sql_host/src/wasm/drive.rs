@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 use rusqlite::types::Value;
 use wasmtime::Engine;
 
+use super::boundary::give_way;
 use super::compiled::Compiled;
 use super::exchange::{Exchange, Question};
 use super::guest::{Guest, Live, Setting};
@@ -81,7 +82,7 @@ fn drive(
                 exchange.answer(caller.control().sleep(time).map(|()| Vec::new()));
             }
             None => {
-                if setting.tasks.switch_to_task() {
+                if give_way(&setting.tasks) {
                     setting.totals.note_switch();
                 }
             }

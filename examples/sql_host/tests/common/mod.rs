@@ -106,7 +106,7 @@ impl Served {
         let until = std::time::Instant::now() + LONG;
         while !seen(server) {
             assert!(std::time::Instant::now() < until, "never: {what}");
-            std::thread::yield_now();
+            std::thread::sleep(Duration::from_micros(200));
         }
     }
 
