@@ -23,7 +23,7 @@ pub(crate) struct Served {
     pub(crate) server: Option<Server>,
     /// Its runtime, if that is the usual one.
     wasm: Option<Arc<Wasm>>,
-    _database: Database,
+    database: Database,
 }
 
 /// A file for a database, with what SQLite keeps beside it. It goes with this.
@@ -87,7 +87,7 @@ fn start(thread_mode: bool, runtime: Arc<dyn Runtime>, change: impl FnOnce(&mut 
     Served {
         server: Some(server),
         wasm: None,
-        _database: database,
+        database,
     }
 }
 
@@ -96,8 +96,8 @@ impl Served {
         self.wasm.as_deref().expect("the usual runtime")
     }
 
-    pub(crate) fn database(&self) -> &std::path::Path {
-        &self.database
+    pub(crate) fn database(&self) -> &Path {
+        self.database.path()
     }
 
     /// Waits until somebody can see this.
