@@ -1,7 +1,7 @@
 //! The managed runtime: functions and procedures in WebAssembly, on wasmtime.
 //!
 //! `CREATE FUNCTION name(types) RETURNS type LANGUAGE wasm AS 'text'` takes a module as text, which exports a function of that
-//! name. [`values`] says how types correspond, [`imports`] what a module can import, [`boundary`] which hooks the host is told.
+//! name. `values` says how types correspond, `imports` what a module can import, [`boundary`] which hooks the host is told.
 //!
 //! A *function* is called by SQLite, with native frames below. It runs on the stack of its task, which keeps its thread. Its
 //! instances are kept and used again, one call at a time, so what one leaves in its memory another call may find: do not rely

@@ -7,9 +7,9 @@
 //! |---|---|---|
 //! | calling a guest | unmanaged code: SQLite, or a native import | `ReverseEnterRuntime`, then `ReverseLeaveRuntime` |
 //! | calling a guest | nothing: a procedure, at the base of its task | nothing: it is the task's own code |
-//! | calling the host | a native import ([`leave`](Boundary::leave)) | `LeaveRuntime` with its address, then `EnterRuntime` |
-//! | calling the host | a service of the host's ([`serve`](Boundary::serve)) | nothing: it waits as tasks do, and goes into SQLite by hooks of its own |
-//! | calling the host | the end of a quantum ([`tick`](Boundary::tick)) | nothing, or `SwitchToTask` |
+//! | calling the host | a native import (`leave`) | `LeaveRuntime` with its address, then `EnterRuntime` |
+//! | calling the host | a service of the host's (`serve`) | nothing: it waits as tasks do, and goes into SQLite by hooks of its own |
+//! | calling the host | the end of a quantum (`tick`) | nothing, or `SwitchToTask` |
 //!
 //! wasmtime does not say which of the last three it is, so the hook waits for the import to say it. What says nothing is
 //! wasmtime's own business, such as memory that grows.
