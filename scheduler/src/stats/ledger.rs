@@ -270,7 +270,7 @@ impl Ledger {
         let state = self.state();
         // Acquire: if anything of that was of a later change, the version is seen to be another.
         fence(Ordering::Acquire);
-        let is_whole = version % 2 == 0 && self.version.load(Ordering::Relaxed) == version;
+        let is_whole = version.is_multiple_of(2) && self.version.load(Ordering::Relaxed) == version;
         let until = if is_ended { since } else { now.max(since) };
         // What the state that lasts will come to; how it is split is not known yet.
         let open = until - since;
