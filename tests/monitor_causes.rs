@@ -73,10 +73,7 @@ fn keep(
             let kind = stall.kind();
             if ran > 3 * waited {
                 assert!(is_right(kind), "run {run}: {stall:?}, ran {ran} {waited}");
-            } else if waited > 3 * ran {
-                assert_eq!(kind, StallKind::Starving, "run {run}: {stall:?}");
-                continue;
-            } else if !is_right(kind) {
+            } else if waited > 3 * ran || !is_right(kind) {
                 assert_eq!(kind, StallKind::Starving, "run {run}: {stall:?}");
                 continue;
             }
