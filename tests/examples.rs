@@ -231,7 +231,7 @@ fn trace_draws_what_its_tasks_did() {
     assert!(svg.matches("<path d=\"M").count() >= 1);
     assert_eq!(svg.matches("<title>native</title>").count(), 3);
     let json: serde_json::Value = serde_json::from_str(&read("trace.json")).expect("it is JSON");
-    // Five tasks have a turn each at least, and two workers a name.
+    // Five tasks have a turn each at least, a worker has a name, and a flow two ends.
     let events = json["traceEvents"].as_array().expect("a list");
     assert!(events.len() >= 7, "{}", events.len());
     let nowhere = folder.0.join("nowhere");

@@ -200,16 +200,16 @@ fn last_on(processor: usize, last: bool) -> bool {
 fn a_thread_that_gets_no_processor_is_told_to_starve() {
     // SAFETY: the call takes nothing.
     let processor = usize::try_from(unsafe { libc::sched_getcpu() }).expect("the kernel knows");
-    let over = Arc::new(AtomicBool::new(false));
-    let neighbours = [(); 2].map(|()| {
-        let over = Arc::clone(&over);
-        std::thread::spawn(move || {
-            assert!(last_on(processor, false));
-            a_loop_of_the_program(&over);
-        })
-    });
     with_on_fibers(within(SHORT), |scheduler| {
         for run in 1..=RUNS {
+            let over = Arc::new(AtomicBool::new(false));
+            let neighbours = [(); 2].map(|()| {
+                let over = Arc::clone(&over);
+                std::thread::spawn(move || {
+                    assert!(last_on(processor, false));
+                    a_loop_of_the_program(&over);
+                })
+            });
             let stop = Arc::new(AtomicBool::new(false));
             let seen = Arc::clone(&stop);
             // A thread of its own, which ends with it.
@@ -227,6 +227,10 @@ fn a_thread_that_gets_no_processor_is_told_to_starve() {
                 scheduler.stalls().len() >= run || task.task().is_finished()
             });
             stop.store(true, Ordering::SeqCst);
+            over.store(true, Ordering::SeqCst);
+            for neighbour in neighbours {
+                neighbour.join().expect("no panic");
+            }
             if !task.join().expect("no panic") {
                 println!("nothing tried: the system does not let a thread be the last");
                 return;
@@ -236,10 +240,6 @@ fn a_thread_that_gets_no_processor_is_told_to_starve() {
             assert_eq!(row(scheduler, run).cause, "STARVED");
         }
     });
-    over.store(true, Ordering::SeqCst);
-    for neighbour in neighbours {
-        neighbour.join().expect("no panic");
-    }
 }
 
 /// The report of all workers, if there is one.

@@ -245,8 +245,10 @@ pub(crate) struct Sample {
 }
 
 /// Registers of a thread or of a task that does not run, and a copy of its stack, for who knows the tables that unwinding uses.
-// Without names nobody reads those tables, and a dump has the innermost address alone.
-#[cfg_attr(not(feature = "symbols"), allow(dead_code))]
+#[cfg_attr(
+    not(all(feature = "symbols", target_arch = "x86_64")),
+    allow(dead_code, reason = "nobody reads the tables of unwinding")
+)]
 pub(crate) struct Captured {
     pub(crate) instruction: usize,
     pub(crate) stack: usize,
