@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, mpsc};
+use std::sync::{Arc, Condvar, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
 use common::{checked, eventually, hog_until, until_waits, with_on_fibers};
@@ -21,6 +21,12 @@ use fiberhost::views::{StallRow, Views};
 const SHORT: Duration = Duration::from_millis(20);
 const LONG: Duration = Duration::from_millis(100);
 const RUNS: usize = 20;
+
+/// One test at a time: what one does to the processors would be a cause in the reports of another.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn within(after: Duration) -> Builder {
     checked(1).stall_after(after)
@@ -104,6 +110,7 @@ fn a_loop_in_the_kernel(stop: &AtomicBool) {
 
 #[test]
 fn a_loop_is_told_with_its_function() {
+    let _alone = alone();
     keep(
         SHORT,
         a_loop_of_the_program,
@@ -123,6 +130,7 @@ fn a_loop_is_told_with_its_function() {
 
 #[test]
 fn a_loop_of_the_program_and_one_in_the_kernel_are_told_apart() {
+    let _alone = alone();
     let is_user = |kind| kind == StallKind::User;
     keep(LONG, a_loop_of_the_program, is_user, |_, row| {
         assert_eq!(row.cause, "USER LOOP");
@@ -143,6 +151,7 @@ fn a_loop_of_the_program_and_one_in_the_kernel_are_told_apart() {
 
 #[test]
 fn a_thread_that_is_blocked_in_the_kernel_is_told_with_the_call() {
+    let _alone = alone();
     with_on_fibers(within(SHORT), |scheduler| {
         for run in 1..=RUNS {
             let (receive, send) = std::io::pipe().expect("a pipe");
@@ -167,6 +176,7 @@ static SLOW: Target = Target::new("a slow call");
 
 #[test]
 fn a_section_that_lasts_is_told_with_its_target() {
+    let _alone = alone();
     with_on_fibers(within(SHORT), |scheduler| {
         for run in 1..=RUNS {
             let (sender, receiver) = mpsc::channel::<()>();
@@ -198,6 +208,7 @@ fn last_on(processor: usize, last: bool) -> bool {
 
 #[test]
 fn a_thread_that_gets_no_processor_is_told_to_starve() {
+    let _alone = alone();
     // SAFETY: the call takes nothing.
     let processor = usize::try_from(unsafe { libc::sched_getcpu() }).expect("the kernel knows");
     with_on_fibers(within(SHORT), |scheduler| {
@@ -250,6 +261,7 @@ fn all_workers(scheduler: &Scheduler) -> Option<Arc<Stall>> {
 
 #[test]
 fn workers_that_are_all_kept_by_the_same_are_told_once_with_that() {
+    let _alone = alone();
     with_on_fibers(checked(2).stall_after(SHORT), |scheduler| {
         let gate = Arc::new((std::sync::Mutex::new(false), Condvar::new()));
         let tasks = [(); 2].map(|()| {
@@ -287,6 +299,7 @@ fn workers_that_are_all_kept_by_the_same_are_told_once_with_that() {
 
 #[test]
 fn tasks_that_wait_with_all_the_threads_there_may_be_are_told_with_the_wait() {
+    let _alone = alone();
     // Each has its thread for itself, and no other thread can take the slots over.
     let builder = checked(2).stall_after(SHORT).max_threads(2);
     with_on_fibers(builder, |scheduler| {
@@ -317,6 +330,7 @@ fn tasks_that_wait_with_all_the_threads_there_may_be_are_told_with_the_wait() {
 
 #[test]
 fn workers_that_are_busy_and_go_on_are_not_told() {
+    let _alone = alone();
     with_on_fibers(checked(2).stall_after(4 * LONG), |scheduler| {
         let tasks: Vec<_> = (0..6)
             .map(|_| {
@@ -338,6 +352,7 @@ fn workers_that_are_busy_and_go_on_are_not_told() {
 
 #[test]
 fn a_wait_that_lasts_is_told_once_with_who_has_the_lock() {
+    let _alone = alone();
     let builder = checked(2).report_waits([WaitReason::Mutex], Duration::from_millis(40));
     with_on_fibers(builder, |scheduler| {
         let lock = Arc::new(Mutex::new(0));
@@ -391,6 +406,7 @@ fn a_wait_that_lasts_is_told_once_with_who_has_the_lock() {
 
 #[test]
 fn of_many_waits_that_last_some_are_told_and_the_others_counted() {
+    let _alone = alone();
     let builder = checked(1).report_waits([WaitReason::Event], Duration::from_millis(30));
     with_on_fibers(builder, |scheduler| {
         let event = Arc::new(ManualResetEvent::new(false));
@@ -418,6 +434,7 @@ fn of_many_waits_that_last_some_are_told_and_the_others_counted() {
 
 #[test]
 fn a_deadlock_is_kept_with_who_waits_for_whom() {
+    let _alone = alone();
     with_on_fibers(checked(1), |scheduler| {
         let [one, other] = [Arc::new(Mutex::new(())), Arc::new(Mutex::new(()))];
         let first = {
@@ -449,6 +466,7 @@ fn a_deadlock_is_kept_with_who_waits_for_whom() {
 
 #[test]
 fn the_table_is_bounded_and_its_count_goes_on() {
+    let _alone = alone();
     let builder = checked(1).report_waits([WaitReason::Park], Duration::from_millis(2));
     with_on_fibers(builder, |scheduler| {
         let mut tasks = Vec::new();
@@ -468,6 +486,7 @@ fn the_table_is_bounded_and_its_count_goes_on() {
 
 #[test]
 fn a_limit_of_nothing_is_refused() {
+    let _alone = alone();
     let builder = Scheduler::builder().report_waits([WaitReason::Mutex], Duration::ZERO);
     let error = builder.build().expect_err("it makes no sense");
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
