@@ -89,9 +89,11 @@ mod tests {
     #[test]
     fn the_first_instruction_of_a_function_is_in_it() {
         let frames = frames(&[a_function_with_a_name()]);
-        let function = frames[0].function.as_deref().expect("it has a name");
+        // The first instruction may already be of what was inlined there.
+        let outermost = frames.last().expect("an address stands for one at least");
+        let function = outermost.function.as_deref().expect("it has a name");
         assert!(function.ends_with("a_function_with_a_name"), "{function}");
-        assert!(frames[0].to_string().starts_with(function));
+        assert!(outermost.to_string().starts_with(function));
     }
 
     #[test]
