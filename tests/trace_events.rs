@@ -78,7 +78,8 @@ fn without_a_request_only_what_is_rare_is_recorded() {
     with_on_fibers(checked(2), |scheduler| {
         let task = scheduler.spawn(|| {
             spawn(yield_now).join().expect("no panic");
-            park_for(Duration::from_millis(1));
+            // Not over before it is armed, however busy the machine.
+            park_for(Duration::from_millis(40));
             native::section(&LASTS, || std::thread::sleep(Duration::from_millis(30)));
         });
         task.join().expect("no panic");
