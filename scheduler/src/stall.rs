@@ -262,6 +262,16 @@ impl Stalls {
                 watch.stage = Stage::Looked(Look::at(os_id, now));
             }
             Stage::Looked(first) if age >= self.after => {
+                if first.is_none() && !matches!(watch.stretch, Stretch::Section(_)) {
+                    // Nothing was to be seen of it, as of a thread that is about to start. If something is now, it is looked
+                    // at twice from here on: one look says nothing.
+                    let look = Look::at(thread.os_id.load(Ordering::Relaxed), now);
+                    if look.is_some() {
+                        watch.stage = Stage::Looked(look);
+                        thread.watch.set(watch);
+                        return;
+                    }
+                }
                 let is_early = first.is_some_and(|first| now - first.at < self.window);
                 if !is_early
                     && let Some((kind, call)) = self.found(core, thread, &watch, first, now)
