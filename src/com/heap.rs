@@ -324,8 +324,12 @@ mod tests {
             blocks.dedup();
             assert_eq!(blocks.len(), 600, "none is given twice, round {round}");
             for block in blocks {
-                assert!(heap.free(Block(block), true).is_ok());
-                assert!(heap.free(Block(block), true).is_err(), "not twice");
+                let freed = heap.free(Block(block), true);
+                assert!(freed.is_ok());
+                // One on the shelf is the heap's memory still. Of one that has gone nothing may be read.
+                if matches!(freed, Ok(None)) {
+                    assert!(heap.free(Block(block), true).is_err(), "not twice");
+                }
             }
             assert!((1..=64 * 1024).contains(&heap.shelved()));
         }
