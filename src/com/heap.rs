@@ -340,12 +340,14 @@ mod tests {
         assert_eq!((told() - before, heap.shelved()), (shelved, 0));
         let before = told();
         std::thread::scope(|scope| {
-            scope.spawn(|| {
+            let thread = scope.spawn(|| {
                 heap.make_shelf(|| account.clone());
                 let block = heap.allocate(50, TASK, false).expect("memory");
                 assert_eq!(heap.free(block, true), Ok(None));
                 assert_eq!(heap.shelved(), 50);
             });
+            // The scope alone would not wait for what the thread drops at its end.
+            thread.join().expect("no panic");
         });
         assert_eq!((told() - before, heap.shelved()), (50, 0));
     }
