@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::current::Thread;
 use crate::native::Target;
 use crate::primitive::ticks::{self, Rate};
-use crate::primitive::{AtomicU32, AtomicU64, Mutex, Ordering};
+use crate::primitive::{AtomicU32, AtomicU64, Instant, Mutex, Ordering};
 use crate::scheduler::Core;
 use crate::stats::histogram::{Histogram, Recorder};
 use crate::stats::{coarse, ledger};
@@ -173,11 +173,12 @@ pub(crate) fn note_handover(core: &Core, thread: &Thread) {
     trace::record(core, None, task, what);
 }
 
-/// The end of a section that has lost its slot: the thread gets another one. The mark is even already.
+/// The end of a section that has lost its slot: the thread gets another one, or none until that time. The mark is even
+/// already.
 #[cold]
-pub(crate) fn come_back(thread: &'static Thread) {
+pub(crate) fn come_back(thread: &'static Thread, until: Option<Instant>) -> bool {
     if cfg!(any(loom, shuttle)) {
-        return thread.claim();
+        return thread.claim_until(until);
     }
     let core = thread.core();
     let stamp = thread.section.stamp(thread.lease.last_out());
@@ -186,7 +187,10 @@ pub(crate) fn come_back(thread: &'static Thread) {
         let lasted = ticks::now().saturating_sub(stamp);
         core.lasting.with(target, |kept| kept.times.record(lasted));
     }
-    ledger::around_claim(thread, || thread.claim());
-    let task = thread.task.get().map_or(0, |task| task.id.get());
-    trace::record(core, Some(thread), task, What::Return);
+    let has_it = ledger::around_claim(thread, || thread.claim_until(until));
+    if has_it {
+        let task = thread.task.get().map_or(0, |task| task.id.get());
+        trace::record(core, Some(thread), task, What::Return);
+    }
+    has_it
 }

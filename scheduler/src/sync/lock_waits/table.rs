@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::deadlock::{Blocker, Deadlock};
 use crate::join::TaskRef;
+use crate::park;
 use crate::primitive::{Ordering, Plain};
 use crate::scheduler::Core;
 use crate::sync::lock_waits::outer::{Standing, Told};
@@ -17,6 +18,7 @@ use crate::sync::raw_mutex::RawMutex;
 use crate::sync::raw_rwlock::RawRwLock;
 use crate::task::state::Epoch;
 use crate::task::{Kind, Priority, Task, flag};
+use crate::wait::Interrupt;
 
 /// What somebody waits for.
 #[derive(Clone, Copy)]
@@ -69,6 +71,8 @@ pub(super) struct Who {
     pub(super) task: &'static Task,
     pub(super) wakes: &'static Task,
     pub(super) keeps: usize,
+    /// What ends the wait from outside, whether it is broken for a circle or not.
+    pub(super) allow: Interrupt,
 }
 
 /// One entry: who waits, and for what. It lies in a frame of the one who waits. Owner of the cells: the table's lock.
@@ -78,6 +82,7 @@ pub(crate) struct Entry {
     pub(super) wakes: &'static Task,
     /// The address of the record of the thread on which nobody else runs meanwhile; 0: there is none.
     keeps: usize,
+    allow: Interrupt,
     pub(super) what: What,
     /// Whether the wait may be refused when it begins, and whether it may be ended later.
     refusable: bool,
@@ -107,6 +112,7 @@ impl Entry {
             task: who.task,
             wakes: who.wakes,
             keeps: who.keeps,
+            allow: who.allow,
             what,
             refusable,
             breakable,
@@ -162,8 +168,10 @@ impl Entry {
     /// Whether its wait has ended already, or will: the task has not run since.
     #[inline]
     pub(super) fn is_over(&self) -> bool {
-        let ended = |epoch| !self.task.wait.is_armed_for(epoch);
-        self.epoch.get().is_some_and(ended) || self.broken.borrow().is_some()
+        let ended = |epoch| !self.wakes.wait.is_armed_for(epoch);
+        self.epoch.get().is_some_and(ended)
+            || self.broken.borrow().is_some()
+            || park::is_interrupted(self.wakes, self.allow)
     }
 
     /// Who has what this one waits for, by the number. It is not this one itself, which may have been handed it.
