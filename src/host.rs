@@ -66,8 +66,6 @@ pub(crate) struct Shared {
     pub(crate) id: u64,
     pub(crate) gate: &'static Gate,
     pub(crate) scheduler: Scheduler,
-    /// It is simulated: nothing of the host's is left to a thread of the system's.
-    pub(crate) is_simulated: bool,
     pub(crate) switching: Arc<Switching>,
     pub(crate) strangers: Strangers,
     pub(crate) hooks: Hooks,
@@ -476,7 +474,6 @@ impl Builder {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             gate: Gate::new(),
             scheduler,
-            is_simulated,
             switching: Arc::new(Switching::new(host.clone(), self.mode)),
             strangers: self.strangers,
             learned: match &self.hooks {

@@ -15,6 +15,7 @@
 //! may be woken: they stand in its queue until it is theirs again.
 #![forbid(unsafe_code)]
 
+use crate::claim::TakeFrom;
 use crate::current::Thread;
 use crate::primitive::{clock, simulated};
 use crate::stats::ledger;
@@ -127,9 +128,9 @@ impl Thread {
         Thread::count(&self.settled_here);
         if self.looks_now() {
             self.fire_timers();
-            // Where all others wait for what is ready, nobody else asks for it.
-            self.core().io.ask_now_and_then();
         }
+        // Where all others wait for what is ready, nobody else asks for it.
+        self.core().io.ask_now_and_then();
         self.offer_slot()
     }
 
@@ -143,7 +144,9 @@ impl Thread {
         ledger::around_claim(self, || {
             self.lease.leave();
             self.give_up(true);
-            self.come_back();
+            if !self.lease.enter() {
+                self.claim(TakeFrom::Asleep);
+            }
         });
         true
     }
