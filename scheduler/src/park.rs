@@ -436,8 +436,7 @@ where
     let me = current::plain();
     // In a model a plain thread stands in for a task without a stack: it settles, and can be interrupted, like one.
     // So can one that has asked for it.
-    let stands_in =
-        cfg!(any(loom, shuttle)) || me.flags.load(Ordering::Relaxed) & flag::HEEDS_ALL != 0;
+    let stands_in = cfg!(any(loom, shuttle)) || me.heeds();
     let allow = if stands_in { allow } else { Interrupt::Never };
     me.set_reason(reason);
     let waited = match publish(me, allow) {
