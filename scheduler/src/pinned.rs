@@ -15,7 +15,7 @@
 //! may be woken: they stand in its queue until it is theirs again.
 #![forbid(unsafe_code)]
 
-use crate::claim::TakeFrom;
+use crate::claim::Claim;
 use crate::current::Thread;
 use crate::primitive::{clock, simulated};
 use crate::stats::ledger;
@@ -136,16 +136,15 @@ impl Thread {
 
     fn offer_slot(&'static self) -> bool {
         let core = self.core();
-        let work = |slot: &crate::slot::Slot| slot.waiting() > 0 || slot.has_shared();
-        let wanted = core.idle.claimants() > 0 || work(self.slot()) || !core.injector.is_empty();
-        if !wanted {
+        let waiting = self.slot().waiting() + self.slot().shared() + core.injector.len();
+        if waiting == 0 && core.idle.claimants() == 0 {
             return false;
         }
         ledger::around_claim(self, || {
             self.lease.leave();
             self.give_up(true);
             if !self.lease.enter() {
-                self.claim(TakeFrom::Asleep);
+                self.claim(Claim::Yield(u32::try_from(waiting).unwrap_or(u32::MAX)));
             }
         });
         true
