@@ -535,10 +535,16 @@ pub fn yield_to_others() -> bool {
         return false;
     }
     let core = thread.core();
+    // Who yields seldom would leave those who wait for what is ready to the monitor.
+    core.io.ask_now_and_then();
     let others = !thread.is_alone(task) || !core.injector.is_empty() || core.idle.claimants() > 0;
+    let (here, turn) = (thread.index, thread.switches());
     // SAFETY: `running` says that we are on this task's stack and this thread runs it.
     unsafe { fiber::suspend(thread, task, YIELD) };
+    // Somebody may have become runnable only when the worker looked: who has the next turn here has let nobody run.
     others
+        || current::thread()
+            .is_none_or(|thread| thread.index != here || thread.switches() != turn + 1)
 }
 
 #[cold]

@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+use crate::claim::Claim;
 use crate::current::Thread;
 use crate::native::Target;
 use crate::primitive::ticks::{self, Rate};
@@ -178,7 +179,7 @@ pub(crate) fn note_handover(core: &Core, thread: &Thread) {
 #[cold]
 pub(crate) fn come_back(thread: &'static Thread, until: Option<Instant>) -> bool {
     if cfg!(any(loom, shuttle)) {
-        return thread.claim_until(until);
+        return thread.claim_until(Claim::Return, until);
     }
     let core = thread.core();
     let stamp = thread.section.stamp(thread.lease.last_out());
@@ -187,7 +188,7 @@ pub(crate) fn come_back(thread: &'static Thread, until: Option<Instant>) -> bool
         let lasted = ticks::now().saturating_sub(stamp);
         core.lasting.with(target, |kept| kept.times.record(lasted));
     }
-    let has_it = ledger::around_claim(thread, || thread.claim_until(until));
+    let has_it = ledger::around_claim(thread, || thread.claim_until(Claim::Return, until));
     if has_it {
         let task = thread.task.get().map_or(0, |task| task.id.get());
         trace::record(core, Some(thread), task, What::Return);
