@@ -102,8 +102,8 @@ impl Deadlocks {
     }
 }
 
-/// A wait without a limit, which stands among those in which circles are looked for meanwhile. `caller`: the task of the runtime that
-/// waits, if it is one; of nobody else a wait is broken.
+/// A wait without a limit, which stands among those in which circles are looked for meanwhile. `caller`: the task of the
+/// runtime that waits, if it is one; of nobody else a wait is broken.
 pub(crate) fn wait(
     host: &Arc<Shared>,
     caller: Option<&Current>,

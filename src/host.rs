@@ -340,8 +340,8 @@ impl Builder {
     }
 
     /// How long managed code that unmanaged code calls back waits for a slot (`ReverseEnterRuntime`). The runtime calls that
-    /// where it may hold up a collection. When all slots are kept by tasks that do not settle for so long, it goes on without one, beside as
-    /// many tasks as there are workers; what it waits for then blocks its thread. Default: 40 ms.
+    /// where it may hold up a collection. When all slots are kept for so long by tasks that do not settle, it goes on without
+    /// one, beside as many tasks as there are workers; what it waits for then blocks its thread. Default: 40 ms.
     pub fn callback_patience(mut self, limit: Duration) -> Self {
         self.callback_patience = Some(limit);
         self

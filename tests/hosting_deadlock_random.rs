@@ -1,5 +1,5 @@
-//! Random orders of a runtime's locks, the scheduler's own, and joins of both kinds, by seed: none that can end is told to be a circle, and of those
-//! that cannot each is broken, or the run would not end.
+//! Random orders of a runtime's sections and monitors and the scheduler's mutexes, by seed: none that can end is told to be a
+//! circle, and of those that cannot each is broken, or the run would not end.
 //!
 //! A million runs: `FIBERHOST_DEADLOCK_RUNS=1000000 cargo test --release --test hosting_deadlock_random`.
 

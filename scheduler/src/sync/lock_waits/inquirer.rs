@@ -18,10 +18,10 @@ use crate::sync::lock_waits::table::Ticket;
 #[cfg(not(any(loom, shuttle)))]
 const REST: std::time::Duration = std::time::Duration::from_millis(5);
 
-/// Lets a layer above the scheduler wait for what it alone knows, so that deadlocks are found that go through such waits: it says
-/// who has what, at once or when it is asked. A circle may go through the waits of several inquirers, and through the mutexes,
-/// read-write locks, joins and threads of the scheduler. Who is asked, is on the inquirer's own thread, which starts with the
-/// first question.
+/// Lets a layer above the scheduler wait for what it alone knows, so that deadlocks are found that go through such waits: it
+/// says who has what, at once or when it is asked. A circle may go through the waits of several inquirers, and through the
+/// mutexes, read-write locks, joins and threads of the scheduler. The layer is asked on the inquirer's own thread, which starts
+/// with the first question.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -101,7 +101,8 @@ impl Inquirer {
     /// called again if another wait had to be broken first; `has_it` says whether it has brought what was waited for.
     /// If the wait is broken, what it waits in ends as for an abort, or is not begun.
     ///
-    /// The caller is known by its [number](crate::TaskRef::id): a task, also in a native section, or a plain thread. It waits for one thing at a time.
+    /// The caller is known by its [number](crate::TaskRef::id): a task, also in a native section, or a plain thread. It
+    /// waits for one thing at a time.
     ///
     /// # Errors
     /// The circle, if this wait was broken for it and has not brought what was waited for.

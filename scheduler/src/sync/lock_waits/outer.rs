@@ -35,8 +35,8 @@ use crate::task::payload::contain;
 
 /// Who has what somebody waits for in an [`OuterWait`].
 pub enum Owners {
-    /// One task or plain thread, by its [number](TaskRef::id), or none at the moment. Called under a lock of the scheduler's, often: it must neither lock nor
-    /// wait nor allocate. While somebody that is named waits, it keeps what it has.
+    /// One task or plain thread, by its [number](TaskRef::id), or none at the moment. Called under a lock of the scheduler's,
+    /// often: it must neither lock nor wait nor allocate. While somebody that is named waits, it keeps what it has.
     Number(Box<dyn Fn() -> Option<u64> + Send + Sync>),
     /// The task itself, for whose end is waited, as long as the function says that it has not ended. That is called as above.
     Task(TaskRef, Box<dyn Fn() -> bool + Send + Sync>),
@@ -65,8 +65,8 @@ pub struct OuterWait {
     /// Of the waits of a circle the one with the lowest number is broken. Waits of the scheduler have -1, 0 and 1, by the
     /// task's priority.
     pub rank: i32,
-    /// Whether it may be broken. It must heed something then ([`Heed::Nothing`](crate::Heed::Nothing) cannot be broken), and on a thread that blocks
-    /// [heed alerts](crate::thread_alerts).
+    /// Whether it may be broken. Then it must heed something, since [`Heed::Nothing`](crate::Heed::Nothing) cannot be broken,
+    /// and a thread that blocks must [heed alerts](crate::thread_alerts).
     pub breakable: bool,
 }
 
