@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fiberhost::scheduler::native::{self, Target};
-use fiberhost::scheduler::sync::AutoResetEvent;
+use fiberhost::scheduler::sync::{AutoResetEvent, Mutex, RwLock};
 use fiberhost::scheduler::{Scheduler, spawn, yield_now};
 use tables::Tables;
 
@@ -25,6 +25,8 @@ fn main() -> ExitCode {
             "spawn_join",
             "fanout",
             "leave_enter",
+            "mutex_wait",
+            "read_lock",
             "hook_pair",
             "hook_chain",
             "current_task",
@@ -65,6 +67,8 @@ fn run(case: &str, count: u64) -> Option<()> {
         "spawn_join" => Plain(spawn_join),
         "fanout" => Plain(fanout),
         "leave_enter" => Plain(leave_enter),
+        "mutex_wait" => Plain(mutex_wait),
+        "read_lock" => Plain(read_lock),
         "hook_pair" => Hosting(hook_pair),
         "hook_chain" => Hosting(hook_chain),
         "current_task" => Hosting(current_task),
@@ -149,6 +153,31 @@ fn leave_enter(count: u64) {
     static NOTHING: Target = Target::new("nothing");
     for _ in 0..count {
         native::section(&NOTHING, || std::hint::black_box(()));
+    }
+}
+
+/// Two tasks take turns with a lock that the other one wants each time.
+fn mutex_wait(count: u64) {
+    let lock = Arc::new(Mutex::new(()));
+    let tasks = [(); 2].map(|()| {
+        let lock = Arc::clone(&lock);
+        spawn(move || {
+            for _ in 0..count / 2 {
+                let _held = lock.lock();
+                yield_now();
+            }
+        })
+    });
+    for task in tasks {
+        task.join().expect("it only locks");
+    }
+}
+
+/// Nobody else is there.
+fn read_lock(count: u64) {
+    let lock = RwLock::new(());
+    for _ in 0..count {
+        drop(std::hint::black_box(&lock).read());
     }
 }
 

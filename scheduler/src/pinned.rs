@@ -120,7 +120,7 @@ impl Thread {
         }
     }
 
-    /// A yield of such a task: gives the slot to who wants it, and claims one again. `true`: somebody did.
+    /// A yield of such a task: gives the slot to who wants it, and waits for its next turn. `true`: somebody did.
     #[cold]
     pub(crate) fn yield_pinned(&'static self) -> bool {
         simulated::point();
@@ -140,11 +140,6 @@ impl Thread {
         if !wanted {
             return false;
         }
-        ledger::around_claim(self, || {
-            self.lease.leave();
-            self.give_up(true);
-            self.come_back();
-        });
-        true
+        ledger::around_claim(self, || self.take_turns())
     }
 }

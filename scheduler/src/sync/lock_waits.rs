@@ -40,7 +40,7 @@
 //! is just being broken from outside is still found.
 //!
 //! Waits with a limit end by themselves, and plain threads are no tasks: neither stands in the table.
-//! What a task reads is known for a few locks (`task/reads.rs`).
+//! What a task reads it notes itself (`task/reads.rs`).
 //! The models of other protocols leave the table out, as it orders what they are there to find unordered.
 
 mod table;
@@ -217,7 +217,7 @@ impl<'a> Place<'a> {
         };
         // Found before: it takes long.
         let owners = match thread {
-            Some(thread) if entry.task.owns_its_thread() => owners_of(thread.core(), entry),
+            Some(thread) if entry.task.keeps_its_thread() => owners_of(thread.core(), entry),
             _ => Vec::new(),
         };
         let mut table = waits.0.lock();

@@ -6,9 +6,10 @@ use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::ptr;
 
+use crate::current::Thread;
 use crate::deadlock::{Blocker, Deadlock};
 use crate::join::TaskRef;
-use crate::primitive::Plain;
+use crate::primitive::{Ordering, Plain};
 use crate::sync::once::Once;
 use crate::sync::raw_mutex::RawMutex;
 use crate::sync::raw_rwlock::RawRwLock;
@@ -135,6 +136,15 @@ impl Entry {
         }
     }
 
+    /// Whether it may wait for somebody who does not stand here: for an end, or since another task sleeps with its thread.
+    fn may_lead_out(&self) -> bool {
+        let thread = self.task.bound_to.load(Ordering::Acquire) as *const Thread;
+        // SAFETY: who stands here has not ended, and its scheduler keeps the records of its threads until all tasks have.
+        let sleeper = unsafe { thread.as_ref() }.and_then(Thread::sleeps_with);
+        let is_kept = sleeper.is_some_and(|sleeper| !ptr::eq(sleeper, self.task));
+        is_kept || matches!(self.what, What::End(_))
+    }
+
     /// Whether it has to do with read-write locks.
     #[inline]
     fn is_rw(&self) -> bool {
@@ -144,9 +154,9 @@ impl Entry {
 
 /// What a look from an entry has seen.
 pub(super) enum Seen {
-    /// Nobody of those it waits for stands here.
+    /// No way of those it waits for leads back to it, or out of the table.
     Nobody,
-    /// They do, and no way of theirs leads back to it here.
+    /// None leads back to it here, but one may do so outside.
     Others,
     Circle(Deadlock),
 }
@@ -399,10 +409,18 @@ impl Table {
     /// Looks for a circle through the one who has just entered, of those who stand here.
     #[inline]
     pub(super) fn circle(&self, mine: &Entry) -> Seen {
+        // Mostly the one who has it waits for nobody.
+        if let Some(owner) = mine.owner()
+            && self.find(owner).is_none()
+        {
+            return Seen::Nobody;
+        }
         let round = self.rounds.get() + 1;
         self.rounds.set(round);
         let mut open: *const Entry = ptr::null();
         let mut at = mine;
+        // Nobody else runs on its thread, if it waits.
+        let keeps_thread = mine.task.keeps_its_thread();
         let mut seen = Seen::Nobody;
         loop {
             let mut last = None;
@@ -425,7 +443,9 @@ impl Table {
             let Some(next) = (unsafe { open.as_ref() }) else {
                 return seen;
             };
-            seen = Seen::Others;
+            if keeps_thread || next.may_lead_out() {
+                seen = Seen::Others;
+            }
             at = next;
             open = at.open.get();
         }
