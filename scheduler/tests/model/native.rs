@@ -679,6 +679,7 @@ mod sampled {
                     begun.fetch_add(1, Ordering::AcqRel);
                     while begun.load(Ordering::Acquire) < TASKS {
                         yield_now();
+                        thread::yield_now();
                     }
                     for _ in 0..3 {
                         order.lock().unwrap().push(number);
