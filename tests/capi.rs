@@ -1,4 +1,7 @@
 //! The interface for C, as C and C++ programs use it: the examples, and what bad input gets; under valgrind too.
+//!
+//! The installed library is built without flags, so that nothing here is of the other switch.
+#![cfg(not(fiberhost_switch = "corosensei"))]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

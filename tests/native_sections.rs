@@ -391,6 +391,56 @@ fn returning_tasks_and_running_ones_take_turns() {
     );
 }
 
+/// A task that yields in a callback has had its turn. Whoever has the next one keeps the slot through all of its sections.
+#[test]
+fn a_yield_takes_no_slot_from_a_short_section() {
+    // A monitor that never comes.
+    let never = checked(1)
+        .handover_after(Duration::from_secs(3600))
+        .quantum(Duration::from_secs(3600));
+    with(never, |scheduler| {
+        let inside = Arc::new(AtomicBool::new(false));
+        let (called_back, is_called_back) = mpsc::channel();
+        let over = Arc::new(AtomicBool::new(false));
+        let yielder = {
+            let (inside, over) = (Arc::clone(&inside), Arc::clone(&over));
+            mobile(scheduler, move || {
+                native::section(&SHORT_CALL, || {
+                    native::callback(|| {
+                        called_back.send(()).unwrap();
+                        let mut met = 0;
+                        while !over.load(Ordering::SeqCst) {
+                            yield_now();
+                            met += usize::from(inside.load(Ordering::SeqCst));
+                        }
+                        met
+                    })
+                })
+            })
+        };
+        is_called_back.recv().unwrap();
+        let neighbour = mobile(scheduler, move || {
+            for _ in 0..200 {
+                for _ in 0..5 {
+                    native::section(&SHORT_CALL, || {
+                        inside.store(true, Ordering::SeqCst);
+                        // Time for the other one to come and take the slot.
+                        let until = Instant::now() + Duration::from_micros(100);
+                        while Instant::now() < until {
+                            std::hint::spin_loop();
+                        }
+                        inside.store(false, Ordering::SeqCst);
+                    });
+                }
+                yield_now();
+            }
+            over.store(true, Ordering::SeqCst);
+        });
+        neighbour.join().unwrap();
+        assert_eq!(yielder.join().unwrap(), 0, "it ran beside a section");
+    });
+}
+
 #[test]
 fn a_shutdown_waits_for_sections_and_grants_their_return() {
     for workers in [1, 2, 4] {

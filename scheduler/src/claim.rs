@@ -15,7 +15,9 @@
 //!
 //! # A claim
 //!
-//! 1. A slot that nobody has; or that of a sleeper, who becomes a spare; or that of a thread that is out.
+//! 1. A slot that nobody has; or that of a sleeper, who becomes a spare; or that of a thread that is out. A claimant that has
+//!    yielded leaves one that is in a section alone: that one is in the middle of its turn, and would wait for a turn of
+//!    the claimant's after each of its sections. If the section lasts, the monitor takes the slot for the claimant.
 //! 2. Otherwise the claimant enters its list and calls all that drive a slot. A driver looks for calls at its next settle,
 //!    and gives its slot to the first (`give_way`). Returners win at most three times in a row over what else waits.
 //!    Among them goes first whose task is urgent or was called back by native code, since others wait for it; that, too, at
@@ -68,6 +70,15 @@ const BEFORE_MAX: u32 = 3;
 /// How often in a row those of a higher priority pass others.
 const PASSED_MAX: u32 = FAIR_EVERY as u32;
 
+/// Whose slot a claimant may take, of those that somebody has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TakeFrom {
+    /// That of a sleeper, or of a thread that is out.
+    Anybody,
+    /// That of a sleeper, or of a thread that sleeps with its task.
+    Asleep,
+}
+
 /// What a thread without a slot finds under the lock.
 enum Found {
     /// It has one now, and this role if it slept with it.
@@ -98,25 +109,26 @@ impl Thread {
     #[inline(always)]
     pub(crate) fn come_back(&'static self) {
         if !self.lease.enter() {
-            self.claim();
+            self.claim(TakeFrom::Anybody);
         }
     }
 
     /// Waits for a slot to go on with the one task this thread has.
     #[cold]
-    pub(crate) fn claim(&'static self) {
+    pub(crate) fn claim(&'static self, from: TakeFrom) {
+        let core = self.core();
         loop {
-            match self.core().idle.with(|lists| self.find_to_return(lists)) {
+            match core.idle.with(|lists| self.find_to_return(lists, from)) {
                 Found::Slot(role) => return self.begin_with_slot(role),
-                Found::Wait { call: true } => self.core().call_drivers(),
+                Found::Wait { call: true } => core.call_drivers(),
                 Found::Wait { call: false } | Found::End => {}
             }
             self.sleeper.sleep(None);
         }
     }
 
-    fn find_to_return(&'static self, lists: &mut Lists) -> Found {
-        if self.slot.get().is_some() || self.core().find_slot(lists, self) {
+    fn find_to_return(&'static self, lists: &mut Lists, from: TakeFrom) -> Found {
+        if self.slot.get().is_some() || self.core().find_slot(lists, self, from) {
             return Found::Slot(self.role(lists));
         }
         let call = self.standing.get() == Standing::None;
@@ -195,7 +207,7 @@ impl Thread {
     }
 
     fn claim_for_bound(&'static self, lists: &mut Lists) -> Found {
-        if self.core().find_slot(lists, self) {
+        if self.core().find_slot(lists, self, TakeFrom::Anybody) {
             return Found::Slot(None);
         }
         self.leave_lists(lists);
@@ -340,7 +352,7 @@ impl Thread {
             // The one that has the slot now looks for claimants by itself.
             core.call_drivers();
         }
-        self.claim();
+        self.claim(TakeFrom::Asleep);
         true
     }
 
@@ -375,10 +387,13 @@ impl Core {
     }
 
     /// Step 1 of a claim. Under the lock.
-    fn find_slot(&'static self, lists: &mut Lists, to: &'static Thread) -> bool {
+    fn find_slot(&'static self, lists: &mut Lists, to: &'static Thread, from: TakeFrom) -> bool {
         let found = match lists.free.pop() {
             Some(index) => Some(&self.slots[index]),
-            None => self.rob(lists).or_else(|| self.take_left(|_| true)),
+            None => self.rob(lists).or_else(|| match from {
+                TakeFrom::Anybody => self.take_left(|_| true),
+                TakeFrom::Asleep => self.take_left(|driver| driver.sleeps_with().is_some()),
+            }),
         };
         if let Some(slot) = found {
             // It may have stood there since it looked before.

@@ -127,9 +127,9 @@ impl Thread {
         Thread::count(&self.settled_here);
         if self.looks_now() {
             self.fire_timers();
-            // Where all others wait for what is ready, nobody else asks for it.
-            self.core().io.ask_now_and_then();
         }
+        // Where all others wait for what is ready, nobody else asks for it.
+        self.core().io.ask_now_and_then();
         self.offer_slot()
     }
 

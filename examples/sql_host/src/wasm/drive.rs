@@ -82,7 +82,7 @@ fn drive(
                 exchange.answer(caller.control().sleep(time).map(|()| Vec::new()));
             }
             None => {
-                if give_way(&setting.tasks) {
+                if setting.tasks.as_deref().is_some_and(give_way) {
                     setting.totals.note_switch();
                 }
             }
