@@ -13,11 +13,12 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fiberhost_scheduler::{Heed, TaskRef, ThreadAlerts, Wake, thread_alerts};
 use parking_lot::Mutex;
 
+use crate::clock;
 use crate::current::{self, Current};
 use crate::deadlock::{self, Broken, Edge};
 use crate::host::Shared;
@@ -187,7 +188,7 @@ impl Looking<'_> {
         let host = self.host;
         let alerts = (self.heed == Heed::Alert).then(|| self.caller.task().alerts());
         // Too far away to be a time: never.
-        let until = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let until = limit.and_then(|limit| clock::now().checked_add(limit));
         let mut left = limit;
         loop {
             let to_wake = self.thread.filter(|_| !is_adopted(self.caller));
@@ -216,7 +217,7 @@ impl Looking<'_> {
                 return Ok(Wake::Aborted);
             }
             if let Some(until) = until {
-                left = Some(until.saturating_duration_since(Instant::now()));
+                left = Some(until.saturating_duration_since(clock::now()));
             }
         }
     }

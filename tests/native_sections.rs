@@ -39,12 +39,22 @@ fn blocked_until(receiver: &mpsc::Receiver<()>) {
 fn a_section_that_lasts_gives_its_slot_away() {
     at_workers(|scheduler| {
         let workers = scheduler.workers();
+        let (entered, are_inside) = mpsc::channel();
         let (senders, blocked): (Vec<_>, Vec<_>) = (0..workers)
             .map(|_| {
                 let (sender, receiver) = mpsc::channel();
-                (sender, mobile(scheduler, move || blocked_until(&receiver)))
+                let entered = entered.clone();
+                let inside = move || {
+                    entered.send(()).unwrap();
+                    receiver.recv().expect("somebody tells it");
+                };
+                let task = mobile(scheduler, || native::section(&BLOCKS, inside));
+                (sender, task)
             })
             .unzip();
+        for _ in 0..workers {
+            are_inside.recv().unwrap();
+        }
         // All slots are behind sections that last; what may move goes on.
         let passed = mobile(scheduler, || {
             for _ in 0..100 {

@@ -135,11 +135,11 @@ impl Thread {
 
     fn offer_slot(&'static self) -> bool {
         let core = self.core();
-        let work = |slot: &crate::slot::Slot| slot.waiting() > 0 || slot.has_shared();
-        let wanted = core.idle.claimants() > 0 || work(self.slot()) || !core.injector.is_empty();
-        if !wanted {
+        let waiting = self.slot().waiting() + self.slot().shared() + core.injector.len();
+        if waiting == 0 && core.idle.claimants() == 0 {
             return false;
         }
-        ledger::around_claim(self, || self.take_turns())
+        let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
+        ledger::around_claim(self, || self.take_turns(waiting))
     }
 }

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use crate::claim::TakeFrom;
+use crate::claim::Claim;
 use crate::current::Thread;
 use crate::native::Target;
 use crate::primitive::ticks::{self, Rate};
@@ -178,7 +178,7 @@ pub(crate) fn note_handover(core: &Core, thread: &Thread) {
 #[cold]
 pub(crate) fn come_back(thread: &'static Thread) {
     if cfg!(any(loom, shuttle)) {
-        return thread.claim(TakeFrom::Anybody);
+        return thread.claim(Claim::Return);
     }
     let core = thread.core();
     let stamp = thread.section.stamp(thread.lease.last_out());
@@ -187,7 +187,7 @@ pub(crate) fn come_back(thread: &'static Thread) {
         let lasted = ticks::now().saturating_sub(stamp);
         core.lasting.with(target, |kept| kept.times.record(lasted));
     }
-    ledger::around_claim(thread, || thread.claim(TakeFrom::Anybody));
+    ledger::around_claim(thread, || thread.claim(Claim::Return));
     let task = thread.task.get().map_or(0, |task| task.id.get());
     trace::record(core, Some(thread), task, What::Return);
 }
