@@ -331,6 +331,17 @@ fn interrupted(task: &'static Task, allow: Interrupt) -> Option<Ended> {
     }
 }
 
+/// Whether such flags end a wait that allows this, or have ended it and are still there.
+pub(crate) fn is_interrupted(flags: u32, allow: Interrupt) -> bool {
+    let aborts = flags & flag::ABORT != 0 && flags & flag::UNWINDING == 0;
+    match allow {
+        Interrupt::Never => false,
+        Interrupt::Unwind => aborts,
+        Interrupt::Abort => aborts || flags & flag::CANCELS != 0,
+        Interrupt::Alert => aborts || flags & (flag::CANCELS | flag::ALERT) != 0,
+    }
+}
+
 /// What is left to do when a wait had a limit or ended otherwise than by a signal.
 #[cold]
 fn after(task: &'static Task, ended: Ended, limit: u64) {

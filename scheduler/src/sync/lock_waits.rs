@@ -38,11 +38,11 @@
 //! to one who still stands there for it has that one as its owner: a way that ends there is none. Who waits to read behind
 //! one who waits to write does so as long as both waits are on.
 //!
-//! A member of a circle whose wait for a mutex somebody aborts or alerts stands there until it has run again: a circle that
-//! is just being broken from outside is still found.
+//! A member whose wait somebody has aborted or alerted stands there until it has run again, and waits for nobody meanwhile: a
+//! circle that is just being broken from outside is none.
 //!
 //! Waits with a limit end by themselves, and do not stand in the table.
-//! What a task reads is known for a few locks (`task/reads.rs`).
+//! What a task reads it notes itself (`task/reads.rs`).
 //! The models of other protocols leave the table out, as it orders what they are there to find unordered.
 
 pub(crate) mod inquirer;
@@ -119,7 +119,7 @@ fn who_waits() -> (Option<&'static Thread>, Who) {
 
 #[inline]
 fn as_task(thread: &'static Thread, task: &'static Task) -> Who {
-    let keeps = if task.owns_its_thread() {
+    let keeps = if task.keeps_its_thread() {
         std::ptr::from_ref(thread).addr()
     } else {
         0
@@ -211,8 +211,9 @@ impl<'a> Place<'a> {
         }
         let (thread, who) = who_waits();
         if matches!(limit, Limit::Never) && who.task.deadline.get() == FOREVER {
-            let ends = (refusable, refusable && can_end(&who, allow));
-            place.stands = Some((thread, Entry::new(who, what, ends)));
+            let allow = allowed(&who, allow);
+            let ends = (refusable, refusable && allow != Interrupt::Never);
+            place.stands = Some((thread, Entry::new(who, what, ends, allow)));
         }
         place
     }
@@ -221,7 +222,9 @@ impl<'a> Place<'a> {
     fn outside(wait: &Arc<Standing>, told: &'a [u64]) -> Place<'a> {
         let (thread, who) = who_waits();
         let breakable = wait.is_breakable();
-        let entry = Entry::new(who, What::Outer(wait), (breakable, breakable));
+        // The layer above knows what ends it.
+        let ends = (breakable, breakable);
+        let entry = Entry::new(who, What::Outer(wait), ends, Interrupt::Never);
         Place {
             stands: Some((thread, entry)),
             table: waits(),
@@ -267,7 +270,7 @@ impl<'a> Place<'a> {
         };
         // Found before: it takes long.
         let owners = match thread {
-            Some(thread) if entry.task.owns_its_thread() => owners_of(thread.core(), entry),
+            Some(thread) if entry.task.keeps_its_thread() => owners_of(thread.core(), entry),
             _ => Vec::new(),
         };
         let mut table = waits.0.lock();
@@ -368,13 +371,13 @@ impl Drop for Place<'_> {
     }
 }
 
-/// Whether a wait that allows this can be ended by others. One that blocks a thread can if the thread has asked for that.
-fn can_end(who: &Who, allow: Interrupt) -> bool {
+/// What may end a wait that allows this. One that blocks a thread heeds something if the thread has asked for that.
+fn allowed(who: &Who, allow: Interrupt) -> Interrupt {
     let blocks = who.wakes.kind() == Kind::PlainThread && !cfg!(any(loom, shuttle));
     if blocks && !who.wakes.heeds() {
-        return false;
+        return Interrupt::Never;
     }
-    pinned::allowed(who.task, allow) != Interrupt::Never
+    pinned::allowed(who.task, allow)
 }
 
 /// Step 2.

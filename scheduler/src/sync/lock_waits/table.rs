@@ -7,8 +7,10 @@ use std::ops::ControlFlow;
 use std::ptr;
 use std::sync::Arc;
 
+use crate::current::Thread;
 use crate::deadlock::{Blocker, Deadlock};
 use crate::join::TaskRef;
+use crate::park;
 use crate::primitive::{Ordering, Plain};
 use crate::scheduler::Core;
 use crate::sync::lock_waits::outer::{Standing, Told};
@@ -17,6 +19,7 @@ use crate::sync::raw_mutex::RawMutex;
 use crate::sync::raw_rwlock::RawRwLock;
 use crate::task::state::Epoch;
 use crate::task::{Kind, Priority, Task, flag};
+use crate::wait::Interrupt;
 
 /// What somebody waits for.
 #[derive(Clone, Copy)]
@@ -82,6 +85,8 @@ pub(crate) struct Entry {
     /// Whether the wait may be refused when it begins, and whether it may be ended later.
     refusable: bool,
     breakable: bool,
+    /// What else may end it.
+    allow: Interrupt,
     /// The circle for which it is to be ended. From then on the one who stands here waits for nobody.
     pub(super) broken: RefCell<Option<Deadlock>>,
     /// The wait, if it was on when the entry was made: then it counts as long as it is on.
@@ -102,7 +107,12 @@ const NOWHERE: usize = usize::MAX;
 
 impl Entry {
     #[inline]
-    pub(super) fn new(who: Who, what: What, (refusable, breakable): (bool, bool)) -> Entry {
+    pub(super) fn new(
+        who: Who,
+        what: What,
+        (refusable, breakable): (bool, bool),
+        allow: Interrupt,
+    ) -> Entry {
         Entry {
             task: who.task,
             wakes: who.wakes,
@@ -110,6 +120,7 @@ impl Entry {
             what,
             refusable,
             breakable,
+            allow,
             broken: RefCell::new(None),
             epoch: Plain::new(None),
             next: Plain::new(ptr::null()),
@@ -163,7 +174,9 @@ impl Entry {
     #[inline]
     pub(super) fn is_over(&self) -> bool {
         let ended = |epoch| !self.task.wait.is_armed_for(epoch);
-        self.epoch.get().is_some_and(ended) || self.broken.borrow().is_some()
+        self.epoch.get().is_some_and(ended)
+            || self.broken.borrow().is_some()
+            || park::is_interrupted(self.wakes.flags.load(Ordering::Acquire), self.allow)
     }
 
     /// Who has what this one waits for, by the number. It is not this one itself, which may have been handed it.
@@ -186,6 +199,16 @@ impl Entry {
             (None, What::Write(lock)) => task.reads.has(number, lock.addr()),
             (None, _) => false,
         }
+    }
+
+    /// Whether it may wait for somebody who does not stand here: for an end, for what a layer above knows, or for a task that
+    /// sleeps with its thread.
+    fn may_lead_out(&self) -> bool {
+        let thread = self.task.bound_to.load(Ordering::Acquire) as *const Thread;
+        // SAFETY: who stands here has not ended, and its scheduler keeps the records of its threads until all tasks have.
+        let sleeper = unsafe { thread.as_ref() }.and_then(Thread::sleeps_with);
+        let is_kept = sleeper.is_some_and(|sleeper| !ptr::eq(sleeper, self.task));
+        is_kept || matches!(self.what, What::End(_) | What::Outer(_))
     }
 
     /// Whether it has to do with read-write locks.
@@ -227,9 +250,9 @@ impl Look {
 
 /// What a look from an entry has seen.
 pub(super) enum Seen {
-    /// Nobody of those it waits for stands here.
+    /// No way of those it waits for leads back to it, or out of the table.
     Nobody,
-    /// They do, and no way of theirs leads back to it here.
+    /// None leads back to it here, but one may do so outside.
     Others,
     Circle(Deadlock),
 }
@@ -239,6 +262,8 @@ pub(crate) struct Table {
     /// As many as a power of two; none before the first entry.
     chains: Vec<*const Entry>,
     entries: usize,
+    /// How many of them keep others from a thread.
+    keepers: usize,
     /// Those that have to do with read-write locks: wait for one, or read while they wait.
     rw: Vec<*const Entry>,
     /// How many have come.
@@ -261,6 +286,7 @@ impl Table {
         Table {
             chains: Vec::new(),
             entries: 0,
+            keepers: 0,
             rw: Vec::new(),
             turns: 0,
             rounds: Plain::new(0),
@@ -272,6 +298,7 @@ impl Table {
         Table {
             chains: Vec::new(),
             entries: 0,
+            keepers: 0,
             rw: Vec::new(),
             turns: 0,
             rounds: Plain::new(0),
@@ -293,6 +320,7 @@ impl Table {
             self.grow();
         }
         self.entries += 1;
+        self.keepers += usize::from(entry.keeps != 0);
         self.turns += 1;
         entry.turn.set(self.turns);
         entry.epoch.set(epoch);
@@ -331,6 +359,7 @@ impl Table {
     #[inline]
     pub(super) fn leave(&mut self, entry: &Entry) {
         self.entries -= 1;
+        self.keepers -= usize::from(entry.keeps != 0);
         if entry.place.get() != NOWHERE {
             self.leave_rw(entry);
         }
@@ -564,6 +593,12 @@ impl Table {
     /// Looks for a circle through the one who has just entered, of those who stand here.
     #[inline]
     pub(super) fn circle(&self, mine: &Entry, look: &Look) -> Seen {
+        // Mostly the one who has it waits for nobody.
+        if let Some(owner) = mine.owner()
+            && self.find(owner).is_none()
+        {
+            return Seen::Nobody;
+        }
         let round = self.rounds.get() + 1;
         self.rounds.set(round);
         let mut open: *const Entry = ptr::null();
@@ -590,7 +625,9 @@ impl Table {
             let Some(next) = (unsafe { open.as_ref() }) else {
                 return seen;
             };
-            seen = Seen::Others;
+            if self.keepers > 0 || next.may_lead_out() {
+                seen = Seen::Others;
+            }
             at = next;
             open = at.open.get();
         }
