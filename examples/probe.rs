@@ -26,11 +26,11 @@ fn main() -> ExitCode {
             "spawn_join",
             "fanout",
             "leave_enter",
-            "mutex_wait",
-            "read_lock",
             "c_pair",
             "heap",
             "malloc",
+            "mutex_wait",
+            "read_lock",
             "hook_pair",
             "hook_chain",
             "current_task",
@@ -71,11 +71,11 @@ fn run(case: &str, count: u64) -> Option<()> {
         "spawn_join" => Plain(spawn_join),
         "fanout" => Plain(fanout),
         "leave_enter" => Plain(leave_enter),
-        "mutex_wait" => Plain(mutex_wait),
-        "read_lock" => Plain(read_lock),
         "c_pair" => Plain(c_pair),
         "heap" => Hosting(heap),
         "malloc" => Plain(malloc),
+        "mutex_wait" => Plain(mutex_wait),
+        "read_lock" => Plain(read_lock),
         "hook_pair" => Hosting(hook_pair),
         "hook_chain" => Hosting(hook_chain),
         "current_task" => Hosting(current_task),
@@ -163,31 +163,6 @@ fn leave_enter(count: u64) {
     }
 }
 
-/// Two tasks take turns with a lock that the other one wants each time.
-fn mutex_wait(count: u64) {
-    let lock = Arc::new(Mutex::new(()));
-    let tasks = [(); 2].map(|()| {
-        let lock = Arc::clone(&lock);
-        spawn(move || {
-            for _ in 0..count / 2 {
-                let _held = lock.lock();
-                yield_now();
-            }
-        })
-    });
-    for task in tasks {
-        task.join().expect("it only locks");
-    }
-}
-
-/// Nobody else is there.
-fn read_lock(count: u64) {
-    let lock = RwLock::new(());
-    for _ in 0..count {
-        drop(std::hint::black_box(&lock).read());
-    }
-}
-
 /// As `leave_enter`, by the functions that a C program has, of which the compiler knows nothing here.
 fn c_pair(count: u64) {
     static NOTHING: Target = Target::new("nothing");
@@ -221,6 +196,31 @@ fn malloc(count: u64) {
                 BLOCK,
             ))))
         };
+    }
+}
+
+/// Two tasks take turns with a lock that the other one wants each time.
+fn mutex_wait(count: u64) {
+    let lock = Arc::new(Mutex::new(()));
+    let tasks = [(); 2].map(|()| {
+        let lock = Arc::clone(&lock);
+        spawn(move || {
+            for _ in 0..count / 2 {
+                let _held = lock.lock();
+                yield_now();
+            }
+        })
+    });
+    for task in tasks {
+        task.join().expect("it only locks");
+    }
+}
+
+/// Nobody else is there.
+fn read_lock(count: u64) {
+    let lock = RwLock::new(());
+    for _ in 0..count {
+        drop(std::hint::black_box(&lock).read());
     }
 }
 

@@ -172,7 +172,7 @@ impl Thread {
         lists.returners.insert(place, self.index);
     }
 
-    /// One of those turns has come that it lets pass.
+    /// One of the turns has come that it lets pass.
     fn let_pass(&self) {
         self.lets_pass.set(self.lets_pass.get() - 1);
     }
@@ -355,10 +355,10 @@ impl Thread {
     }
 
     /// A yield of the one task that this thread has, while so many waited for a turn: the slot goes to who is next, and the
-    /// thread waits for its turn. `false`: there is nobody to have the slot.
+    /// thread waits for its own. `false`: there is nobody to have the slot.
     pub(crate) fn take_turns(&'static self, waited: u32) -> bool {
-        let claim = Claim::Yield(waited);
         let core = self.core();
+        let claim = Claim::Yield(waited);
         let disposed = core.idle.with(|lists| {
             if !lists.has_takers() {
                 return None;

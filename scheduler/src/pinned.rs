@@ -139,7 +139,7 @@ impl Thread {
         if waiting == 0 && core.idle.claimants() == 0 {
             return false;
         }
-        let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
-        ledger::around_claim(self, || self.take_turns(waiting))
+        let waited = u32::try_from(waiting).unwrap_or(u32::MAX);
+        ledger::around_claim(self, || self.take_turns(waited))
     }
 }

@@ -58,7 +58,7 @@ use crate::deadlock::{self, Blocker, Deadlock};
 use crate::join::TaskRef;
 use crate::park::Limit;
 use crate::pinned;
-use crate::primitive::{SpinLock, simulated};
+use crate::primitive::{For, SpinLock, simulated};
 use crate::scheduler::Core;
 use crate::suspend::FOREVER;
 use crate::task::state::Epoch;
@@ -74,12 +74,12 @@ pub(crate) struct Waits(SpinLock<Table>);
 impl Waits {
     #[cfg(not(any(loom, shuttle)))]
     const fn new() -> Waits {
-        Waits(SpinLock::new(Table::new()))
+        Waits(SpinLock::new(For::LockTable, Table::new()))
     }
 
     #[cfg(any(loom, shuttle))]
     pub(crate) fn new() -> Waits {
-        Waits(SpinLock::new(Table::new()))
+        Waits(SpinLock::new(For::LockTable, Table::new()))
     }
 
     /// How many have come to stand in the table, if this one still does.

@@ -18,7 +18,7 @@ use std::fmt;
 use crate::current;
 use crate::deadlock::{Blocker, Deadlock};
 use crate::park::{self, Limit};
-use crate::primitive::{AtomicU64, Ordering, SpinLock};
+use crate::primitive::{AtomicU64, For, Ordering, SpinLock};
 use crate::suspend::Arm;
 use crate::sync::lock_waits::{self, Place, What};
 use crate::sync::raw_mutex::caller;
@@ -76,7 +76,7 @@ impl Once {
         pub const fn new() -> Self {
             Once {
                 word: AtomicU64::new(INCOMPLETE),
-                waiters: SpinLock::new(WaitList::new()),
+                waiters: SpinLock::new(For::Once, WaitList::new()),
             }
         }
     }

@@ -24,7 +24,7 @@
 use crate::current;
 use crate::deadlock::{Blocker, Deadlock};
 use crate::park::{self, Limit};
-use crate::primitive::{AtomicU64, Ordering, SpinLock};
+use crate::primitive::{AtomicU64, For, Ordering, SpinLock};
 use crate::suspend::Arm;
 use crate::sync::lock_waits::{self, Place, What};
 use crate::sync::raw_mutex::caller;
@@ -100,7 +100,7 @@ impl RawRwLock {
         pub(super) const fn new() -> Self {
             RawRwLock {
                 word: AtomicU64::new(0),
-                queue: SpinLock::new(WaitList::new()),
+                queue: SpinLock::new(For::RwLock, WaitList::new()),
             }
         }
     }
