@@ -22,6 +22,9 @@
 //!    most three times in a row. The rest stand by the priority of their tasks, and then as they came: who has stood there is
 //!    passed by those of a higher one, but not more than 61 times in a row, as in a worker's queues.
 //!
+//! Who was called back by native code may have to give the claim up after some time, since others wait for it: it leaves its
+//! list, under the same lock under which it would have been given a slot, and goes on as one that is out.
+//!
 //! # A claim of one that yields
 //!
 //! It has had its turn, and those who waited when it yielded have theirs first, as if it had gone to the end of their queue.
@@ -50,7 +53,7 @@
 
 use crate::current::{FAIR_EVERY, Thread};
 use crate::idle::{Lists, Role};
-use crate::primitive::{Ordering, barrier};
+use crate::primitive::{Instant, Ordering, barrier};
 use crate::scheduler::{Core, Phase};
 use crate::slot::Slot;
 use crate::stats::sections;
@@ -123,15 +126,39 @@ impl Thread {
     /// Waits for a slot to go on with the one task this thread has.
     #[cold]
     pub(crate) fn claim(&'static self, claim: Claim) {
+        let has_it = self.claim_until(claim, None);
+        debug_assert!(has_it, "nothing else ends it");
+    }
+
+    /// The same until this time. `false`: there is none, and the thread claims none any more.
+    #[cold]
+    pub(crate) fn claim_until(&'static self, claim: Claim, until: Option<Instant>) -> bool {
         let core = self.core();
         loop {
             match core.idle.with(|lists| self.find_to_return(lists, claim)) {
-                Found::Slot(role) => return self.begin_with_slot(role),
+                Found::Slot(role) => {
+                    self.begin_with_slot(role);
+                    return true;
+                }
                 Found::Wait { call: true } => core.call_drivers(),
                 Found::Wait { call: false } | Found::End => {}
             }
-            self.sleeper.sleep(None);
+            let called = self.sleeper.sleep(until);
+            if !called && until.is_some() && self.gives_up() {
+                return false;
+            }
         }
+    }
+
+    /// The time is over: out of the lists, unless somebody has just given it a slot.
+    fn gives_up(&self) -> bool {
+        self.core().idle.with(|lists| {
+            let gives_up = self.slot.get().is_none();
+            if gives_up {
+                self.leave_lists(lists);
+            }
+            gives_up
+        })
     }
 
     fn find_to_return(&'static self, lists: &mut Lists, claim: Claim) -> Found {

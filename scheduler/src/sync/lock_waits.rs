@@ -62,7 +62,7 @@ use crate::primitive::{For, SpinLock, simulated};
 use crate::scheduler::Core;
 use crate::suspend::FOREVER;
 use crate::task::state::Epoch;
-use crate::task::{Kind, Task, flag, pool};
+use crate::task::{Task, flag, pool};
 use crate::wait::Interrupt;
 use outer::{Quiet, Standing};
 use table::{Entry, Question, Seen, Ticket, Who};
@@ -109,34 +109,46 @@ fn waits() -> Option<&'static Waits> {
 }
 
 /// The caller as one that waits: a task, or a thread that blocks, for its task if it is in a native section or panics.
+/// `allow`: what may end the wait.
 #[inline]
-fn who_waits() -> (Option<&'static Thread>, Who) {
+fn who_waits(allow: Interrupt) -> (Option<&'static Thread>, Who) {
     match current::running() {
-        Some((thread, task)) if !simulated::panicking() => (Some(thread), as_task(thread, task)),
-        _ => (None, as_thread()),
+        Some((thread, task)) if !simulated::panicking() => {
+            (Some(thread), as_task(thread, task, allow))
+        }
+        _ => (None, as_thread(allow)),
     }
 }
 
 #[inline]
-fn as_task(thread: &'static Thread, task: &'static Task) -> Who {
-    let keeps = if task.keeps_its_thread() {
-        std::ptr::from_ref(thread).addr()
-    } else {
-        0
-    };
+fn as_task(thread: &'static Thread, task: &'static Task, allow: Interrupt) -> Who {
+    let owns = task.owns_its_thread();
     Who {
         task,
         wakes: task,
-        keeps,
+        keeps: if task.keeps_its_thread() {
+            std::ptr::from_ref(thread).addr()
+        } else {
+            0
+        },
+        allow: if owns {
+            pinned::allowed(task, allow)
+        } else {
+            allow
+        },
     }
 }
 
+/// It heeds nothing unless the thread has asked for that.
 #[cold]
-fn as_thread() -> Who {
+fn as_thread(allow: Interrupt) -> Who {
+    let wakes = current::plain();
+    let heeds = cfg!(any(loom, shuttle)) || wakes.heeds();
     Who {
         task: current::any(),
-        wakes: current::plain(),
+        wakes,
         keeps: current::within().map_or(0, |(thread, _)| std::ptr::from_ref(thread).addr()),
+        allow: if heeds { allow } else { Interrupt::Never },
     }
 }
 
@@ -209,22 +221,20 @@ impl<'a> Place<'a> {
         if place.table.is_none() && current::running().is_none() {
             return place;
         }
-        let (thread, who) = who_waits();
+        let (thread, who) = who_waits(allow);
         if matches!(limit, Limit::Never) && who.task.deadline.get() == FOREVER {
-            let allow = allowed(&who, allow);
-            let ends = (refusable, refusable && allow != Interrupt::Never);
-            place.stands = Some((thread, Entry::new(who, what, ends, allow)));
+            let ends = (refusable, refusable && who.allow != Interrupt::Never);
+            place.stands = Some((thread, Entry::new(who, what, ends)));
         }
         place
     }
 
     /// The place of a wait of a layer above.
     fn outside(wait: &Arc<Standing>, told: &'a [u64]) -> Place<'a> {
-        let (thread, who) = who_waits();
+        // What else it is woken for is that layer's business.
+        let (thread, who) = who_waits(Interrupt::Never);
         let breakable = wait.is_breakable();
-        // The layer above knows what ends it.
-        let ends = (breakable, breakable);
-        let entry = Entry::new(who, What::Outer(wait), ends, Interrupt::Never);
+        let entry = Entry::new(who, What::Outer(wait), (breakable, breakable));
         Place {
             stands: Some((thread, entry)),
             table: waits(),
@@ -369,15 +379,6 @@ impl Drop for Place<'_> {
             found.break_it();
         }
     }
-}
-
-/// What may end a wait that allows this. One that blocks a thread heeds something if the thread has asked for that.
-fn allowed(who: &Who, allow: Interrupt) -> Interrupt {
-    let blocks = who.wakes.kind() == Kind::PlainThread && !cfg!(any(loom, shuttle));
-    if blocks && !who.wakes.heeds() {
-        return Interrupt::Never;
-    }
-    pinned::allowed(who.task, allow)
 }
 
 /// Step 2.

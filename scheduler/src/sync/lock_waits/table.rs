@@ -72,6 +72,8 @@ pub(super) struct Who {
     pub(super) task: &'static Task,
     pub(super) wakes: &'static Task,
     pub(super) keeps: usize,
+    /// What ends the wait from outside, whether it is broken for a circle or not.
+    pub(super) allow: Interrupt,
 }
 
 /// One entry: who waits, and for what. It lies in a frame of the one who waits. Owner of the cells: the table's lock.
@@ -107,20 +109,15 @@ const NOWHERE: usize = usize::MAX;
 
 impl Entry {
     #[inline]
-    pub(super) fn new(
-        who: Who,
-        what: What,
-        (refusable, breakable): (bool, bool),
-        allow: Interrupt,
-    ) -> Entry {
+    pub(super) fn new(who: Who, what: What, (refusable, breakable): (bool, bool)) -> Entry {
         Entry {
             task: who.task,
             wakes: who.wakes,
             keeps: who.keeps,
+            allow: who.allow,
             what,
             refusable,
             breakable,
-            allow,
             broken: RefCell::new(None),
             epoch: Plain::new(None),
             next: Plain::new(ptr::null()),
@@ -173,10 +170,10 @@ impl Entry {
     /// Whether its wait has ended already, or will: the task has not run since.
     #[inline]
     pub(super) fn is_over(&self) -> bool {
-        let ended = |epoch| !self.task.wait.is_armed_for(epoch);
+        let ended = |epoch| !self.wakes.wait.is_armed_for(epoch);
         self.epoch.get().is_some_and(ended)
             || self.broken.borrow().is_some()
-            || park::is_interrupted(self.wakes.flags.load(Ordering::Acquire), self.allow)
+            || park::is_interrupted(self.wakes, self.allow)
     }
 
     /// Who has what this one waits for, by the number. It is not this one itself, which may have been handed it.
