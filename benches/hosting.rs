@@ -9,6 +9,7 @@
 //! |---|---|---|---|
 //! | `heap` | a block of 64 bytes from `IHostMalloc` and back | `malloc` and `free` | 1.3 times |
 //! | `hooks` | `fiberhost_leave` and `fiberhost_enter`, by their addresses as C has them | `native::leave` and `native::enter` in Rust | 1.2 times |
+//! | `transfer_waits` | a read of 4 KiB of a pipe that is empty, which is filled then, until a task was told of it and has woken the one that waits | the same on a bare `io_uring`: submitted, filled, and waited for | 1.3 times |
 //! | `transfer` | a read of 4 KiB of a file that is in memory, from its submission until a task was told of it and has woken the one that waits | the same read on a bare `io_uring`, submitted and waited for | 1.3 times |
 //!
 //! What the figures are good for: to see whether the host's part is small beside what is paid without it. The figures of one
@@ -16,6 +17,7 @@
 
 use std::ffi::c_void;
 use std::hint::black_box;
+use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -38,7 +40,7 @@ const BLOCK: usize = 64;
 const PIECE: usize = 4096;
 const LIMIT: Duration = Duration::from_secs(10);
 
-criterion_group!(hosting, heap, hooks, transfer);
+criterion_group!(hosting, heap, hooks, transfer, transfer_waits);
 criterion_main!(hosting);
 
 fn group<'a>(
@@ -218,6 +220,66 @@ struct Block {
     buffer: [u8; PIECE],
 }
 
+/// A host with transfers, its runtime, and a block for one descriptor.
+struct Reader {
+    host: Host,
+    transfers: Arc<Transfers>,
+    told: &'static Told,
+    fd: i32,
+    place: usize,
+}
+
+impl Reader {
+    fn new(fd: i32) -> Reader {
+        let host = host(|builder| builder.io_completion(IoEngine::Detect));
+        let told: &'static Told = Box::leak(Box::new(Told {
+            table: &raw const TABLE,
+            event: AutoResetEvent::new(false),
+            bytes: AtomicU32::new(0),
+        }));
+        let io = manager(&host, IID_IHostIoCompletionManager);
+        // SAFETY: all zeros are a value of it.
+        let block: &'static mut Block = Box::leak(Box::new(unsafe { std::mem::zeroed() }));
+        let place = (&raw mut *block).expose_provenance();
+        // SAFETY: the manager is there; what it is given lives as long as the process.
+        unsafe {
+            let calls: &IHostIoCompletionManagerVtbl = table(io);
+            let runtime = (&raw const *told).cast_mut().cast();
+            assert_eq!(
+                (calls.SetCLRIoCompletionManager)(io, runtime),
+                Hresult::S_OK
+            );
+            let overlapped = std::ptr::with_exposed_provenance_mut(place);
+            assert_eq!(
+                (calls.InitializeHostOverlapped)(io, overlapped),
+                Hresult::S_OK
+            );
+            let handle = std::ptr::without_provenance_mut(fd as usize);
+            assert_eq!(
+                (calls.Bind)(io, std::ptr::null_mut(), handle),
+                Hresult::S_OK
+            );
+        }
+        let transfers = Arc::new(host.transfers().expect("they are the host's"));
+        Reader {
+            host,
+            transfers,
+            told,
+            fd,
+            place,
+        }
+    }
+
+    /// So many reads by a task, with something done after each was submitted.
+    fn reads(&self, iterations: u64, meanwhile: impl Fn() + Send + 'static) -> Duration {
+        let transfers = Arc::clone(&self.transfers);
+        let (told, fd, place) = (self.told, self.fd, self.place);
+        let work = move || reads(&transfers, told, fd, place, iterations, meanwhile);
+        let reader = self.host.scheduler().run(move || spawn(work).join());
+        reader.expect("it does not panic")
+    }
+}
+
 fn transfer(criterion: &mut Criterion) {
     let mut group = group(criterion, "transfer");
     let path = std::env::temp_dir().join(format!("fiberhost-bench-{}", std::process::id()));
@@ -225,44 +287,9 @@ fn transfer(criterion: &mut Criterion) {
     let file = std::fs::File::open(&path).expect("a file");
     std::fs::remove_file(&path).expect("it can go");
     let fd = file.as_raw_fd();
-
-    let host = host(|builder| builder.io_completion(IoEngine::Detect));
-    let told: &'static Told = Box::leak(Box::new(Told {
-        table: &raw const TABLE,
-        event: AutoResetEvent::new(false),
-        bytes: AtomicU32::new(0),
-    }));
-    let io = manager(&host, IID_IHostIoCompletionManager);
-    // SAFETY: all zeros are a value of it.
-    let block: &'static mut Block = Box::leak(Box::new(unsafe { std::mem::zeroed() }));
-    let place = (&raw mut *block).expose_provenance();
-    // SAFETY: the manager is there; what it is given lives as long as the process.
-    unsafe {
-        let calls: &IHostIoCompletionManagerVtbl = table(io);
-        let runtime = (&raw const *told).cast_mut().cast();
-        assert_eq!(
-            (calls.SetCLRIoCompletionManager)(io, runtime),
-            Hresult::S_OK
-        );
-        let overlapped = std::ptr::with_exposed_provenance_mut(place);
-        assert_eq!(
-            (calls.InitializeHostOverlapped)(io, overlapped),
-            Hresult::S_OK
-        );
-        let handle = std::ptr::without_provenance_mut(fd as usize);
-        assert_eq!(
-            (calls.Bind)(io, std::ptr::null_mut(), handle),
-            Hresult::S_OK
-        );
-    }
-    let transfers = Arc::new(host.transfers().expect("they are the host's"));
+    let reader = Reader::new(fd);
     group.bench_function("host", |bencher| {
-        bencher.iter_custom(|iterations| {
-            let transfers = Arc::clone(&transfers);
-            host.scheduler()
-                .run(move || spawn(move || reads(&transfers, told, fd, place, iterations)).join())
-                .expect("it does not panic")
-        });
+        bencher.iter_custom(|iterations| reader.reads(iterations, || ()));
     });
     group.bench_function("io_uring", |bencher| {
         let mut ring = io_uring::IoUring::new(8).expect("the kernel has a ring");
@@ -278,11 +305,56 @@ fn transfer(criterion: &mut Criterion) {
         });
     });
     group.finish();
-    host.shutdown(LIMIT).expect("every task has ended");
+    reader.host.shutdown(LIMIT).expect("every task has ended");
+}
+
+fn transfer_waits(criterion: &mut Criterion) {
+    let mut group = group(criterion, "transfer_waits");
+    let (receiver, sender) = std::io::pipe().expect("a pipe");
+    let sender = Arc::new(sender);
+    let fd = receiver.as_raw_fd();
+    let fill = {
+        let sender = Arc::clone(&sender);
+        move || {
+            let written = (&*sender).write(&[7; PIECE]).expect("somebody reads");
+            assert_eq!(written, PIECE);
+        }
+    };
+    let reader = Reader::new(fd);
+    group.bench_function("host", |bencher| {
+        bencher.iter_custom(|iterations| reader.reads(iterations, fill.clone()));
+    });
+    group.bench_function("io_uring", |bencher| {
+        let mut ring = io_uring::IoUring::new(8).expect("the kernel has a ring");
+        let mut buffer = vec![0_u8; PIECE];
+        bencher.iter(|| {
+            let fd = io_uring::types::Fd(fd);
+            let read = io_uring::opcode::Read::new(fd, buffer.as_mut_ptr(), PIECE as u32);
+            // SAFETY: the buffer is there until the answer was taken.
+            unsafe { ring.submission().push(&read.offset(u64::MAX).build()) }
+                .expect("there is room");
+            ring.submit().expect("it is taken");
+            fill();
+            ring.submit_and_wait(1).expect("it is taken");
+            let answer = ring.completion().next().expect("it is there");
+            assert_eq!(answer.result(), PIECE as i32);
+        });
+    });
+    group.finish();
+    let figures = reader.transfers.figures();
+    assert_eq!(figures.at_once, 0, "each has waited");
+    reader.host.shutdown(LIMIT).expect("every task has ended");
 }
 
 /// So many reads, one after the other, each waited for.
-fn reads(transfers: &Transfers, told: &Told, fd: i32, place: usize, iterations: u64) -> Duration {
+fn reads(
+    transfers: &Transfers,
+    told: &Told,
+    fd: i32,
+    place: usize,
+    iterations: u64,
+    meanwhile: impl Fn(),
+) -> Duration {
     let block: *mut Block = std::ptr::with_exposed_provenance_mut(place);
     let start = Instant::now();
     for _ in 0..iterations {
@@ -295,6 +367,7 @@ fn reads(transfers: &Transfers, told: &Told, fd: i32, place: usize, iterations: 
         transfers
             .submit(transfer.expect("it is right"))
             .expect("it is accepted");
+        meanwhile();
         let _ = told.event.wait();
         assert_eq!(told.bytes.load(Ordering::Relaxed), PIECE as u32);
     }

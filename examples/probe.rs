@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fiberhost::capi::native::{fiberhost_enter, fiberhost_leave, fiberhost_target};
 use fiberhost::scheduler::native::{self, Target};
 use fiberhost::scheduler::sync::AutoResetEvent;
 use fiberhost::scheduler::{Scheduler, spawn, yield_now};
@@ -25,6 +26,9 @@ fn main() -> ExitCode {
             "spawn_join",
             "fanout",
             "leave_enter",
+            "c_pair",
+            "heap",
+            "malloc",
             "hook_pair",
             "hook_chain",
             "current_task",
@@ -65,6 +69,9 @@ fn run(case: &str, count: u64) -> Option<()> {
         "spawn_join" => Plain(spawn_join),
         "fanout" => Plain(fanout),
         "leave_enter" => Plain(leave_enter),
+        "c_pair" => Plain(c_pair),
+        "heap" => Hosting(heap),
+        "malloc" => Plain(malloc),
         "hook_pair" => Hosting(hook_pair),
         "hook_chain" => Hosting(hook_chain),
         "current_task" => Hosting(current_task),
@@ -149,6 +156,42 @@ fn leave_enter(count: u64) {
     static NOTHING: Target = Target::new("nothing");
     for _ in 0..count {
         native::section(&NOTHING, || std::hint::black_box(()));
+    }
+}
+
+/// As `leave_enter`, by the functions that a C program has, of which the compiler knows nothing here.
+fn c_pair(count: u64) {
+    static NOTHING: Target = Target::new("nothing");
+    let leave: unsafe extern "C" fn(*const fiberhost_target) =
+        std::hint::black_box(fiberhost_leave);
+    let enter: unsafe extern "C" fn() = std::hint::black_box(fiberhost_enter);
+    for _ in 0..count {
+        // SAFETY: each leave has its enter.
+        unsafe {
+            leave((&raw const NOTHING).cast());
+            enter();
+        }
+    }
+}
+
+const BLOCK: usize = 64;
+
+fn heap(tables: &Tables, count: u64) {
+    let heap = tables.heap();
+    for _ in 0..count {
+        heap.pair(std::hint::black_box(BLOCK));
+    }
+}
+
+/// What `heap` is compared with.
+fn malloc(count: u64) {
+    for _ in 0..count {
+        // SAFETY: what it gives goes back.
+        unsafe {
+            libc::free(std::hint::black_box(libc::malloc(std::hint::black_box(
+                BLOCK,
+            ))))
+        };
     }
 }
 

@@ -7,18 +7,20 @@
 //! one before it looks at the latch for the last time; who alerts sets the latch before it looks whom to wake. Both do so
 //! under one lock: so either the latch is seen, or the thread is. The same thread is woken by a shutdown (`blocked`).
 //!
-//! A wait that is broken to end a deadlock (`deadlock`) is woken like this too, and looks for its mark; so it heeds alerts of
-//! the scheduler, whatever it heeds of its own.
+//! A wait that is broken to end a deadlock (`deadlock`) is ended by the scheduler, and heeds more of it than the wait's own
+//! option says: whatever else it is woken for it looks up, and goes on.
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use fiberhost_scheduler::{Heed, TaskRef, ThreadAlerts, Wake, thread_alerts};
 use parking_lot::Mutex;
 
+use crate::clock;
 use crate::current::{self, Current};
-use crate::deadlock::{Broken, Edge};
+use crate::deadlock::{self, Broken, Edge};
 use crate::host::Shared;
 use crate::task::Kind;
 use crate::transition::State;
@@ -112,30 +114,27 @@ pub(crate) fn wait(
 ///
 /// It stands while it cannot run, and no longer: the runtime is told that its task is out before, and that it is in after that.
 pub(crate) fn wait_for_owner(
-    host: &Shared,
+    host: &Arc<Shared>,
     heed: Heed,
     edge: Edge,
     breakable: bool,
     wait: impl Fn(Option<Duration>, Heed) -> Wake,
 ) -> Result<Wake, Broken> {
     let Some(caller) = current::known(host) else {
-        return Ok(self::wait(host, None, heed, wait));
+        let wait = || self::wait(host, None, heed, &wait);
+        return deadlock::wait(host, None, edge, false, wait);
     };
     let thread = blocks(&caller).then(thread_alerts);
     let broken = Cell::new(false);
     let standing = |limit, heed| {
-        let wakes = match &thread {
-            Some(thread) => Some(thread.thread()),
-            None => caller.task().scheduler_task(),
-        };
         // One that heeds nothing could not be told.
         let breakable = breakable && heed != Heed::Nothing;
-        let edge = edge.clone();
-        let entered =
-            wakes.and_then(|wakes| (host.deadlocks).enter(&caller, wakes.clone(), edge, breakable));
-        let wake = wait(limit, heed);
-        broken.set(entered.is_some_and(|entered| entered.is_broken()));
-        wake
+        let wait = || wait(limit, heed);
+        let waited = deadlock::wait(host, Some(&caller), edge.clone(), breakable, wait);
+        waited.unwrap_or_else(|Broken| {
+            broken.set(true);
+            Wake::Aborted
+        })
     };
     if !breakable {
         return Ok(self::wait(host, None, heed, standing));
@@ -189,7 +188,7 @@ impl Looking<'_> {
         let host = self.host;
         let alerts = (self.heed == Heed::Alert).then(|| self.caller.task().alerts());
         // Too far away to be a time: never.
-        let until = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let until = limit.and_then(|limit| clock::now().checked_add(limit));
         let mut left = limit;
         loop {
             let to_wake = self.thread.filter(|_| !is_adopted(self.caller));
@@ -205,7 +204,7 @@ impl Looking<'_> {
             if let Some(alerts) = alerts {
                 alerts.unblock();
             }
-            if wake == Wake::Alerted && self.broken.get() {
+            if self.broken.get() {
                 return Err(Broken);
             }
             if wake == Wake::Aborted && self.heed == Heed::Nothing {
@@ -218,7 +217,7 @@ impl Looking<'_> {
                 return Ok(Wake::Aborted);
             }
             if let Some(until) = until {
-                left = Some(until.saturating_duration_since(Instant::now()));
+                left = Some(until.saturating_duration_since(clock::now()));
             }
         }
     }

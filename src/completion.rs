@@ -20,7 +20,7 @@
 //!
 //! Whoever takes it out of the books (`on`), and each is taken out once. A cancellation marks it and asks the engine; whoever
 //! gives a transfer to the engine looks at the mark afterwards. So either the canceller finds it with the engine, or the giver
-//! finds the mark.
+//! finds the mark (`cancel`).
 //!
 //! # The end
 //!
@@ -28,6 +28,7 @@
 // Not forbidden, for the sake of the rooms below.
 #![deny(unsafe_code)]
 
+pub(crate) mod cancel;
 mod helpers;
 #[allow(unsafe_code, reason = "the kernel's calls: see there")]
 mod kernel;
@@ -41,12 +42,13 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fiberhost_scheduler::sync::ManualResetEvent;
 use fiberhost_scheduler::{Heed, Wake};
 use parking_lot::Mutex;
 
+use crate::clock;
 use crate::com::clr::ICLRIoCompletionManager;
 use crate::com::host::IHostIoCompletionManager;
 use crate::com::overlapped::{HOST_BYTES, descriptor};
@@ -56,6 +58,7 @@ use crate::host::Shared;
 use crate::security::Identity;
 use crate::task::Task;
 use crate::workers::{Job, Workers};
+use cancel::Cancel;
 use helpers::Helpers;
 use kernel::{Attempt, Kind};
 use uring::Uring;
@@ -121,10 +124,9 @@ struct Request {
     binding: Arc<Binding>,
     /// Bytes of a stream that were written already.
     done: AtomicU32,
-    cancelled: AtomicBool,
+    cancel: Cancel,
     /// The descriptor says that it would block, to the ring as well.
     by_readiness: AtomicBool,
-    known_by: AtomicU64,
     /// Whom to tell.
     manager: ICLRIoCompletionManager,
     /// With whom its buffer goes.
@@ -169,16 +171,12 @@ impl Request {
         self.by_readiness.load(Ordering::Relaxed)
     }
 
-    fn note_known_by(&self, data: u64) {
-        self.known_by.store(data, Ordering::Relaxed);
-    }
-
-    fn known_by(&self) -> u64 {
-        self.known_by.load(Ordering::Relaxed)
-    }
-
     fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::SeqCst)
+        self.cancel.is_marked()
+    }
+
+    fn cancel(&self) -> &Cancel {
+        &self.cancel
     }
 
     fn lane(&self) -> &Mutex<VecDeque<Arc<Request>>> {
@@ -338,9 +336,8 @@ impl Completions {
             held: OnceLock::new(),
             binding,
             done: AtomicU32::new(0),
-            cancelled: AtomicBool::new(false),
+            cancel: Cancel::new(),
             by_readiness: AtomicBool::new(false),
-            known_by: AtomicU64::new(0),
             manager,
             task,
             identity: Identity::of_caller(&self.host),
@@ -392,7 +389,12 @@ impl Completions {
         let is_first = lane.len() == 1;
         drop(lane);
         if is_first {
-            self.advance(request);
+            if let Some(result) = self.try_or_start(&request) {
+                if result >= 0 {
+                    self.at_once.fetch_add(1, Ordering::Relaxed);
+                }
+                self.over(&request, result);
+            }
         } else if request.is_cancelled() {
             // Whoever cancelled it may have looked before it stood there.
             self.give_up_waiting(&request);
@@ -621,7 +623,7 @@ impl Completions {
             .cloned()
             .collect();
         for request in &found {
-            request.cancelled.store(true, Ordering::SeqCst);
+            request.cancel.mark();
         }
         drop(books);
         for request in &found {
@@ -659,8 +661,8 @@ impl Completions {
 
     /// Nothing is accepted any more; what waits is cancelled; the runtime is told of all, within the limit.
     pub(crate) fn close(self: &Arc<Self>, limit: Duration) {
-        let until = Instant::now() + limit;
-        let left = || until.saturating_duration_since(Instant::now());
+        let until = clock::now() + limit;
+        let left = || until.saturating_duration_since(clock::now());
         let mut books = self.books.lock();
         books.closed = true;
         if books.pending == 0 {

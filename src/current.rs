@@ -29,6 +29,7 @@ use std::time::Instant;
 
 use fiberhost_scheduler::{ThreadAlerts, native, task_local, thread_alerts, try_current};
 
+use crate::clock;
 use crate::com::host::IHostTask;
 use crate::com::{ComRef, Hresult, sections};
 use crate::functions;
@@ -493,7 +494,7 @@ impl Current {
     #[cold]
     #[inline(never)]
     fn note_away(&self, target: usize) {
-        self.away.set(Some((target, Instant::now())));
+        self.away.set(Some((target, clock::now())));
     }
 
     /// The call that is noted as open has returned.

@@ -4,17 +4,16 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-#[cfg(feature = "net")]
-use std::sync::{OnceLock, Weak};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 
 use fiberhost_scheduler::{Scheduler, ShutdownError, TaskRef};
 use parking_lot::Mutex;
 
 use crate::assembly::{Assemblies, AssemblyManager};
 use crate::blocked::Blocked;
+use crate::clock;
 use crate::com::clr::{ICLRRuntimeHost, ICLRSyncManager, ICLRTask, ICLRTaskManager, IUnknown};
 use crate::com::host::{
     IHostAssemblyManager, IHostControl, IHostGCManager, IHostIoCompletionManager,
@@ -22,7 +21,8 @@ use crate::com::host::{
     IHostTaskManager, IHostThreadpoolManager,
 };
 use crate::com::{
-    ComRef, EPolicyAction, Gate, Guid, Handle, HostInterface, Hresult, Manager, Origin,
+    ComRef, EClrOperation, EPolicyAction, Gate, Guid, Handle, HostInterface, Hresult, Manager,
+    Origin,
 };
 #[cfg(feature = "net")]
 use crate::completion::{CompletionManager, Completions, IoEngine, Transfers};
@@ -442,7 +442,8 @@ impl Builder {
     ///
     /// # Errors
     /// `InvalidInput` if the least is more than the most workers of the pool or for completions, or the most is 0; what the
-    /// system says when it refuses what transfers need; otherwise as for [`fiberhost_scheduler::Builder::build`].
+    /// system says when it refuses what transfers need; `Unsupported` for what a simulated scheduler cannot have: transfers,
+    /// and a policy with time limits for the end of a task; otherwise as for [`fiberhost_scheduler::Builder::build`].
     pub fn build(self) -> io::Result<Host> {
         let owns_scheduler = self.scheduler.is_none();
         let is_wrong = |(least, most)| most == 0 || least > most;
@@ -457,6 +458,16 @@ impl Builder {
             Some(scheduler) => scheduler,
             None => self.settings.on_quantum(quanta.listener()).build()?,
         };
+        let is_simulated = clock::is_simulated(&scheduler);
+        let ladder = self.policy.ladder(EClrOperation::OPR_ThreadAbort);
+        #[cfg(feature = "net")]
+        let has_transfers = self.io.is_some() && self.io_manager.is_none();
+        #[cfg(not(feature = "net"))]
+        let has_transfers = false;
+        if is_simulated && (has_transfers || ladder.len() > 1) {
+            let text = "transfers, and what follows a time limit of the policy, are not simulated";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, text));
+        }
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let shared = Arc::new_cyclic(|host| Shared {
             // Relaxed: a number, and no two are the same.
@@ -519,7 +530,9 @@ impl Builder {
                 control.offer(ComRef::new(gate, Origin::Host, ours));
             }
         }
-        let memory = self.memory.map(|limits| Memory::new(gate, limits));
+        let memory = self
+            .memory
+            .map(|limits| Memory::new(gate, limits, is_simulated));
         if let Some(memory) = &memory {
             let first = shared.memory.set(Arc::downgrade(memory));
             debug_assert!(first.is_ok(), "a host has it once");
@@ -747,11 +760,11 @@ impl Host {
     /// # Errors
     /// As for [`Scheduler::shutdown`], with the tasks that are left after the time limit.
     pub fn shutdown(&self, limit: Duration) -> Result<(), ShutdownError> {
-        let until = Instant::now() + limit;
+        let until = clock::now() + limit;
         self.pool.close(limit);
         #[cfg(feature = "net")]
         if let Some(completions) = &self.completions {
-            completions.close(until.saturating_duration_since(Instant::now()));
+            completions.close(until.saturating_duration_since(clock::now()));
         }
         self.shared.gate.shut();
         self.shared.overseer.close();
@@ -759,7 +772,7 @@ impl Host {
         let result = if self.owns_scheduler {
             // What the scheduler cannot see, since it blocks a thread.
             self.shared.blocked.end();
-            let left = until.saturating_duration_since(Instant::now());
+            let left = until.saturating_duration_since(clock::now());
             self.shared.scheduler.shutdown(left)
         } else {
             Ok(())

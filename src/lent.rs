@@ -5,10 +5,10 @@
     allow(dead_code, reason = "without transfers nothing needs it")
 )]
 
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use fiberhost_scheduler::Heed;
 use fiberhost_scheduler::sync::ManualResetEvent;
+
+use crate::primitive::{AtomicU32, Ordering};
 
 /// How often it is lent. Only the task itself lends; anybody gives back.
 #[derive(Debug)]
@@ -33,7 +33,12 @@ impl Lent {
 
     pub(crate) fn give_back(&self) {
         // Release: pairs with the acquire below. What was written to the memory is there.
-        if self.count.fetch_sub(1, Ordering::Release) == 1 {
+        let order = if cfg!(feature = "bug_lent_release") {
+            Ordering::Relaxed
+        } else {
+            Ordering::Release
+        };
+        if self.count.fetch_sub(1, order) == 1 {
             self.returned.set();
         }
     }
@@ -45,10 +50,16 @@ impl Lent {
     /// The task waits, whatever else happens. It lends nothing any more.
     pub(crate) fn wait(&self) {
         loop {
-            self.returned.reset();
+            let late = cfg!(feature = "bug_lent_reset");
+            if !late {
+                self.returned.reset();
+            }
             // Whoever gives back the last one after this look sets the event after the reset.
             if !self.is_any() {
                 return;
+            }
+            if late {
+                self.returned.reset();
             }
             self.returned.wait_heeding(None, Heed::Nothing);
         }

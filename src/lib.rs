@@ -46,6 +46,7 @@ mod assembly;
 mod blocked;
 #[allow(unsafe_code, reason = "pointers from C come in here: see there")]
 pub mod capi;
+mod clock;
 #[allow(unsafe_code, reason = "the one room for it: see there")]
 pub mod com;
 #[cfg(feature = "net")]
@@ -59,8 +60,12 @@ mod hooks;
 mod host;
 mod lent;
 mod memory;
+#[cfg(any(loom, shuttle))]
+#[doc(hidden)]
+pub mod model;
 pub mod observe;
 pub mod policy;
+mod primitive;
 mod quantum;
 mod runtime;
 mod security;

@@ -10,7 +10,7 @@
 //! that for a moment another one may be refused that would have fitted.
 //!
 //! Small blocks of the lowest level that come back are kept by the OS thread that gives them back, on a shelf of some
-//! kilobytes, as long as the limits are far away (`com::shelf`). They stay counted, so that a thread which asks for such a block
+//! kilobytes, as long as the limits are far away (`com::shelf`, `com::quick`). They stay counted, so that a thread which asks for such a block
 //! again changes no number that others see. The figures leave them out, and so does whoever is about to refuse a request.
 //!
 //! # The pressure
@@ -32,13 +32,13 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use crate::com::clr::ICLRMemoryNotificationCallback;
-use crate::com::heap::{Freed, Heap, SIZE_LIMIT};
+use crate::com::heap::{Heap, SIZE_LIMIT};
 use crate::com::host::{IHostMalloc, IHostMemoryManager};
 use crate::com::pages::{Allocation, Pages};
 use crate::com::shelf;
 use crate::com::{
     Address, Block, ComRef, EMemoryAvailable, EMemoryCriticalLevel, FileName, Gate, Hresult,
-    MALLOC_TYPE, MEM_DECOMMIT, MEM_RELEASE, Origin, RegionPlace,
+    MALLOC_TYPE, MEM_DECOMMIT, MEM_RELEASE, RegionPlace,
 };
 
 /// With a smaller limit than this nothing is kept on shelves.
@@ -91,20 +91,17 @@ pub struct MemoryFigures {
 
 #[derive(Debug, Default)]
 struct Account {
-    /// All bytes of heaps and of committed pages.
-    used: AtomicUsize,
-    /// Of those: heaps at the levels above the lowest, and pages.
+    /// Of all that is in use: heaps at the levels above the lowest, and pages.
     app_domain: AtomicUsize,
     process: AtomicUsize,
     pages: AtomicUsize,
-    limits: [AtomicUsize; 3],
+    /// Those of the levels above the lowest.
+    limits: [AtomicUsize; 2],
     addresses: AtomicUsize,
     refused: [AtomicU64; 3],
     /// Beyond these the pressure has to be looked at.
     border_above: AtomicUsize,
     border_below: AtomicUsize,
-    /// Below this use, threads keep what they get back.
-    shelves_below: AtomicUsize,
 }
 
 /// What the runtime is to be told.
@@ -176,6 +173,8 @@ struct System {
 /// All memory of a host, and the account of it.
 pub(crate) struct Memory {
     gate: &'static Gate,
+    /// There is no thread to tell the runtime of edges.
+    is_simulated: bool,
     heap: Heap,
     account: Account,
     pages: Mutex<Pages>,
@@ -195,9 +194,14 @@ impl fmt::Debug for Memory {
 }
 
 impl Memory {
-    pub(crate) fn new(gate: &'static Gate, limits: MemoryLimits) -> Arc<Memory> {
+    pub(crate) fn new(
+        gate: &'static Gate,
+        limits: MemoryLimits,
+        is_simulated: bool,
+    ) -> Arc<Memory> {
         let memory = Arc::new(Memory {
             gate,
+            is_simulated,
             heap: Heap::new(RandomState::new().hash_one(0)),
             account: Account::default(),
             pages: Mutex::default(),
@@ -213,8 +217,8 @@ impl Memory {
     /// New limits. What is in use beyond them stays, and requests are refused until it is less.
     pub(crate) fn set_limits(&self, limits: MemoryLimits) {
         let by_level = [limits.task, limits.app_domain, limits.process];
-        for (place, limit) in self.account.limits.iter().zip(by_level) {
-            place.store(limit, Ordering::Relaxed);
+        for (level, limit) in by_level.into_iter().enumerate() {
+            self.limit(level).store(limit, Ordering::Relaxed);
         }
         self.account
             .addresses
@@ -224,10 +228,22 @@ impl Memory {
             Some(least) if least < SHELVES_FROM => 0,
             Some(least) => least / 2,
         };
-        self.account
-            .shelves_below
-            .store(shelves_below, Ordering::Relaxed);
+        let quick = self.heap.quick();
+        quick.shelves_below.store(shelves_below, Ordering::Relaxed);
         self.look_at_pressure();
+    }
+
+    /// All bytes of heaps and of committed pages.
+    fn used(&self) -> &AtomicUsize {
+        &self.heap.quick().used
+    }
+
+    /// The limit of a level, by its number.
+    fn limit(&self, level: usize) -> &AtomicUsize {
+        match level {
+            0 => &self.heap.quick().limit,
+            above => &self.account.limits[above - 1],
+        }
     }
 
     pub(crate) fn figures(&self) -> MemoryFigures {
@@ -238,7 +254,7 @@ impl Memory {
         let others = app_domain + process + committed + self.heap.shelved();
         MemoryFigures {
             heaps: [
-                load(&account.used).saturating_sub(others),
+                load(self.used()).saturating_sub(others),
                 app_domain,
                 process,
             ],
@@ -252,7 +268,7 @@ impl Memory {
 
     pub(crate) fn limits(&self) -> MemoryLimits {
         let load = |number: &AtomicUsize| number.load(Ordering::Relaxed);
-        let [task, app_domain, process] = self.account.limits.each_ref().map(load);
+        let [task, app_domain, process] = [0, 1, 2].map(|level| load(self.limit(level)));
         MemoryLimits {
             task,
             app_domain,
@@ -276,14 +292,12 @@ impl Memory {
     fn charge(&self, size: usize, level: EMemoryCriticalLevel) -> Result<(), Hresult> {
         let account = &self.account;
         // Relaxed, here and below: each number stands for itself.
-        let used = account
-            .used
-            .fetch_add(size, Ordering::Relaxed)
-            .wrapping_add(size);
+        let used = self.used().fetch_add(size, Ordering::Relaxed);
+        let used = used.wrapping_add(size);
         let index = level.0 as usize;
-        let limit = account.limits[index].load(Ordering::Relaxed);
+        let limit = self.limit(index).load(Ordering::Relaxed);
         if (used > limit && !self.is_within(used, limit)) || used < size {
-            account.used.fetch_sub(size, Ordering::Relaxed);
+            self.used().fetch_sub(size, Ordering::Relaxed);
             account.refused[index].fetch_add(1, Ordering::Relaxed);
             return Err(Hresult::E_OUTOFMEMORY);
         }
@@ -302,7 +316,7 @@ impl Memory {
     #[inline]
     fn discharge(&self, size: usize) {
         let account = &self.account;
-        let used = account.used.fetch_sub(size, Ordering::Relaxed) - size;
+        let used = self.used().fetch_sub(size, Ordering::Relaxed) - size;
         if used < account.border_below.load(Ordering::Relaxed) {
             self.look_at_pressure();
         }
@@ -322,8 +336,8 @@ impl Memory {
     fn look_at_pressure(&self) {
         let account = &self.account;
         let mut pressure = self.pressure.lock();
-        let used = account.used.load(Ordering::Relaxed);
-        let limit = account.limits[0].load(Ordering::Relaxed);
+        let used = self.used().load(Ordering::Relaxed);
+        let limit = self.limit(0).load(Ordering::Relaxed);
         pressure.now = pressure.now.next(used, limit);
         let (below, above) = pressure.now.borders(limit);
         account.border_below.store(below, Ordering::Relaxed);
@@ -353,26 +367,8 @@ impl Memory {
         }
     }
 
-    #[inline]
+    /// A block that the calling thread has none of, or that is none of the usual.
     fn alloc(
-        &self,
-        size: usize,
-        level: EMemoryCriticalLevel,
-        executable: bool,
-    ) -> Result<Block, Hresult> {
-        let account = &self.account;
-        if level == EMemoryCriticalLevel::eTaskCritical
-            && !executable
-            // What is counted is no less than what is in use with this block: so no limit is passed.
-            && account.used.load(Ordering::Relaxed) <= account.limits[0].load(Ordering::Relaxed)
-            && let Some(block) = self.heap.take(size)
-        {
-            return Ok(block);
-        }
-        self.alloc_anew(size, level, executable)
-    }
-
-    fn alloc_anew(
         &self,
         size: usize,
         level: EMemoryCriticalLevel,
@@ -393,34 +389,24 @@ impl Memory {
         Ok(block)
     }
 
-    #[inline]
+    /// A block that the calling thread does not keep.
     fn free(self: &Arc<Self>, block: Block) -> Result<(), Hresult> {
         if block.is_null() {
             return Ok(());
         }
-        let account = &self.account;
-        let shelve =
-            account.used.load(Ordering::Relaxed) < account.shelves_below.load(Ordering::Relaxed);
-        match self.heap.free(block, shelve) {
-            Ok(None) => Ok(()),
-            Ok(Some(freed)) => {
-                self.note_freed(freed, shelve);
-                Ok(())
-            }
-            Err(()) => Err(Hresult::HOST_E_INVALIDOPERATION),
-        }
-    }
-
-    fn note_freed(self: &Arc<Self>, freed: Freed, shelve: bool) {
+        let freed = self.heap.free(block);
+        let freed = freed.map_err(|()| Hresult::HOST_E_INVALIDOPERATION)?;
         if let Some(place) = self.beside(freed.level) {
             place.fetch_sub(freed.size, Ordering::Relaxed);
         }
         self.discharge(freed.size);
+        let quick = self.heap.quick();
         // The next one is kept.
-        if shelve {
+        if quick.used.load(Ordering::Relaxed) < quick.shelves_below.load(Ordering::Relaxed) {
             self.heap
                 .make_shelf(|| Arc::clone(self) as Arc<dyn shelf::Account>);
         }
+        Ok(())
     }
 
     /// Whether so many more bytes of addresses are within the limit.
@@ -467,8 +453,10 @@ impl IHostMemoryManager for MemoryManager {
     fn create_malloc(&self, kind: MALLOC_TYPE) -> Result<ComRef<dyn IHostMalloc>, Hresult> {
         let memory = Arc::clone(&self.0);
         let executable = kind.0 & MALLOC_TYPE::MALLOC_EXECUTABLE.0 != 0;
+        // Others are not for shelves.
+        let quick = (!executable).then(|| Arc::clone(memory.heap.quick()));
         let heap: Arc<dyn IHostMalloc> = Arc::new(Malloc { memory, executable });
-        Ok(ComRef::new(self.0.gate, Origin::Host, heap))
+        Ok(ComRef::new_quick(self.0.gate, heap, quick))
     }
 
     fn virtual_alloc(
@@ -530,8 +518,8 @@ impl IHostMemoryManager for MemoryManager {
     /// Of the system and of the limit for tasks, the one that has less left.
     fn memory_load(&self) -> Result<(u32, usize), Hresult> {
         let system = self.0.system().ok_or(Hresult::E_FAIL)?;
-        let limit = self.0.account.limits[0].load(Ordering::Relaxed);
-        let used = self.0.account.used.load(Ordering::Relaxed);
+        let limit = self.0.limit(0).load(Ordering::Relaxed);
+        let used = self.0.used().load(Ordering::Relaxed);
         let total = limit.min(system.total);
         let available = limit.saturating_sub(used).min(system.available);
         let taken = total - available.min(total);
@@ -543,6 +531,9 @@ impl IHostMemoryManager for MemoryManager {
         &self,
         callback: ICLRMemoryNotificationCallback,
     ) -> Result<(), Hresult> {
+        if self.0.is_simulated {
+            return Err(Hresult::E_NOTIMPL);
+        }
         let mut pressure = self.0.pressure.lock();
         if pressure.callback.is_some() || pressure.closed {
             drop(pressure);

@@ -61,7 +61,7 @@ impl Breakable {
 ///
 /// The order decides who wins: a signal that is there counts before the alert, and once more after it.
 fn wait(
-    host: &Shared,
+    host: &Arc<Shared>,
     (milliseconds, option): (u32, WAIT_OPTION),
     heed: Heed,
     edge: Option<Edge>,

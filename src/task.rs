@@ -74,6 +74,8 @@ pub(crate) struct Task {
     /// Its own reference to its object, between `Start` and the moment when it begins.
     begins_with: Mutex<Option<ComRef<dyn IHostTask>>>,
     ended: ManualResetEvent,
+    /// The same, for those who must not lock. Set before it.
+    over: AtomicBool,
     alerts: Alerts,
     clr_task: Mutex<Option<ICLRTask>>,
     /// Whether there is one, for those who would only find none. Written under that lock.
@@ -117,6 +119,7 @@ impl Task {
                 gate: ManualResetEvent::new(false),
                 begins_with: Mutex::new(None),
                 ended: ManualResetEvent::new(false),
+                over: AtomicBool::new(false),
                 alerts: Alerts::default(),
                 clr_task: Mutex::new(None),
                 has_clr_task: AtomicBool::new(false),
@@ -212,6 +215,8 @@ impl Task {
 
     /// Nothing runs on it any more, and nothing will.
     pub(crate) fn finish(&self) {
+        // Release: pairs with the acquire in `is_over`.
+        self.over.store(true, Ordering::Release);
         self.ended.set();
         self.host.overseer.note_end();
         self.forget_beginning();
@@ -225,6 +230,11 @@ impl Task {
 
     pub(crate) fn has_ended(&self) -> bool {
         self.ended.is_set()
+    }
+
+    /// Whether nobody waits for its end any more. It neither locks nor waits.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
     }
 
     pub(crate) fn is_started(&self) -> bool {
@@ -321,11 +331,11 @@ impl Task {
     }
 
     /// Whom a wait for its end waits for, unless it is the caller's own: that ends by its limit or by an alert, or never.
-    fn edge_of_join(&self) -> Option<Edge> {
+    fn edge_of_join(self: &Arc<Self>) -> Option<Edge> {
         let is_own =
-            current::known(&self.host).is_some_and(|caller| std::ptr::eq(caller.task(), self));
+            current::known(&self.host).is_some_and(|caller| std::ptr::eq(caller.task(), &**self));
         let task = self.scheduler.get().filter(|_| !is_own)?;
-        Some(Edge::End(task.id()))
+        Some(Edge::End(Arc::clone(self), task.clone()))
     }
 
     fn is_caller(&self) -> bool {
@@ -365,6 +375,10 @@ impl fmt::Debug for Task {
 pub(crate) struct Face(Arc<Task>);
 
 impl Face {
+    pub(crate) fn record(&self) -> &Task {
+        &self.0
+    }
+
     fn begin(&self, begun: u8) -> bool {
         self.0
             .begun

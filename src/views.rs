@@ -363,6 +363,8 @@ impl Views {
                 Blocker::Lock => "it waits for a mutex that it has",
                 Blocker::RwLock => "it waits for a read-write lock that it has",
                 Blocker::Once => "it waits for the initialiser that it runs",
+                Blocker::Outer("joins") => "it waits for its end",
+                Blocker::Outer(_) => "it waits for a lock of the runtime's that it has",
                 _ => "it waits for it",
             }),
             blocking_chain: (!texts.is_empty()).then(|| texts.join(" > ")),

@@ -1,4 +1,7 @@
 //! The interface for C, as C and C++ programs use it: the examples, and what bad input gets; under valgrind too.
+//!
+//! The installed library is built without flags, so that nothing here is of the other switch.
+#![cfg(not(fiberhost_switch = "corosensei"))]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -106,23 +109,93 @@ fn a_runtime_in_c_has_the_hosts_managers() {
     }
 }
 
+/// Runs a program under valgrind, which must find no misuse of memory and no leak.
+fn under_valgrind(compiler: &str, standard: &str, source: &str) {
+    if !is_there(compiler) || !is_there("valgrind") {
+        return;
+    }
+    // A name of its own: another test may be building the same program.
+    let stem = Path::new(source).file_stem().expect("a file's name");
+    let name = format!("{}-under-valgrind", stem.to_string_lossy());
+    let program = build_as(&name, compiler, standard, source);
+    // It does not know our switch: what lies on a stack that was jumped to is "uninitialised" to it.
+    run(Command::new("valgrind")
+        .args([
+            "-q",
+            "--undef-value-errors=no",
+            "--error-exitcode=9",
+            "--leak-check=full",
+            "--errors-for-leak-kinds=definite",
+            "--show-leak-kinds=definite",
+            "--fair-sched=yes",
+        ])
+        .arg(program));
+}
+
 #[test]
-fn valgrind_finds_nothing() {
-    if is_there("gcc") && is_there("valgrind") {
-        // A name of its own: the other test may be building the same program.
-        let program = build_as("under-valgrind", "gcc", "-std=c11", "tests/capi/bad.c");
-        // It does not know our switch: what lies on a stack that was jumped to is "uninitialised" to it.
-        run(Command::new("valgrind")
-            .args([
-                "-q",
-                "--undef-value-errors=no",
-                "--error-exitcode=9",
-                "--leak-check=full",
-                "--errors-for-leak-kinds=definite",
-                "--show-leak-kinds=definite",
-                "--fair-sched=yes",
-            ])
-            .arg(program));
+fn valgrind_finds_nothing_in_bad_input() {
+    under_valgrind("gcc", "-std=c11", "tests/capi/bad.c");
+}
+
+#[test]
+fn valgrind_finds_nothing_in_a_runtime() {
+    under_valgrind("gcc", "-std=c11", "tests/capi/transfers.c");
+}
+
+#[test]
+fn valgrind_finds_nothing_in_the_examples() {
+    under_valgrind("gcc", "-std=c11", "examples/c/minimal.c");
+    under_valgrind("g++", "-std=c++17", "examples/c/raii.cpp");
+    under_valgrind("g++", "-std=c++17", "examples/c/pool.cpp");
+}
+
+/// What a program needs that is built by pkg-config is what is said there, and its version is the library's.
+#[test]
+fn pkg_config_finds_it() {
+    if !is_there("gcc") || !is_there("pkg-config") {
+        return;
+    }
+    let prefix = prefix();
+    let ask = |what: &[&str]| {
+        let path = prefix.join("lib/pkgconfig");
+        let output = run(Command::new("pkg-config")
+            .args(what)
+            .arg("fiberhost")
+            .env("PKG_CONFIG_PATH", path));
+        String::from_utf8(output.stdout).expect("flags are text")
+    };
+    assert_eq!(ask(&["--modversion"]).trim(), env!("CARGO_PKG_VERSION"));
+    let flags = ask(&["--cflags", "--libs"]);
+    let program = prefix.join("by-pkg-config");
+    run(Command::new("gcc")
+        .args(["-std=c11", "-Wall", "-Werror", "-o"])
+        .arg(&program)
+        .arg(top().join("examples/c/minimal.c"))
+        .args(flags.split_whitespace())
+        .arg(format!("-Wl,-rpath,{}", prefix.join("lib").display())));
+    says(&program, "taken 1000, sum 125500");
+}
+
+/// The examples by their Makefile, one of them with the static library.
+#[test]
+fn make_builds_and_runs_them() {
+    if !is_there("gcc") || !is_there("g++") || !is_there("make") {
+        return;
+    }
+    let prefix = prefix();
+    let output = run(Command::new("make")
+        .arg("-C")
+        .arg(top().join("examples/c"))
+        .arg("run")
+        .arg(format!("OUT={}", prefix.join("by-make").display()))
+        .env("CARGO_TARGET_DIR", prefix.join("target"))
+        .env_remove("RUSTFLAGS")
+        .env_remove("MAKEFLAGS"));
+    let text = String::from_utf8_lossy(&output.stdout);
+    let minimal = text.matches("taken 1000, sum 125500").count();
+    assert_eq!(minimal, 2, "with the shared and the static library: {text}");
+    for wanted in ["sum 5050", "jobs done 60"] {
+        assert!(text.contains(wanted), "{wanted}: {text}");
     }
 }
 

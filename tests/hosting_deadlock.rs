@@ -5,247 +5,21 @@ mod common;
 #[macro_use]
 mod hosting;
 
-use std::collections::BTreeMap;
-use std::ffi::c_void;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use common::{LONG, eventually};
 use fiberhost::com::{Hresult, INFINITE};
 use fiberhost::{State, TaskMode};
+use hosting::actor::{Actor, NOTHING};
 use hosting::fake::Recorder;
+use hosting::locks::{Locks, enter, join_it, leave, monitor, section, set, wait};
 use hosting::{Bench, Object, at, at_workers, builder, given, join, release_all, with};
 
 const ALERTABLE: u32 = 2;
 const NOT_IN_DEADLOCK: u32 = 4;
-/// How long nothing happens before a test takes it that nothing will: the seeker rests for 5 ms.
-const NOTHING: Duration = Duration::from_millis(40);
-
-/// The runtime's knowledge of who owns what, and its `ICLRSyncManager`.
-struct Locks {
-    owners: Arc<Mutex<BTreeMap<usize, Vec<Object>>>>,
-    /// Iterators that were begun and not given back.
-    iterators: Arc<Mutex<BTreeMap<usize, Vec<Object>>>>,
-    /// While it is set the runtime does not answer.
-    silent: Arc<AtomicBool>,
-    asked: Arc<AtomicU32>,
-}
-
-fn answer(owner: Option<Object>, out: usize) -> Hresult {
-    let pointer = owner.map_or(std::ptr::null_mut(), |owner| {
-        com!(owner, IUnknownVtbl, AddRef);
-        owner.get()
-    });
-    // SAFETY: the last argument of these slots is a place for a pointer.
-    unsafe { *(out as *mut *mut c_void) = pointer };
-    Hresult::S_OK
-}
-
-impl Locks {
-    fn new(bench: &Bench) -> Locks {
-        let owners = Arc::new(Mutex::new(BTreeMap::<usize, Vec<Object>>::new()));
-        let iterators = Arc::new(Mutex::new(BTreeMap::<usize, Vec<Object>>::new()));
-        let silent = Arc::new(AtomicBool::new(false));
-        let asked = Arc::new(AtomicU32::new(0));
-        let (theirs, open, mute, count) = (
-            Arc::clone(&owners),
-            Arc::clone(&iterators),
-            Arc::clone(&silent),
-            Arc::clone(&asked),
-        );
-        let manager = Recorder::new(move |slot, words| {
-            let [first, second, ..] = *words;
-            count.fetch_add(1, Ordering::SeqCst);
-            while mute.load(Ordering::SeqCst) {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            match slot {
-                3 => {
-                    let owners = theirs.lock().unwrap();
-                    answer(owners.get(&first).map(|all| all[0]), second)
-                }
-                4 => {
-                    let owners = theirs.lock().unwrap().get(&first).cloned();
-                    let mut open = open.lock().unwrap();
-                    let name = open.last_key_value().map_or(1, |(last, _)| last + 1);
-                    open.insert(name, owners.unwrap_or_default());
-                    // SAFETY: the interface says that it is a place for a number.
-                    unsafe { *(second as *mut usize) = name };
-                    Hresult::S_OK
-                }
-                5 => {
-                    let mut open = open.lock().unwrap();
-                    answer(open.get_mut(&first).and_then(Vec::pop), second)
-                }
-                6 => {
-                    let gone = open.lock().unwrap().remove(&first);
-                    assert!(gone.is_some(), "it was begun");
-                    Hresult::S_OK
-                }
-                other => unreachable!("slot {other}"),
-            }
-        });
-        let set = com!(
-            bench.sync,
-            IHostSyncManagerVtbl,
-            SetCLRSyncManager,
-            manager.object().get()
-        );
-        assert_eq!(set, Hresult::S_OK);
-        Locks {
-            owners,
-            iterators,
-            silent,
-            asked,
-        }
-    }
-
-    fn own(&self, cookie: usize, owner: Object) {
-        let mut owners = self.owners.lock().unwrap();
-        owners.entry(cookie).or_default().push(owner);
-    }
-
-    fn disown(&self, cookie: usize) {
-        self.owners.lock().unwrap().remove(&cookie);
-    }
-
-    fn check(&self) {
-        assert!(self.iterators.lock().unwrap().is_empty(), "given back");
-    }
-}
-
-type Order = Box<dyn FnOnce() -> Hresult + Send>;
-
-/// A task, or an adopted thread, that does what it is told, and says what came of it.
-struct Actor {
-    orders: Option<Sender<Order>>,
-    wake: Object,
-    results: Receiver<Hresult>,
-    task: Object,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Actor {
-    fn parts(bench: &Bench) -> (Actor, impl FnOnce() + Send + 'static) {
-        let (orders, told) = channel::<Order>();
-        let (tell, results) = channel();
-        let wake = given(|out| com!(bench.sync, IHostSyncManagerVtbl, CreateAutoEvent, out));
-        let play = move || {
-            loop {
-                let woken = com!(wake, IHostAutoEventVtbl, Wait, INFINITE, 0);
-                assert_eq!(woken, Hresult::S_OK, "a plain event's wait is never broken");
-                let Ok(order) = told.recv() else { return };
-                tell.send(order()).expect("the test is there");
-            }
-        };
-        let actor = Actor {
-            orders: Some(orders),
-            wake,
-            results,
-            task: wake,
-            thread: None,
-        };
-        (actor, play)
-    }
-
-    fn task(bench: &Bench) -> Actor {
-        let (mut actor, play) = Actor::parts(bench);
-        actor.task = bench.start(play);
-        actor
-    }
-
-    /// A thread that becomes a task by asking who it is.
-    fn thread(bench: &Bench) -> Actor {
-        let (mut actor, play) = Actor::parts(bench);
-        let tasks = bench.tasks;
-        let (tell, told) = channel();
-        actor.thread = Some(std::thread::spawn(move || {
-            let me = given(|out| com!(tasks, IHostTaskManagerVtbl, GetCurrentTask, out));
-            tell.send(me).expect("the test waits for it");
-            play();
-        }));
-        actor.task = told.recv().expect("it says who it is");
-        actor
-    }
-
-    fn begin(&self, order: impl FnOnce() -> Hresult + Send + 'static) {
-        let orders = self.orders.as_ref().expect("it has not ended");
-        orders.send(Box::new(order)).expect("it is there");
-        assert_eq!(com!(self.wake, IHostAutoEventVtbl, Set), Hresult::S_OK);
-    }
-
-    #[track_caller]
-    fn ends(&self) -> Hresult {
-        self.results.recv_timeout(LONG).expect("it ends")
-    }
-
-    #[track_caller]
-    fn call(&self, order: impl FnOnce() -> Hresult + Send + 'static) {
-        self.begin(order);
-        assert_eq!(self.ends(), Hresult::S_OK);
-    }
-
-    #[track_caller]
-    fn still_waits(&self) {
-        assert!(self.results.recv_timeout(NOTHING).is_err(), "it waits");
-    }
-
-    fn set_priority(&self, priority: i32) {
-        let set = com!(self.task, IHostTaskVtbl, SetPriority, priority);
-        assert_eq!(set, Hresult::S_OK);
-    }
-
-    fn end(mut self) {
-        self.orders = None;
-        assert_eq!(com!(self.wake, IHostAutoEventVtbl, Set), Hresult::S_OK);
-        match self.thread.take() {
-            Some(thread) => {
-                thread.join().expect("no panic");
-                self.task.release();
-            }
-            None => join(self.task),
-        }
-        self.wake.release();
-    }
-}
-
-fn monitor(bench: &Bench, cookie: usize) -> Object {
-    given(|out| {
-        com!(
-            bench.sync,
-            IHostSyncManagerVtbl,
-            CreateMonitorEvent,
-            cookie,
-            out
-        )
-    })
-}
-
-fn section(bench: &Bench) -> Object {
-    given(|out| com!(bench.sync, IHostSyncManagerVtbl, CreateCrst, out))
-}
-
-fn wait(event: Object, option: u32) -> impl FnOnce() -> Hresult + Send + 'static {
-    move || com!(event, IHostAutoEventVtbl, Wait, INFINITE, option)
-}
-
-fn set(event: Object) {
-    assert_eq!(com!(event, IHostAutoEventVtbl, Set), Hresult::S_OK);
-}
-
-fn enter(section: Object, option: u32) -> impl FnOnce() -> Hresult + Send + 'static {
-    move || com!(section, IHostCrstVtbl, Enter, option)
-}
-
-fn leave(section: Object) -> impl FnOnce() -> Hresult + Send + 'static {
-    move || com!(section, IHostCrstVtbl, Leave)
-}
-
-fn join_it(task: Object, option: u32) -> impl FnOnce() -> Hresult + Send + 'static {
-    move || com!(task, IHostTaskVtbl, Join, INFINITE, option)
-}
 
 fn broken(bench: &Bench) -> u64 {
     bench.host.figures().deadlocks_broken
@@ -253,7 +27,7 @@ fn broken(bench: &Bench) -> u64 {
 
 /// Until the first wait stands, so that another one's is the last.
 fn until_asked(locks: &Locks) {
-    eventually("the seeker has looked", || {
+    eventually("somebody was asked", || {
         locks.asked.load(Ordering::SeqCst) > 0
     });
 }
@@ -541,7 +315,7 @@ fn what_a_runtime_does_while_it_is_told_of_a_wait_is_no_part_of_it() {
             if slot == SWITCH_OUT && told.swap(false, Ordering::SeqCst) {
                 assert_eq!(com!(section, IHostCrstVtbl, Enter, 0), Hresult::S_OK);
                 has.store(true, Ordering::SeqCst);
-                // The other one comes to wait for it, and the seeker has time to look.
+                // The other one comes to wait for it, and whoever looks has time to.
                 std::thread::sleep(NOTHING);
                 assert_eq!(com!(section, IHostCrstVtbl, Leave), Hresult::S_OK);
             }

@@ -9,12 +9,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const CASES: [&str; 10] = [
+const CASES: [&str; 12] = [
     "yield",
     "yield_deep",
     "pingpong",
     "spawn_join",
     "leave_enter",
+    "c_pair",
+    "heap",
     "hook_pair",
     "hook_chain",
     "current_task",

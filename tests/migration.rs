@@ -3,9 +3,13 @@
 //! The twin reads a thread-local in line, as one should not; what it gets wrong shows that the tasks really moved
 //! and that the compiler really keeps such addresses.
 
+mod common;
+
 use std::ffi::{CString, c_void};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
+
+use common::cargo::build_library;
 
 /// As in the library.
 #[derive(Clone, Copy, Debug)]
@@ -14,33 +18,6 @@ struct Migrations {
     moves: u64,
     wrong: u64,
     naive_wrong: u64,
-}
-
-/// Builds the library and the executable with LTO, beside this test's own build.
-fn build() -> PathBuf {
-    let target = std::env::current_exe().expect("a running program has a path");
-    let target = target
-        .ancestors()
-        .nth(3)
-        .expect("target/profile/deps")
-        .join("lto-tests");
-    let status = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--quiet",
-            "--profile",
-            "lto",
-            "-p",
-            "fiberhost-cdylib",
-        ])
-        .arg("--manifest-path")
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
-        .arg("--target-dir")
-        .arg(&target)
-        .status()
-        .expect("cargo runs");
-    assert!(status.success(), "the library builds");
-    target.join("lto")
 }
 
 fn check(what: &str, found: Migrations) {
@@ -57,7 +34,8 @@ fn check(what: &str, found: Migrations) {
 
 #[test]
 fn a_moved_task_is_told_its_new_thread() {
-    let built = build();
+    // An executable beside the library.
+    let built = build_library("lto-tests", &["--profile", "lto"]).join("lto");
 
     let output = Command::new(built.join("fiberhost-migration"))
         .output()

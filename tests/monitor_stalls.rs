@@ -142,7 +142,10 @@ impl Reports {
 
 /// Runs a test with tasks of each kind, each time with reports of its own, which it answers.
 #[track_caller]
-fn with_reports(builder: Builder, test: impl Fn(&Scheduler, &Reports)) -> [Vec<Seen>; 2] {
+fn with_reports(
+    builder: Builder,
+    test: impl Fn(&Scheduler, &Reports),
+) -> [Vec<Seen>; BACKINGS.len()] {
     BACKINGS.map(|backing| {
         let reports = Reports::default();
         let builder = reports.on(builder.clone().default_backing(backing));

@@ -39,12 +39,22 @@ fn blocked_until(receiver: &mpsc::Receiver<()>) {
 fn a_section_that_lasts_gives_its_slot_away() {
     at_workers(|scheduler| {
         let workers = scheduler.workers();
+        let (entered, are_inside) = mpsc::channel();
         let (senders, blocked): (Vec<_>, Vec<_>) = (0..workers)
             .map(|_| {
                 let (sender, receiver) = mpsc::channel();
-                (sender, mobile(scheduler, move || blocked_until(&receiver)))
+                let entered = entered.clone();
+                let inside = move || {
+                    entered.send(()).unwrap();
+                    receiver.recv().expect("somebody tells it");
+                };
+                let task = mobile(scheduler, || native::section(&BLOCKS, inside));
+                (sender, task)
             })
             .unzip();
+        for _ in 0..workers {
+            are_inside.recv().unwrap();
+        }
         // All slots are behind sections that last; what may move goes on.
         let passed = mobile(scheduler, || {
             for _ in 0..100 {
@@ -370,6 +380,56 @@ fn returning_tasks_and_running_ones_take_turns() {
             }
         },
     );
+}
+
+/// A task that yields in a callback has had its turn. Whoever has the next one keeps the slot through all of its sections.
+#[test]
+fn a_yield_takes_no_slot_from_a_short_section() {
+    // A monitor that never comes.
+    let never = checked(1)
+        .handover_after(Duration::from_secs(3600))
+        .quantum(Duration::from_secs(3600));
+    with(never, |scheduler| {
+        let inside = Arc::new(AtomicBool::new(false));
+        let (called_back, is_called_back) = mpsc::channel();
+        let over = Arc::new(AtomicBool::new(false));
+        let yielder = {
+            let (inside, over) = (Arc::clone(&inside), Arc::clone(&over));
+            mobile(scheduler, move || {
+                native::section(&SHORT_CALL, || {
+                    native::callback(|| {
+                        called_back.send(()).unwrap();
+                        let mut met = 0;
+                        while !over.load(Ordering::SeqCst) {
+                            yield_now();
+                            met += usize::from(inside.load(Ordering::SeqCst));
+                        }
+                        met
+                    })
+                })
+            })
+        };
+        is_called_back.recv().unwrap();
+        let neighbour = mobile(scheduler, move || {
+            for _ in 0..200 {
+                for _ in 0..5 {
+                    native::section(&SHORT_CALL, || {
+                        inside.store(true, Ordering::SeqCst);
+                        // Time for the other one to come and take the slot.
+                        let until = Instant::now() + Duration::from_micros(100);
+                        while Instant::now() < until {
+                            std::hint::spin_loop();
+                        }
+                        inside.store(false, Ordering::SeqCst);
+                    });
+                }
+                yield_now();
+            }
+            over.store(true, Ordering::SeqCst);
+        });
+        neighbour.join().unwrap();
+        assert_eq!(yielder.join().unwrap(), 0, "it ran beside a section");
+    });
 }
 
 #[test]

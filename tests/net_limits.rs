@@ -487,3 +487,47 @@ impl common::sides::World<'_> {
         }
     }
 }
+
+/// A task that computes and yields seldom, and is alone but for those who wait for their sockets: they do not wait for the
+/// fairness pick, which would be sixty of its yields away.
+#[test]
+fn readiness_is_noticed_beside_a_task_that_yields_seldom() {
+    const ROUNDS: usize = 10;
+    with(checked(1), |scheduler| {
+        let (mut near, mut far) = UnixStream::pair().unwrap();
+        let echo = scheduler.spawn(move || {
+            let mut byte = [0];
+            while far.read(&mut byte).unwrap() > 0 {
+                far.write_all(&byte).unwrap();
+            }
+        });
+        until_waits(echo.task(), WaitReason::Readable);
+        let yields = Arc::new(AtomicUsize::new(0));
+        let over = Arc::new(AtomicBool::new(false));
+        let seldom = {
+            let (yields, over) = (Arc::clone(&yields), Arc::clone(&over));
+            let work = move || {
+                while !over.load(Ordering::SeqCst) {
+                    let until = Instant::now() + Duration::from_millis(2);
+                    hog_until(|| Instant::now() >= until);
+                    yields.fetch_add(1, Ordering::SeqCst);
+                    yield_now();
+                }
+            };
+            // SAFETY: it keeps nothing of its thread across a yield.
+            unsafe { scheduler.task().spawn_mobile(work) }.unwrap()
+        };
+        let mut waited = 0;
+        for _ in 0..ROUNDS {
+            let before = yields.load(Ordering::SeqCst);
+            near.write_all(&[1]).unwrap();
+            near.read_exact(&mut [0]).unwrap();
+            waited += yields.load(Ordering::SeqCst) - before;
+        }
+        over.store(true, Ordering::SeqCst);
+        seldom.join().unwrap();
+        drop(near);
+        echo.join().unwrap();
+        assert!(waited < 20 * ROUNDS, "{waited} yields for {ROUNDS} answers");
+    });
+}

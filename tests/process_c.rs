@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+use common::cargo::build_library;
 use common::{Watchdog, c};
 
 /// How a panic in the library ends.
@@ -18,33 +19,15 @@ enum Panic {
 
 /// Builds the library beside this test's own build. Returns the folder.
 fn library(panic: Panic) -> PathBuf {
-    let target = std::env::current_exe().expect("a running program has a path");
-    let target = target.ancestors().nth(3).expect("target/profile/deps");
-    let mut build = Command::new(env!("CARGO"));
-    build.args([
-        "build",
-        "--quiet",
-        "--release",
-        "-p",
-        "fiberhost-cdylib",
-        "--lib",
-    ]);
-    let target = match panic {
-        Panic::Unwind => target.join("c-tests"),
+    let mut arguments = vec!["--release", "--lib"];
+    let folder = match panic {
+        Panic::Unwind => "c-tests",
         Panic::Abort => {
-            build.args(["--config", "profile.release.panic='abort'"]);
-            target.join("abort-tests")
+            arguments.extend(["--config", "profile.release.panic='abort'"]);
+            "abort-tests"
         }
     };
-    let status = build
-        .arg("--manifest-path")
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
-        .arg("--target-dir")
-        .arg(&target)
-        .status()
-        .expect("cargo runs");
-    assert!(status.success(), "the library builds");
-    target.join("release")
+    build_library(folder, &arguments).join("release")
 }
 
 /// The C program on such a library. `None`: there is no C compiler.

@@ -1,10 +1,12 @@
 //! Simulations: programs of tasks in orders that a seed decides, and what is promised of them.
 
-#[allow(dead_code, reason = "each test file uses a part of it")]
-#[path = "common/child.rs"]
-mod child;
+mod common;
+#[macro_use]
+mod hosting;
 #[path = "simulate/faulty.rs"]
 mod faulty;
+#[path = "simulate/hosts.rs"]
+mod hosts;
 #[path = "simulate/programs.rs"]
 mod programs;
 
@@ -13,6 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use common::child;
 use fiberhost::scheduler::sync::{AutoResetEvent, Mutex};
 use fiberhost::scheduler::{
     Builder, Scheduler, WaitReason, Wake, check_quantum, native, park, simulate, sleep, spawn,

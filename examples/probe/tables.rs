@@ -5,12 +5,13 @@
 use std::ffi::c_void;
 use std::sync::Arc;
 
-use fiberhost::Host;
 use fiberhost::com::table::{
-    IHostAutoEventVtbl, IHostControlVtbl, IHostCrstVtbl, IHostSyncManagerVtbl,
-    IHostTaskManagerVtbl, IID_IHostSyncManager, IID_IHostTaskManager, IUnknownVtbl,
+    IHostAutoEventVtbl, IHostControlVtbl, IHostCrstVtbl, IHostMallocVtbl, IHostMemoryManagerVtbl,
+    IHostSyncManagerVtbl, IHostTaskManagerVtbl, IID_IHostMemoryManager, IID_IHostSyncManager,
+    IID_IHostTaskManager, IUnknownVtbl,
 };
 use fiberhost::com::{Guid, Hresult, INFINITE};
+use fiberhost::{Host, MemoryLimits};
 use fiberhost_scheduler::Scheduler;
 
 /// An object with the table of its interface, and a reference to it.
@@ -60,13 +61,15 @@ fn done(answer: Hresult) {
 pub(crate) struct Tables {
     tasks: Arc<Called<IHostTaskManagerVtbl>>,
     sync: Arc<Called<IHostSyncManagerVtbl>>,
+    memory: Arc<Called<IHostMemoryManagerVtbl>>,
     /// Last: the managers are released before it ends.
     _host: Arc<Host>,
 }
 
 impl Tables {
     pub(crate) fn on(scheduler: &Scheduler) -> Tables {
-        let host = Host::builder().scheduler(scheduler.clone()).build();
+        let builder = Host::builder().scheduler(scheduler.clone());
+        let host = builder.memory(MemoryLimits::default()).build();
         let host = host.expect("a host");
         let control = host.control().as_ptr();
         let ask = |iid: &Guid, out| {
@@ -80,6 +83,7 @@ impl Tables {
             Tables {
                 tasks: Arc::new(Called::given(|out| ask(&IID_IHostTaskManager, out))),
                 sync: Arc::new(Called::given(|out| ask(&IID_IHostSyncManager, out))),
+                memory: Arc::new(Called::given(|out| ask(&IID_IHostMemoryManager, out))),
                 _host: Arc::new(host),
             }
         }
@@ -133,6 +137,33 @@ impl Tables {
         let Called { object, table } = *self.sync;
         // SAFETY: the manager is there, and gives an object with this table.
         Event(unsafe { Called::given(|out| (table.CreateAutoEvent)(object, out)) })
+    }
+}
+
+impl Tables {
+    #[allow(dead_code, reason = "the bench has no heap")]
+    pub(crate) fn heap(&self) -> Heap {
+        let Called { object, table } = *self.memory;
+        // SAFETY: the manager is there, and gives an object with this table.
+        Heap(unsafe { Called::given(|out| (table.CreateMalloc)(object, 1, out)) })
+    }
+}
+
+/// A heap.
+pub(crate) struct Heap(Called<IHostMallocVtbl>);
+
+impl Heap {
+    /// A block of so many bytes, and back.
+    #[allow(dead_code, reason = "as above")]
+    #[inline(always)]
+    pub(crate) fn pair(&self, size: usize) {
+        let Called { object, table } = self.0;
+        let mut block = std::ptr::null_mut();
+        // SAFETY: the heap is there; what it gives goes back.
+        unsafe {
+            done((table.Alloc)(object, size, 0, &raw mut block));
+            done((table.Free)(object, std::hint::black_box(block)));
+        }
     }
 }
 

@@ -22,6 +22,15 @@
 //!    most three times in a row. The rest stand by the priority of their tasks, and then as they came: who has stood there is
 //!    passed by those of a higher one, but not more than 61 times in a row, as in a worker's queues.
 //!
+//! # A claim of one that yields
+//!
+//! It has had its turn, and those who waited when it yielded have theirs first, as if it had gone to the end of their queue.
+//! So it takes no slot from a thread in a section, which is in the middle of a turn and would wait for one of the claimant's
+//! after each of its sections; if the section lasts, the monitor takes the slot for the claimant. It goes before nobody who
+//! comes back. And it lets as many turns pass as tasks waited for one, but not more than 61.
+//!
+//! # Nobody is forgotten
+//!
 //! A claimant in its list is not forgotten: a driver that goes to sleep finds the list under the same lock, one that is given
 //! a slot looks at the list after that, and one that drove before is called after the claimant has entered.
 //!
@@ -64,6 +73,15 @@ const BEFORE_MAX: u32 = 3;
 /// How often in a row those of a higher priority pass others.
 const PASSED_MAX: u32 = FAIR_EVERY as u32;
 
+/// Why a thread claims a slot for the one task it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// The task comes back, from a section or a wait.
+    Return,
+    /// It yields, and so many waited for a turn.
+    Yield(u32),
+}
+
 /// What a thread without a slot finds under the lock.
 enum Found {
     /// It has one now, and this role if it slept with it.
@@ -94,35 +112,41 @@ impl Thread {
     #[inline(always)]
     pub(crate) fn come_back(&'static self) {
         if !self.lease.enter() {
-            self.claim();
+            self.claim(Claim::Return);
         }
     }
 
     /// Waits for a slot to go on with the one task this thread has.
     #[cold]
-    pub(crate) fn claim(&'static self) {
+    pub(crate) fn claim(&'static self, claim: Claim) {
+        let core = self.core();
         loop {
-            match self.core().idle.with(|lists| self.find_to_return(lists)) {
+            match core.idle.with(|lists| self.find_to_return(lists, claim)) {
                 Found::Slot(role) => return self.begin_with_slot(role),
-                Found::Wait { call: true } => self.core().call_drivers(),
+                Found::Wait { call: true } => core.call_drivers(),
                 Found::Wait { call: false } | Found::End => {}
             }
             self.sleeper.sleep(None);
         }
     }
 
-    fn find_to_return(&'static self, lists: &mut Lists) -> Found {
-        if self.slot.get().is_some() || self.core().find_slot(lists, self) {
+    fn find_to_return(&'static self, lists: &mut Lists, claim: Claim) -> Found {
+        if self.slot.get().is_some() || self.core().find_slot(lists, self, claim) {
             return Found::Slot(self.role(lists));
         }
         let call = self.standing.get() == Standing::None;
         if call {
-            if self.goes_first() && lists.went_before < BEFORE_MAX {
+            let returns = claim == Claim::Return;
+            if returns && self.goes_first() && lists.went_before < BEFORE_MAX {
                 lists.went_before += 1;
                 lists.returners.push_front(self.index);
             } else {
                 self.stand_by_priority(lists);
             }
+            self.lets_pass.set(match claim {
+                Claim::Return => 0,
+                Claim::Yield(waited) => waited.min(PASSED_MAX),
+            });
             self.standing.set(Standing::Returner);
         }
         Found::Wait { call }
@@ -187,7 +211,7 @@ impl Thread {
     }
 
     fn claim_for_bound(&'static self, lists: &mut Lists) -> Found {
-        if self.core().find_slot(lists, self) {
+        if self.core().find_slot(lists, self, Claim::Return) {
             return Found::Slot(None);
         }
         self.leave_lists(lists);
@@ -261,6 +285,11 @@ impl Thread {
         let called = core.idle.with(|lists| {
             let slot = self.slot();
             let turns_over = slot.returns.get() >= RETURNS_MAX;
+            if busy && !self.has_to_go(lists) && core.lets_pass(lists) {
+                // A turn of those that wait; then one looks again.
+                self.sleeper.call();
+                return None;
+            }
             if busy && !self.has_to_give_way(lists, turns_over) {
                 if !lists.returners.is_empty() {
                     // One of the others first; then the returners again.
@@ -280,8 +309,13 @@ impl Thread {
     }
 
     fn has_to_give_way(&self, lists: &Lists, turns_over: bool) -> bool {
+        (!lists.returners.is_empty() && !turns_over) || self.has_to_go(lists)
+    }
+
+    /// Others claim its slot, and it has had that for a quantum.
+    fn has_to_go(&self, lists: &Lists) -> bool {
         let overdue = cfg!(any(loom, shuttle)) || self.overdue.load(Ordering::Relaxed);
-        (!lists.returners.is_empty() && !turns_over) || (!lists.others.is_empty() && overdue)
+        !lists.others.is_empty() && overdue
     }
 
     /// Gives the slot up while it is out. `false`: there is nobody to have it, and it stays with this thread until
@@ -343,10 +377,13 @@ impl Core {
     }
 
     /// Step 1 of a claim. Under the lock.
-    fn find_slot(&'static self, lists: &mut Lists, to: &'static Thread) -> bool {
+    fn find_slot(&'static self, lists: &mut Lists, to: &'static Thread, claim: Claim) -> bool {
         let found = match lists.free.pop() {
             Some(index) => Some(&self.slots[index]),
-            None => self.rob(lists).or_else(|| self.take_left(|_| true)),
+            None => self.rob(lists).or_else(|| match claim {
+                Claim::Return => self.take_left(|_| true),
+                Claim::Yield(_) => self.take_left(|driver| driver.sleeps_with().is_some()),
+            }),
         };
         if let Some(slot) = found {
             // It may have stood there since it looked before.
@@ -480,7 +517,8 @@ impl Core {
         // Returners that hand the slot to each other would keep what nobody has started from ever starting: after so many of
         // them somebody runs one of those. It sees that the turns are over, and counts anew (`give_way`).
         let turns_over = slot.returns.get() >= RETURNS_MAX && lists.others.is_empty();
-        let for_work = turns_over && self.has_work(slot) && !lists.spares.is_empty();
+        let others_turn = turns_over || self.lets_pass(lists);
+        let for_work = others_turn && self.has_work(slot) && !lists.spares.is_empty();
         if !for_work && let Some(next) = self.next_claimant(lists, slot) {
             self.give(slot, next);
             return Some(Disposed::Called(next.index));
@@ -508,11 +546,12 @@ impl Core {
     }
 
     fn next_claimant(&'static self, lists: &mut Lists, slot: &Slot) -> Option<&'static Thread> {
-        let others_first = slot.returns.get() >= RETURNS_MAX && !lists.others.is_empty();
-        let returner = if others_first {
+        let returner = self.next_returner(lists);
+        let turns_over = slot.returns.get() >= RETURNS_MAX || returner.is_none();
+        let returner = if turns_over && !lists.others.is_empty() {
             None
         } else {
-            lists.returners.pop_front()
+            lists.returners.remove(returner.unwrap_or(0))
         };
         let turns = returner.map_or(0, |_| slot.returns.get() + 1);
         if let Some(returner) = returner.map(|index| self.threads.get(index)) {
@@ -526,6 +565,24 @@ impl Core {
         let index = returner.or_else(|| lists.others.pop_front())?;
         slot.returns.set(turns);
         Some(self.threads.get(index))
+    }
+
+    /// The place of the first that comes back, or has let so many pass as it had to.
+    fn next_returner(&'static self, lists: &Lists) -> Option<usize> {
+        let mut returners = lists.returners.iter();
+        returners.position(|&index| self.threads.get(index).lets_pass.get() == 0)
+    }
+
+    /// Whether there are none but such that let others pass. If so, they do once.
+    fn lets_pass(&'static self, lists: &Lists) -> bool {
+        if lists.returners.is_empty() || self.next_returner(lists).is_some() {
+            return false;
+        }
+        for &index in &lists.returners {
+            let lets_pass = &self.threads.get(index).lets_pass;
+            lets_pass.set(lets_pass.get() - 1);
+        }
+        true
     }
 
     /// Step 2 of a claim.

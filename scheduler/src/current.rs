@@ -8,7 +8,7 @@
 //! In a native section the thread is a stranger to its scheduler: [`thread`] and [`running`] answer nothing, so that every
 //! wake, spawn, timer and cache goes the way of plain threads. [`within`] still knows the task.
 //!
-//! Room for unsafe code: turning the value into a reference.
+//! Room for unsafe code: turning the value into a reference; where the thread-local is.
 
 use std::cell::Cell;
 
@@ -83,6 +83,8 @@ pub(crate) struct Thread {
     pinned: AtomicUsize,
     /// Where it stands when it has no slot. Owner: that lock, too.
     pub(crate) standing: Plain<Standing>,
+    /// How many turns it lets pass before it takes a slot, since its task has yielded. Owner: that lock, too.
+    pub(crate) lets_pass: Plain<u32>,
     /// It passed others when it last stood among those that come back. Owner: that lock, too.
     pub(crate) passes: Plain<bool>,
     /// The monitor finds that it has had its slot for a quantum while other threads wait for one.
@@ -154,6 +156,7 @@ impl Thread {
             target: AtomicUsize::new(0),
             listed: Plain::new(false),
             blocks: Plain::new(false),
+            lets_pass: Plain::new(0),
             pinned: AtomicUsize::new(0),
             standing: Plain::new(Standing::None),
             passes: Plain::new(false),
@@ -323,6 +326,13 @@ const MARKED: u32 = 1 << 31;
 const ENDING: u32 = 1 << 30;
 
 impl Here {
+    #[cfg_attr(
+        not(any(loom, shuttle)),
+        allow(
+            dead_code,
+            reason = "where the place is written out it begins as zeros"
+        )
+    )]
     const fn new() -> Here {
         Here {
             thread: Cell::new(std::ptr::null()),
@@ -340,11 +350,25 @@ impl Here {
     /// Apart, since the compiler would make one longer comparison of both on the way of the outer ones.
     #[cold]
     #[inline(never)]
-    fn end_inner(&self) {
+    extern "C" fn end_inner(&self) {
         self.depth.set(match self.depth.get() {
             MARKED => ENDING,
             depth => depth - 1,
         });
+    }
+
+    #[cold]
+    #[inline(never)]
+    extern "C" fn end_inner_and(&self, then: extern "C" fn()) {
+        self.end_inner();
+        then();
+    }
+
+    #[inline(always)]
+    fn step_in(&self) -> *const Thread {
+        let thread = self.left.replace(std::ptr::null());
+        self.thread.set(thread);
+        thread
     }
 }
 
@@ -373,7 +397,7 @@ impl Saved {
 #[cfg(fiberhost_simulate)]
 #[inline(never)]
 pub(crate) fn exchange(saved: Saved) -> Saved {
-    HERE.with(|here| Saved {
+    place::with(|here| Saved {
         thread: here.thread.replace(saved.thread),
         left: here.left.replace(saved.left),
         depth: here.depth.replace(saved.depth),
@@ -384,23 +408,97 @@ pub(crate) fn exchange(saved: Saved) -> Saved {
 /// The end of a simulated thread.
 #[cfg(fiberhost_simulate)]
 pub(crate) fn end_plain() {
-    if let Some(plain) = HERE.with(|here| here.plain.take()) {
+    if let Some(plain) = place::with(|here| here.plain.take()) {
         crate::join::complete(plain);
     }
 }
 
-#[cfg(not(loom))]
-thread_local! {
-    static HERE: Here = const { Here::new() };
+/// Where the thread-local is written out, so that it is reached in two instructions in a shared library too: the compiler
+/// would call the loader for each access there (`__tls_get_addr`), since it cannot know that nobody loads it late. All of
+/// this is zeros at the start of a thread, as in [`Here::new`], and nothing is dropped at its end.
+///
+/// It lies in the part of a thread's memory that is laid out when the program starts, where the loader keeps some room for
+/// libraries which are opened later: these few words fit into it.
+#[cfg(all(
+    target_arch = "x86_64",
+    target_os = "linux",
+    target_env = "gnu",
+    not(any(loom, shuttle))
+))]
+mod place {
+    use std::arch::{asm, global_asm};
+
+    use super::Here;
+
+    global_asm!(
+        ".pushsection .tbss.fiberhost_here, \"awT\", @nobits",
+        ".globl fiberhost_here_0_1",
+        ".hidden fiberhost_here_0_1",
+        ".type fiberhost_here_0_1, @tls_object",
+        ".size fiberhost_here_0_1, {size}",
+        ".p2align 4",
+        "fiberhost_here_0_1:",
+        ".zero {size}",
+        ".popsection",
+        size = const size_of::<Here>(),
+    );
+    const _: () = assert!(align_of::<Here>() <= 16);
+
+    /// What is read from the place is new to the compiler, as the place is.
+    pub(super) const IS_NEW_EACH_TIME: bool = true;
+
+    /// Does something with the calling thread's. The address is computed anew each time: the block is neither `pure` nor
+    /// `nomem`, so no two are merged.
+    #[inline(always)]
+    pub(super) fn with<R>(work: impl FnOnce(&Here) -> R) -> R {
+        let here: *const Here;
+        // SAFETY: reads the thread's own address, and the distance to the place from there, and adds them.
+        unsafe {
+            asm!(
+                "mov {0}, qword ptr fs:[0]",
+                "add {0}, qword ptr [rip + fiberhost_here_0_1@GOTTPOFF]",
+                out(reg) here,
+                options(nostack),
+            );
+        }
+        // SAFETY: the calling thread's own place, which is there as long as the thread and begins as zeros.
+        work(unsafe { &*here })
+    }
 }
-#[cfg(loom)]
-thread_local! {
-    static HERE: Here = Here::new();
+
+#[cfg(not(all(
+    target_arch = "x86_64",
+    target_os = "linux",
+    target_env = "gnu",
+    not(any(loom, shuttle))
+)))]
+mod place {
+    use super::Here;
+    use crate::primitive::thread_local;
+
+    pub(super) const IS_NEW_EACH_TIME: bool = false;
+
+    #[cfg(not(loom))]
+    thread_local! {
+        static HERE: Here = const { Here::new() };
+    }
+    #[cfg(loom)]
+    thread_local! {
+        static HERE: Here = Here::new();
+    }
+
+    #[inline(always)]
+    pub(super) fn with<R>(work: impl FnOnce(&Here) -> R) -> R {
+        HERE.with(work)
+    }
 }
 
 /// Makes a value new to the compiler, wherever it came from (see the module docs).
 #[inline(always)]
 fn launder(value: *const Thread) -> *const Thread {
+    if place::IS_NEW_EACH_TIME {
+        return value;
+    }
     let mut value = value;
     // SAFETY: no instruction. Neither `pure` nor `nomem`: two of these are never merged.
     unsafe { std::arch::asm!("/* {0} */", inout(reg) value, options(nostack, preserves_flags)) };
@@ -409,12 +507,12 @@ fn launder(value: *const Thread) -> *const Thread {
 
 #[inline(never)]
 fn read() -> *const Thread {
-    launder(HERE.with(|here| here.thread.get()))
+    launder(place::with(|here| here.thread.get()))
 }
 
 #[inline(never)]
 fn read_within() -> *const Thread {
-    launder(HERE.with(|here| {
+    launder(place::with(|here| {
         if here.thread.get().is_null() {
             here.left.get()
         } else {
@@ -446,13 +544,19 @@ pub(crate) fn leans_as_of(thread: Option<&Thread>) -> usize {
 /// Says which worker this thread is.
 #[inline(never)]
 pub(crate) fn set_thread(thread: *const Thread) {
-    HERE.with(|here| here.thread.set(thread));
+    place::with(|here| here.thread.set(thread));
 }
 
 /// From now on this thread is a stranger to its scheduler. Answers who it was, if it was no stranger already.
 #[inline(never)]
 pub(crate) fn step_out() -> Option<&'static Thread> {
-    let thread = HERE.with(|here| {
+    step_out_here()
+}
+
+/// The same, for a function that is never inlined itself and looks at no thread-local besides.
+#[inline(always)]
+pub(crate) fn step_out_here() -> Option<&'static Thread> {
+    let thread = place::with(|here| {
         let thread = here.thread.get();
         if !thread.is_null() {
             here.thread.set(std::ptr::null());
@@ -469,23 +573,36 @@ pub(crate) fn step_out() -> Option<&'static Thread> {
 /// Takes the last [`step_out`] back. Answers who this thread is again, if that was not one of the inner ones.
 #[inline(never)]
 pub(crate) fn step_in() -> Option<&'static Thread> {
-    let thread = HERE.with(|here| {
+    let thread = place::with(|here| {
         if here.depth.get() > 0 {
             here.end_inner();
             return std::ptr::null();
         }
-        let thread = here.left.replace(std::ptr::null());
-        here.thread.set(thread);
-        thread
+        here.step_in()
     });
     // SAFETY: as in `thread`.
     unsafe { launder(thread).as_ref() }
 }
 
+/// The same for a function as [`step_out_here`] is for. Of one of the inner ones `inner` is told afterwards, and the answer is
+/// `None`: so there is nothing more to be done.
+#[inline(always)]
+pub(crate) fn step_in_here(inner: extern "C" fn()) -> Option<Option<&'static Thread>> {
+    let thread = place::with(|here| {
+        if here.depth.get() > 0 {
+            here.end_inner_and(inner);
+            return None;
+        }
+        Some(here.step_in())
+    })?;
+    // SAFETY: as in `thread`.
+    Some(unsafe { launder(thread).as_ref() })
+}
+
 /// As [`step_out`], but only from outside of any section; otherwise nothing changes.
 #[inline(never)]
 pub(crate) fn step_out_first() -> Option<&'static Thread> {
-    let thread = HERE.with(|here| {
+    let thread = place::with(|here| {
         let thread = here.thread.get();
         if !thread.is_null() {
             here.thread.set(std::ptr::null());
@@ -500,7 +617,7 @@ pub(crate) fn step_out_first() -> Option<&'static Thread> {
 /// As [`step_in`], but only to the outside of all sections; otherwise nothing changes.
 #[inline(never)]
 pub(crate) fn step_in_last() -> Option<&'static Thread> {
-    let thread = HERE.with(|here| {
+    let thread = place::with(|here| {
         let left = here.left.get();
         if left.is_null() || here.depth.get() > 0 {
             return std::ptr::null();
@@ -517,14 +634,14 @@ pub(crate) fn step_in_last() -> Option<&'static Thread> {
 /// and the next `step_in` is the one that ends it.
 #[inline(never)]
 pub(crate) fn mark() {
-    HERE.with(|here| here.depth.set(here.depth.get() | MARKED));
+    place::with(|here| here.depth.set(here.depth.get() | MARKED));
 }
 
 /// After a [`step_in`] that answered nothing: whether it was for an outer section that is marked. It is not any more. Answers
 /// whose thread it is.
 #[inline(never)]
 pub(crate) fn take_mark() -> Option<&'static Thread> {
-    let thread = HERE.with(|here| {
+    let thread = place::with(|here| {
         if here.depth.get() != ENDING {
             return std::ptr::null();
         }
@@ -538,19 +655,19 @@ pub(crate) fn take_mark() -> Option<&'static Thread> {
 /// How many sections are open inside the outer one, if one is.
 #[inline(never)]
 pub(crate) fn depth() -> Option<u32> {
-    HERE.with(|here| (!here.left.get().is_null()).then(|| here.depth.get() & !MARKED))
+    place::with(|here| (!here.left.get().is_null()).then(|| here.depth.get() & !MARKED))
 }
 
 /// Sets that, for code that is called back from inside sections and for the return from it.
 #[inline(never)]
 pub(crate) fn set_depth(depth: u32) {
-    HERE.with(|here| here.depth.set((here.depth.get() & MARKED) | depth));
+    place::with(|here| here.depth.set((here.depth.get() & MARKED) | depth));
 }
 
 /// A thread that comes to a scheduler from outside: a worker in a native section from now on; nothing at the end.
 #[inline(never)]
 pub(crate) fn set_left(thread: *const Thread) {
-    HERE.with(|here| {
+    place::with(|here| {
         here.left.set(thread);
         here.depth.set(0);
     });
@@ -616,7 +733,7 @@ pub(crate) fn any() -> &'static Task {
 pub(crate) fn plain() -> &'static Task {
     #[cfg(fiberhost_simulate)]
     if simulated::here().is_some_and(|world| !world.is_outermost()) {
-        return HERE.with(|here| {
+        return place::with(|here| {
             let plain = here.plain.get().unwrap_or_else(plain_task);
             here.plain.set(Some(plain));
             plain

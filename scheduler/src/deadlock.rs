@@ -17,6 +17,9 @@
 //! caller sleeps with its thread and looks for the owner among all tasks. An owner that joined a task before that one had
 //! started, and one that another's sleep keeps from its thread while it waits for nothing, are not found behind a lock.
 //!
+//! A layer above the scheduler says for whom its own waits wait, at once or when it is asked (`sync/lock_waits/outer.rs`); with
+//! those it is one graph.
+//!
 //! What an event, a semaphore or a channel waits for is nobody in particular, so it has no edge.
 #![forbid(unsafe_code)]
 
@@ -24,10 +27,10 @@ use std::fmt;
 use std::ptr;
 use std::sync::Arc;
 
-use crate::current::{Thread, running};
+use crate::current::Thread;
 use crate::join::TaskRef;
 use crate::scheduler::Core;
-use crate::sync::lock_waits::Table;
+use crate::sync::lock_waits::{Look, Table};
 use crate::task::payload::contain;
 use crate::task::state::Epoch;
 use crate::task::{Kind, Task};
@@ -49,6 +52,8 @@ pub enum Blocker {
     Turn,
     /// It waits for a [`Once`](crate::sync::Once) that the next one runs.
     Once,
+    /// It waits for something of a layer above that the next one has; the text is that layer's.
+    Outer(&'static str),
 }
 
 impl Blocker {
@@ -61,6 +66,7 @@ impl Blocker {
             Blocker::RwLock => "waits for a read-write lock of",
             Blocker::Turn => "waits to read behind",
             Blocker::Once => "waits for the initialiser that is run by",
+            Blocker::Outer(text) => text,
         }
     }
 }
@@ -145,9 +151,9 @@ impl fmt::Debug for OnDeadlock {
     }
 }
 
-/// Tells whoever wants to know, on the stack of the task that found it.
+/// Tells whoever wants to know, on the stack of the one that found it. `core`: the scheduler of one of them.
 #[cold]
-pub(crate) fn tell(deadlock: &Deadlock) {
+pub(crate) fn tell(deadlock: &Deadlock, core: Option<&Core>) {
     match deadlock.victim() {
         Some(victim) => {
             let victim = victim.id();
@@ -155,12 +161,10 @@ pub(crate) fn tell(deadlock: &Deadlock) {
         }
         None => tracing::error!(%deadlock, "tasks wait for each other and cannot go on"),
     }
-    let core = running().map(|(thread, _)| thread.core());
     if let Some(core) = core {
         core.reports.deadlock(core, deadlock);
     }
-    let here = core.and_then(|core| core.on_deadlock());
-    if let Some(OnDeadlock(tell)) = here {
+    if let Some(OnDeadlock(tell)) = core.and_then(Core::on_deadlock) {
         contain(|| tell(deadlock));
     }
 }
@@ -195,29 +199,33 @@ impl Edge {
     }
 }
 
-/// A look for a way back to the caller.
+/// A look for a way back to the one whose wait begins.
 pub(crate) struct Search<'a> {
-    core: &'a Core,
+    /// None on an inquirer's thread.
+    core: Option<&'a Core>,
     me: &'static Task,
     /// None in a model.
-    table: Option<&'a Table>,
+    table: Option<(&'a Table, &'a Look)>,
     /// Where it was.
     seen: Vec<&'static Task>,
     way: Vec<Step>,
 }
 
-/// Whether the caller's wait for these would close a circle.
+/// Whether the wait of this task for these would close a circle. `thread`: its own, if it is the caller; else somebody looks
+/// for it later, while it stands in the table, and goes only where those lead who stand there.
 #[cold]
 pub(crate) fn closed(
-    thread: &'static Thread,
+    thread: Option<&'static Thread>,
     me: &'static Task,
-    table: Option<&Table>,
+    table: Option<(&Table, &Look)>,
     firsts: &[(&'static Task, Blocker)],
 ) -> Option<Deadlock> {
-    // While the caller sleeps with its thread, nobody else runs there.
-    thread.set_sleeps_with(me.owns_its_thread().then_some(me));
+    if let Some(thread) = thread {
+        // While the caller sleeps with its thread, nobody else runs there.
+        thread.set_sleeps_with(me.owns_its_thread().then_some(me));
+    }
     let mut search = Search {
-        core: thread.core(),
+        core: thread.map(Thread::core),
         me,
         table,
         seen: Vec::new(),
@@ -227,7 +235,9 @@ pub(crate) fn closed(
         let found = search.find(first) && search.is_still_so();
         found.then_some(why)
     });
-    thread.set_sleeps_with(None);
+    if let Some(thread) = thread {
+        thread.set_sleeps_with(None);
+    }
     search.deadlock(found?)
 }
 
@@ -292,10 +302,18 @@ impl Search<'_> {
         task: &'static Task,
         id: Option<u64>,
     ) -> impl Iterator<Item = (Edge, &'static Task)> + use<> {
-        let stands = self.table.and_then(|table| table.next(task, id));
+        let stands = self
+            .table
+            .and_then(|(table, look)| table.next(task, id, look));
         // One that stands in the table waits for what stands there; one whose wait is being broken for nobody.
-        let join = stands.is_none().then(|| by_join(task)).flatten();
-        let other = [by_thread(self.core, self.me, task), join];
+        let join = stands.is_none() && self.core.is_some();
+        let join = join.then(|| by_join(task)).flatten();
+        let thread = match (self.core, self.table) {
+            (Some(core), _) => by_thread(core, self.me, task),
+            (None, Some((table, look))) => by_thread_of(table, look, task),
+            (None, None) => None,
+        };
+        let other = [thread, join];
         let stands = stands.into_iter().flatten();
         let stands = stands.map(|(next, why)| (Edge::new(next, None, why), next));
         other.into_iter().flatten().chain(stands)
@@ -327,4 +345,13 @@ fn by_thread(core: &Core, me: &'static Task, task: &'static Task) -> Option<(Edg
         owner.wait.armed_epoch()?
     };
     Some((Edge::new(owner, Some(epoch), Blocker::Thread), owner))
+}
+
+/// The same among those who stand in the table and came before.
+fn by_thread_of(table: &Table, look: &Look, task: &Task) -> Option<(Edge, &'static Task)> {
+    if task.kind() != Kind::Started {
+        return None;
+    }
+    let owner = table.next_by_thread(task, look)?;
+    Some((Edge::new(owner, None, Blocker::Thread), owner))
 }

@@ -28,7 +28,7 @@ pub(crate) mod sanitizer;
 #[cfg(fiberhost_simulate)]
 pub(crate) mod simulated;
 pub(crate) mod stack;
-#[cfg(fiberhost_jump)]
+#[cfg(any(fiberhost_jump, fiberhost_simulate))]
 pub(crate) mod switch;
 pub(crate) mod thread;
 mod thread_guard;

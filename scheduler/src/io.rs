@@ -102,6 +102,13 @@ impl Io {
         }
     }
 
+    /// The same when a call is taken, if that is what it was for.
+    pub(crate) fn ask_if_wished(&self) {
+        if let Some(poller) = self.poller.get() {
+            poller.ask_if_wished();
+        }
+    }
+
     /// Whether the monitor ought to call a sleeper, because nobody asks.
     pub(crate) fn is_left_alone(&self) -> bool {
         self.poller

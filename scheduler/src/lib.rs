@@ -221,6 +221,8 @@ pub use scope::{Scope, ScopedJoinHandle, run, scope, spawn};
 pub use stall::{Stall, StallKind};
 pub use stats::{StackClass, Stats};
 pub use symbol::Frame;
+pub use sync::lock_waits::inquirer::Inquirer;
+pub use sync::lock_waits::outer::{OuterWait, Owners};
 pub use task::{Backing, Priority};
 pub use urgent::Urgent;
 pub use wait::{Heed, WaitReason, Wake};

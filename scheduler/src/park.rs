@@ -442,8 +442,7 @@ where
     let me = current::plain();
     // In a model a plain thread stands in for a task without a stack: it settles, and can be interrupted, like one.
     // So can one that has asked for it.
-    let stands_in =
-        cfg!(any(loom, shuttle)) || me.flags.load(Ordering::Relaxed) & flag::HEEDS_ALL != 0;
+    let stands_in = cfg!(any(loom, shuttle)) || me.heeds();
     let allow = if stands_in { allow } else { Interrupt::Never };
     me.set_reason(reason);
     let waited = match publish(me, allow) {
@@ -530,10 +529,16 @@ pub fn yield_to_others() -> bool {
         return false;
     }
     let core = thread.core();
+    // Who yields seldom would leave those who wait for what is ready to the monitor.
+    core.io.ask_now_and_then();
     let others = !thread.is_alone(task) || !core.injector.is_empty() || core.idle.claimants() > 0;
+    let (here, turn) = (thread.index, thread.switches());
     // SAFETY: `running` says that we are on this task's stack and this thread runs it.
     unsafe { fiber::suspend(thread, task, YIELD) };
+    // Somebody may have become runnable only when the worker looked: who has the next turn here has let nobody run.
     others
+        || current::thread()
+            .is_none_or(|thread| thread.index != here || thread.switches() != turn + 1)
 }
 
 #[cold]

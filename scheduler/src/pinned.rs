@@ -15,6 +15,7 @@
 //! may be woken: they stand in its queue until it is theirs again.
 #![forbid(unsafe_code)]
 
+use crate::claim::Claim;
 use crate::current::Thread;
 use crate::primitive::{clock, simulated};
 use crate::stats::ledger;
@@ -127,23 +128,24 @@ impl Thread {
         Thread::count(&self.settled_here);
         if self.looks_now() {
             self.fire_timers();
-            // Where all others wait for what is ready, nobody else asks for it.
-            self.core().io.ask_now_and_then();
         }
+        // Where all others wait for what is ready, nobody else asks for it.
+        self.core().io.ask_now_and_then();
         self.offer_slot()
     }
 
     fn offer_slot(&'static self) -> bool {
         let core = self.core();
-        let work = |slot: &crate::slot::Slot| slot.waiting() > 0 || slot.has_shared();
-        let wanted = core.idle.claimants() > 0 || work(self.slot()) || !core.injector.is_empty();
-        if !wanted {
+        let waiting = self.slot().waiting() + self.slot().shared() + core.injector.len();
+        if waiting == 0 && core.idle.claimants() == 0 {
             return false;
         }
         ledger::around_claim(self, || {
             self.lease.leave();
             self.give_up(true);
-            self.come_back();
+            if !self.lease.enter() {
+                self.claim(Claim::Yield(u32::try_from(waiting).unwrap_or(u32::MAX)));
+            }
         });
         true
     }

@@ -342,6 +342,12 @@ impl Scheduler {
         self.core().name()
     }
 
+    /// Whether it is [simulated](crate::simulate).
+    #[cfg(feature = "simulate")]
+    pub fn is_simulated(&self) -> bool {
+        self.core().simulation.is_some()
+    }
+
     /// How many tasks may run at once, beside those on threads that are [reserved](Builder::bound_workers).
     pub fn workers(&self) -> usize {
         self.core().slots.len()

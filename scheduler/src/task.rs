@@ -694,6 +694,11 @@ impl Task {
         self.flags.fetch_or(flag, Ordering::AcqRel);
     }
 
+    /// Whether waits that block this thread are ended by interruptions.
+    pub(crate) fn heeds(&self) -> bool {
+        self.flags.load(Ordering::Relaxed) & flag::HEEDS_ALL != 0
+    }
+
     /// Takes a flag back. Only the task itself.
     pub(crate) fn lower(&self, flag: u32) {
         self.flags.fetch_and(!flag, Ordering::AcqRel);

@@ -495,6 +495,7 @@ impl Thread {
         if let Some(task) = self.core().injector.pop_high() {
             self.slot().push_woken(task);
         }
+        self.core().io.ask_if_wished();
         if self.core().idle.claimants() > 0 && !self.give_way() {
             return true;
         }

@@ -47,7 +47,7 @@ pub unsafe extern "C" fn fiberhost_leave(target: *const fiberhost_target) {
     // SAFETY: the caller's promise: these are not freed.
     let target: &'static Target = unsafe { target.cast::<Target>().as_ref() }.unwrap_or(&UNNAMED);
     // SAFETY: the caller's promise.
-    unsafe { native::leave(target) };
+    unsafe { native::leave_called(target) };
 }
 
 /// And comes back: waits until it may run, if it had lost the right to.
@@ -57,7 +57,7 @@ pub unsafe extern "C" fn fiberhost_leave(target: *const fiberhost_target) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fiberhost_enter() {
     // SAFETY: the caller's promise.
-    unsafe { native::enter() };
+    unsafe { native::enter_called() };
 }
 
 /// Runs work that a native section calls back: a task's code, which may wait and yield. The task keeps its thread, on which

@@ -10,6 +10,7 @@
 use std::ffi::c_void;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::EMemoryCriticalLevel;
 use super::argument::{Argument, Output};
@@ -36,6 +37,11 @@ pub struct Block(*mut c_void);
 unsafe impl Send for Block {}
 
 impl Block {
+    #[inline(always)]
+    pub(super) fn pointer(&self) -> *mut c_void {
+        self.0
+    }
+
     /// Whether there is none.
     pub fn is_null(&self) -> bool {
         self.0.is_null()
@@ -68,11 +74,97 @@ struct Header {
     seal: usize,
 }
 
+/// What the usual block, a small one of the lowest level, has to do with: it comes from a shelf of the calling thread and goes
+/// back there. In one place, for the functions of the heaps' tables (`quick`).
+#[derive(Debug)]
+pub struct Quick {
+    key: usize,
+    /// What the account counts as in use.
+    pub(crate) used: AtomicUsize,
+    /// The limit for the lowest level.
+    pub(crate) limit: AtomicUsize,
+    /// Below this use, threads keep what they get back.
+    pub(crate) shelves_below: AtomicUsize,
+}
+
 /// What the blocks of one host have in common.
 #[derive(Debug)]
 pub(crate) struct Heap {
-    key: usize,
+    quick: Arc<Quick>,
     shelves: Shelves,
+}
+
+impl Quick {
+    /// The seal of a block at this address whose header says this.
+    #[inline(always)]
+    fn seal(&self, address: usize, says: usize) -> usize {
+        (address ^ says.rotate_left(17)).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.key
+    }
+
+    /// # Safety
+    /// There is room for a header before the block, and nobody else knows of it.
+    #[inline(always)]
+    unsafe fn write(&self, block: *mut c_void, says: usize) -> Block {
+        let seal = self.seal(block.addr(), says);
+        // SAFETY: as the caller promises; the block is aligned to sixteen, as is what the allocator gives.
+        unsafe { block.cast::<Header>().sub(1).write(Header { says, seal }) };
+        Block(block)
+    }
+
+    /// What the header of this block says, if it is one of the heap's.
+    ///
+    /// # Safety
+    /// It leads to memory, unless it is misaligned.
+    #[inline(always)]
+    unsafe fn look(&self, block: *mut c_void) -> Option<usize> {
+        let address = block.addr();
+        if !address.is_multiple_of(ALIGNMENT) || address.is_multiple_of(PAGE) {
+            return None;
+        }
+        let header = block.cast::<Header>().wrapping_sub(1);
+        // SAFETY: the caller says that the pointer leads to memory, which does not begin with the page, so that what lies
+        // before it is there too.
+        let (says, seal) = unsafe { ((*header).says, (*header).seal) };
+        (seal == self.seal(address, says)).then_some(says)
+    }
+
+    /// A block from the calling thread's shelf, which the account counts as in use already.
+    #[inline(always)]
+    pub(super) fn take(&self, size: usize) -> Option<Block> {
+        // What is counted is no less than what is in use with this block: so no limit is passed.
+        // Relaxed, here and below: each number stands for itself.
+        if size > shelf::SIZE_MOST
+            || self.used.load(Ordering::Relaxed) > self.limit.load(Ordering::Relaxed)
+        {
+            return None;
+        }
+        let memory = shelf::take(self.key, size)?;
+        const _: () = assert!(EMemoryCriticalLevel::eTaskCritical.0 == 0);
+        // SAFETY: it has room for as many bytes behind the header, and is nobody's.
+        Some(unsafe { self.write(memory.wrapping_byte_add(HEADER), size) })
+    }
+
+    /// The calling thread keeps a block. `false`: nothing was done.
+    ///
+    /// # Safety
+    /// As for [`look`](Quick::look).
+    #[inline(always)]
+    pub(super) unsafe fn put(&self, block: *mut c_void) -> bool {
+        if self.used.load(Ordering::Relaxed) >= self.shelves_below.load(Ordering::Relaxed) {
+            return false;
+        }
+        // SAFETY: as the caller promises.
+        match unsafe { self.look(block) } {
+            // Small, of the lowest level, and with nothing before its header: then it is the size alone that is said.
+            Some(size) if size <= shelf::SIZE_MOST => {
+                let header = block.wrapping_byte_sub(HEADER);
+                // SAFETY: a block of ours that begins with its header, has room for its size, rounded, and is given back by
+                // its owner.
+                unsafe { shelf::put(self.key, header, size) }
+            }
+            _ => false,
+        }
+    }
 }
 
 /// What a block was, for whoever keeps account.
@@ -84,10 +176,20 @@ pub(crate) struct Freed {
 
 impl Heap {
     pub(crate) fn new(key: u64) -> Heap {
-        Heap {
+        let quick = Quick {
             key: key as usize,
+            used: AtomicUsize::new(0),
+            limit: AtomicUsize::new(usize::MAX),
+            shelves_below: AtomicUsize::new(usize::MAX),
+        };
+        Heap {
+            quick: Arc::new(quick),
             shelves: Shelves::default(),
         }
+    }
+
+    pub(crate) fn quick(&self) -> &Arc<Quick> {
+        &self.quick
     }
 
     /// Bytes that an account counts as in use although they lie on shelves.
@@ -95,29 +197,11 @@ impl Heap {
         self.shelves.bytes()
     }
 
-    /// A block of the lowest level from the calling thread's shelf, which the account counts as in use already.
-    #[inline]
-    pub(crate) fn take(&self, size: usize) -> Option<Block> {
-        if size > shelf::SIZE_MOST {
-            return None;
-        }
-        let memory = shelf::take(self.key, size)?;
-        let says = size | (EMemoryCriticalLevel::eTaskCritical.0 as usize) << LEVEL_SHIFT;
-        // SAFETY: it has room for as many bytes behind the header, and is nobody's.
-        Some(unsafe { self.write(memory.wrapping_byte_add(HEADER), says) })
-    }
-
     /// The calling thread keeps small blocks from now on.
     pub(crate) fn make_shelf(&self, account: impl FnOnce() -> Arc<dyn Account>) {
-        if !shelf::is_there(self.key) {
-            shelf::make(self.key, account(), &self.shelves);
+        if !shelf::is_there(self.quick.key) {
+            shelf::make(self.quick.key, account(), &self.shelves);
         }
-    }
-
-    /// The seal of a block at this address whose header says this.
-    #[inline(always)]
-    fn seal(&self, address: usize, says: usize) -> usize {
-        (address ^ says.rotate_left(17)).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.key
     }
 
     /// A block of so many bytes, aligned to sixteen.
@@ -142,7 +226,7 @@ impl Heap {
             return self.shifted(memory, size, says);
         }
         // SAFETY: the memory has room for the header before the block.
-        Some(unsafe { self.write(block, says) })
+        Some(unsafe { self.quick.write(block, says) })
     }
 
     /// For a block that would begin with a page: further back in more memory. The first memory is given back.
@@ -165,7 +249,7 @@ impl Heap {
             (block, says)
         };
         // SAFETY: the memory has room for the header before the block, also further back.
-        Some(unsafe { self.write(block, says) })
+        Some(unsafe { self.quick.write(block, says) })
     }
 
     #[cold]
@@ -181,48 +265,21 @@ impl Heap {
             return None;
         }
         // SAFETY: the memory has room for the header before the block.
-        Some(unsafe { self.write(memory.wrapping_byte_add(HEADER), says) })
+        Some(unsafe { self.quick.write(memory.wrapping_byte_add(HEADER), says) })
     }
 
-    /// # Safety
-    /// There is room for a header before the block, and nobody else knows of it.
-    #[inline(always)]
-    unsafe fn write(&self, block: *mut c_void, says: usize) -> Block {
-        let seal = self.seal(block.addr(), says);
-        // SAFETY: as the caller promises; the block is aligned to sixteen, as is what the allocator gives.
-        unsafe { block.cast::<Header>().sub(1).write(Header { says, seal }) };
-        Block(block)
-    }
-
-    /// Gives a block back. With `shelve`, the calling thread keeps it if it has a shelf with room for it: then nothing is freed
-    /// for the account.
+    /// Gives a block back that its thread does not keep.
     ///
     /// # Errors
     /// Nothing was done: it is none of this heap's.
-    #[inline]
-    pub(crate) fn free(&self, block: Block, shelve: bool) -> Result<Option<Freed>, ()> {
+    pub(crate) fn free(&self, block: Block) -> Result<Freed, ()> {
         let block = block.0;
-        let address = block.addr();
-        if !address.is_multiple_of(ALIGNMENT) || address.is_multiple_of(PAGE) {
-            return Err(());
-        }
+        // SAFETY: whoever gave the pointer says that it leads to memory.
+        let says = unsafe { self.quick.look(block) }.ok_or(())?;
         let header = block.cast::<Header>().wrapping_sub(1);
-        // SAFETY: whoever gave the pointer says that it leads to memory, which does not begin with the page, so that what
-        // lies before it is there too.
-        let (says, seal) = unsafe { ((*header).says, (*header).seal) };
-        if seal != self.seal(address, says) {
-            return Err(());
-        }
         // SAFETY: a block of ours, which its owner gives back; it is not known to be one any more.
         unsafe { (*header).seal = 0 };
         let size = says & (SIZE_LIMIT - 1);
-        // Small, of the lowest level, and with nothing before its header: then it is the size alone that is said.
-        if shelve && says <= shelf::SIZE_MOST {
-            // SAFETY: a block of ours that begins with its header, and has room for its size, rounded.
-            if unsafe { shelf::put(self.key, header.cast(), size) } {
-                return Ok(None);
-            }
-        }
         if says & (EXECUTABLE | SHIFTED) == 0 {
             // SAFETY: the memory begins with the header.
             unsafe { libc::free(header.cast()) };
@@ -234,7 +291,7 @@ impl Heap {
             unsafe { libc::free(header.wrapping_byte_sub(ALIGNMENT).cast()) };
         }
         let level = EMemoryCriticalLevel((says >> LEVEL_SHIFT & 3) as u32);
-        Ok(Some(Freed { size, level }))
+        Ok(Freed { size, level })
     }
 }
 
@@ -243,6 +300,13 @@ mod tests {
     use super::*;
 
     const TASK: EMemoryCriticalLevel = EMemoryCriticalLevel::eTaskCritical;
+
+    /// Whether a pointer, to memory of somebody's, is taken for no block in either way.
+    fn is_refused(heap: &Heap, pointer: *mut c_void) -> bool {
+        // SAFETY: the tests have what it leads to.
+        let kept = unsafe { heap.quick.put(pointer) };
+        !kept && heap.free(Block(pointer)).is_err()
+    }
 
     #[test]
     fn blocks_of_all_sizes_come_back_as_they_went() {
@@ -256,7 +320,7 @@ mod tests {
                 assert_ne!(block.0.addr() % PAGE, 0);
                 // SAFETY: so many bytes are ours.
                 unsafe { block.0.cast::<u8>().write_bytes(0xa5, size) };
-                assert_eq!(heap.free(block, false), Ok(Some(Freed { size, level })));
+                assert_eq!(heap.free(block), Ok(Freed { size, level }));
             }
         }
     }
@@ -270,7 +334,7 @@ mod tests {
             .collect();
         for block in blocks {
             assert_ne!(block.0.addr() % PAGE, 0);
-            assert!(heap.free(block, false).is_ok());
+            assert!(heap.free(block).is_ok());
         }
     }
 
@@ -279,15 +343,14 @@ mod tests {
         let (heap, other) = (Heap::new(1), Heap::new(2));
         let block = heap.allocate(100, TASK, false).expect("memory");
         let pointer = block.0;
-        assert!(other.free(Block(pointer), true).is_err());
+        assert!(is_refused(&other, pointer));
         for offset in [1, 8, 16, 32] {
-            let inside = Block(pointer.wrapping_byte_add(offset));
-            assert!(heap.free(inside, true).is_err());
+            assert!(is_refused(&heap, pointer.wrapping_byte_add(offset)));
         }
         let plain = [0_u128; 8];
         let foreign = (&raw const plain[4]).cast_mut().cast();
-        assert!(heap.free(Block(foreign), true).is_err());
-        assert!(heap.free(block, false).is_ok());
+        assert!(is_refused(&heap, foreign));
+        assert!(heap.free(block).is_ok());
         assert!(heap.allocate(SIZE_LIMIT, TASK, false).is_none());
         assert!(heap.allocate(usize::MAX, TASK, true).is_none());
     }
@@ -307,12 +370,13 @@ mod tests {
         let heap = Heap::new(0x55);
         let account = Arc::new(Counted(0.into()));
         let told = || account.0.load(std::sync::atomic::Ordering::Relaxed);
-        assert!(heap.take(10).is_none(), "there is none");
+        assert!(heap.quick.take(10).is_none(), "there is none");
         heap.make_shelf(|| account.clone());
         for round in 0..3 {
             let mut blocks = Vec::new();
             for size in (0..600).rev() {
                 let block = heap
+                    .quick
                     .take(size)
                     .or_else(|| heap.allocate(size, TASK, false))
                     .expect("memory");
@@ -324,11 +388,12 @@ mod tests {
             blocks.dedup();
             assert_eq!(blocks.len(), 600, "none is given twice, round {round}");
             for block in blocks {
-                let freed = heap.free(Block(block), true);
-                assert!(freed.is_ok());
                 // One on the shelf is the heap's memory still. Of one that has gone nothing may be read.
-                if matches!(freed, Ok(None)) {
-                    assert!(heap.free(Block(block), true).is_err(), "not twice");
+                // SAFETY: a block that is ours until then.
+                if unsafe { heap.quick.put(block) } {
+                    assert!(is_refused(&heap, block), "not twice");
+                } else {
+                    assert!(heap.free(Block(block)).is_ok());
                 }
             }
             assert!((1..=64 * 1024).contains(&heap.shelved()));
@@ -343,7 +408,8 @@ mod tests {
             let thread = scope.spawn(|| {
                 heap.make_shelf(|| account.clone());
                 let block = heap.allocate(50, TASK, false).expect("memory");
-                assert_eq!(heap.free(block, true), Ok(None));
+                // SAFETY: a block that is ours until then.
+                assert!(unsafe { heap.quick.put(block.0) });
                 assert_eq!(heap.shelved(), 50);
             });
             // The scope alone would not wait for what the thread drops at its end.

@@ -340,9 +340,10 @@ host_interface! {
 
 host_interface! {
     /// A heap of a runtime's.
-    IHostMalloc IHostMallocVtbl IID_IHostMalloc;
+    IHostMalloc IHostMallocVtbl IID_IHostMalloc with Option<std::sync::Arc<super::heap::Quick>>;
 
     /// A block of so many bytes.
+    @quick
     fn alloc = Alloc(size: usize [bytes: usize], level: EMemoryCriticalLevel [critical: u32]) -> (memory: Block);
 
     /// The same, with the place in the source that asks for it.
@@ -352,7 +353,7 @@ host_interface! {
     ) -> (memory: Block);
 
     /// Gives a block back. None is right too.
-    @always
+    @quick @always
     fn free = Free(memory: Block [pointer: *mut c_void]) -> ();
 }
 

@@ -10,7 +10,7 @@
 //!
 //! with the method of the trait, the slot, the arguments with the words that carry them, and the results.
 //! `@optional`: an implementation may leave it out, and the answer is `E_NOTIMPL`; only where the reference allows that.
-//! `@always`: see `Manner::Always`.
+//! `@always`: see `Manner::Always`. `@quick`: it has a short way, in `quick.rs`, by what stands beside the implementation (`with`).
 //!
 //! That the words are those of the binary interface is checked by the compiler, since the table's type is made from its data.
 //!
@@ -20,7 +20,7 @@
 macro_rules! host_interface {
     (
         $(#[$doc:meta])*
-        $interface:ident $table:ident $iid:ident;
+        $interface:ident $table:ident $iid:ident $(with $quick:ty)?;
         $(
             $(#[$method_doc:meta])*
             $(@$mark:ident)*
@@ -55,6 +55,8 @@ macro_rules! host_interface {
 
             impl HostInterface for Interface {
                 const IID: $crate::com::Guid = table::$iid;
+                #[allow(unused_parens, reason = "one or none")]
+                type Quick = ($($quick)?);
 
                 #[inline(always)]
                 fn table() -> *const c_void {
@@ -63,19 +65,14 @@ macro_rules! host_interface {
             }
 
             $(
-                /// # Safety
-                /// `this` as for `object::call`; the other pointers are null, misaligned, or what the interface says.
-                #[allow(unused_parens, clippy::unused_unit, reason = "one, no or several results")]
-                unsafe extern "system" fn $method(
-                    this: *mut c_void
-                    $(, $($word: $word_type),+)*
-                    $(, $result: *mut <$result_kind as Output>::Word)*
-                ) -> Hresult {
+                $crate::com::interface::slot! { [$($mark)*] $method
+                    (this: *mut c_void $(, $($word: $word_type),+)* $(, $result: *mut <$result_kind as Output>::Word)*)
+                {
                     let outputs = Ok(());
                     // SAFETY: as the caller promises; likewise below.
                     $(let outputs = outputs.and(unsafe { <$result_kind as Output>::clear($result) });)*
                     let manner = $crate::com::interface::manner!($($mark)*);
-                    let method = |implementation: &Interface| {
+                    let method = move |implementation: &Interface| {
                         // SAFETY: as the caller promises.
                         $(let $argument = unsafe { <$kind as Argument>::check(($($word,)+)) }?;)*
                         $crate::com::interface::bind!(
@@ -87,7 +84,7 @@ macro_rules! host_interface {
                     };
                     // SAFETY: as the caller promises.
                     unsafe { call::<Interface>(this, manner, outputs, method) }
-                }
+                }}
             )*
         };
     };
@@ -117,6 +114,36 @@ macro_rules! declare {
     };
 }
 pub(crate) use declare;
+
+/// The function of a slot. One with a short way tries that first, and has the long one apart.
+macro_rules! slot {
+    ([quick $($mark:ident)*] $method:ident ($($word:ident: $word_type:ty),*) $body:block) => {
+        /// # Safety
+        /// As for the long way.
+        // Reached by its address alone, and never inlined: what it finds of its thread is not kept for a later call.
+        #[inline(never)]
+        unsafe extern "system" fn $method($($word: $word_type),*) -> Hresult {
+            // SAFETY: as the caller promises.
+            if let Some(answer) = unsafe { $crate::com::quick::$method($($word),*) } {
+                return answer;
+            }
+            $crate::com::interface::slot! { [long] long ($($word: $word_type),*) $body }
+            // SAFETY: as the caller promises.
+            unsafe { long($($word),*) }
+        }
+    };
+    ([$other:ident quick $($mark:ident)*] $($rest:tt)*) => {
+        $crate::com::interface::slot! { [quick] $($rest)* }
+    };
+    ([$($mark:ident)*] $method:ident ($($word:ident: $word_type:ty),*) $body:block) => {
+        /// # Safety
+        /// `this` as for `object::call`; the other pointers are null, misaligned, or what the interface says.
+        #[allow(unused_parens, clippy::unused_unit, reason = "one, no or several results")]
+        #[inline(never)]
+        unsafe extern "system" fn $method($($word: $word_type),*) -> Hresult $body
+    };
+}
+pub(crate) use slot;
 
 macro_rules! manner {
     () => {

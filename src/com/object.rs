@@ -23,6 +23,10 @@ pub trait HostInterface: Send + Sync + 'static {
     /// What `QueryInterface` is asked for.
     const IID: Guid;
 
+    /// What stands beside the implementation of an object of ours, for calls that go a short way (`quick`).
+    #[doc(hidden)]
+    type Quick: Default + Send + Sync + 'static;
+
     /// The address of its table of functions, by which its objects are recognised.
     #[doc(hidden)]
     fn table() -> *const c_void;
@@ -46,6 +50,7 @@ struct Object<I: HostInterface + ?Sized> {
     implementation: Arc<I>,
     /// What the `Arc` leads to, which a call needs without the detour.
     behind: *const I,
+    quick: I::Quick,
 }
 
 // SAFETY: the implementation is `Send` and `Sync`, by `HostInterface`; the rest is constant, and `behind` leads to it.
@@ -54,7 +59,12 @@ unsafe impl<I: HostInterface + ?Sized> Send for Object<I> {}
 unsafe impl<I: HostInterface + ?Sized> Sync for Object<I> {}
 
 impl<I: HostInterface + ?Sized> Object<I> {
-    fn new(gate: &'static Gate, origin: Origin, implementation: Arc<I>) -> Object<I> {
+    fn new(
+        gate: &'static Gate,
+        origin: Origin,
+        implementation: Arc<I>,
+        quick: I::Quick,
+    ) -> Object<I> {
         gate.add_object();
         Object {
             table: I::table(),
@@ -62,6 +72,7 @@ impl<I: HostInterface + ?Sized> Object<I> {
             gate,
             behind: Arc::as_ptr(&implementation),
             implementation,
+            quick,
         }
     }
 }
@@ -83,7 +94,22 @@ pub(crate) struct WeakRef<I: HostInterface + ?Sized>(Weak<Object<I>>);
 impl<I: HostInterface + ?Sized> ComRef<I> {
     /// A new object with one reference.
     pub fn new(gate: &'static Gate, origin: Origin, implementation: Arc<I>) -> ComRef<I> {
-        ComRef(Arc::new(Object::new(gate, origin, implementation)))
+        let quick = I::Quick::default();
+        ComRef(Arc::new(Object::new(gate, origin, implementation, quick)))
+    }
+
+    /// A new object of the host's that is also called a short way.
+    pub(crate) fn new_quick(
+        gate: &'static Gate,
+        implementation: Arc<I>,
+        quick: I::Quick,
+    ) -> ComRef<I> {
+        ComRef(Arc::new(Object::new(
+            gate,
+            Origin::Host,
+            implementation,
+            quick,
+        )))
     }
 
     /// A new object of the host's whose implementation knows it.
@@ -93,7 +119,7 @@ impl<I: HostInterface + ?Sized> ComRef<I> {
     ) -> ComRef<I> {
         ComRef(Arc::new_cyclic(|weak| {
             let implementation = implementation(WeakRef(Weak::clone(weak)));
-            Object::new(gate, Origin::Host, implementation)
+            Object::new(gate, Origin::Host, implementation, I::Quick::default())
         }))
     }
 
@@ -179,6 +205,22 @@ unsafe fn recover<'a, I: HostInterface + ?Sized>(
     Ok(unsafe { &*object })
 }
 
+/// What stands beside the implementation of an object, if it is one of this interface and the gate lets calls in, if that
+/// matters.
+///
+/// # Safety
+/// As for [`recover`].
+#[inline(always)]
+pub(super) unsafe fn quick<'a, I: HostInterface + ?Sized>(
+    this: *mut c_void,
+    manner: Manner,
+) -> Option<&'a I::Quick> {
+    // SAFETY: as the caller promises.
+    let object = unsafe { recover::<I>(this) }.ok()?;
+    let allowed = manner == Manner::Always || object.gate.check().is_ok();
+    allowed.then_some(&object.quick)
+}
+
 /// How a slot treats the gate and a panic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Manner {
@@ -215,7 +257,7 @@ pub(crate) unsafe fn call<I: HostInterface + ?Sized>(
     }
     // SAFETY: the object, which the caller keeps, has it in its `Arc`.
     let implementation = unsafe { &*object.behind };
-    let answer = || match method(implementation) {
+    let answer = move || match method(implementation) {
         Ok(()) => Hresult::S_OK,
         Err(error) => error,
     };

@@ -6,23 +6,37 @@
 //! bytes and few blocks, and small ones.
 //!
 //! A task may be on another thread after each wait, and nothing here waits: each function finds the shelf of its thread anew,
-//! and none is inlined, so that no place of a thread's is kept across a wait.
+//! and none is inlined but into the functions of a table, which are called by their addresses alone (`quick`), so that no place
+//! of a thread's is kept across a wait.
 //!
 //! Room for unsafe code: the headers of the blocks, which make the lists.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::ptr::{null, null_mut};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 /// Blocks are told apart by their size, in steps of so many bytes.
 const STEP: usize = 16;
 /// No larger block is kept.
 pub(super) const SIZE_MOST: usize = 512;
-const LISTS: usize = SIZE_MOST / STEP + 1;
-const BYTES_MOST: usize = 64 * 1024;
-const BLOCKS_MOST: usize = 512;
+/// A power of two, so that no list is looked for beyond them.
+const LISTS: usize = 64;
+const _: () = assert!(LISTS > SIZE_MOST / STEP);
+/// A shelf is full with so many bytes, or blocks: powers of two, which a sum has reached when it has their bit.
+const BYTES: u64 = 64 * 1024;
+const BLOCKS: u64 = 512;
+/// What is on a shelf is one number: its bytes, and its blocks from here on.
+const BLOCK: u64 = 1 << 32;
+const FULL: u64 = BYTES | (BLOCKS * BLOCK);
+
+/// The list of blocks that are as large as this.
+#[inline(always)]
+fn list_of(size: usize) -> usize {
+    // Sizes here are small, so nothing overflows; `div_ceil` would look for that.
+    ((size + (STEP - 1)) >> STEP.ilog2()) % LISTS
+}
 
 /// The account that counts the blocks.
 pub(crate) trait Account: Send + Sync {
@@ -52,14 +66,13 @@ struct Shelf {
     key: usize,
     account: Arc<dyn Account>,
     lists: [Cell<*mut Linked>; LISTS],
-    blocks: Cell<usize>,
-    /// Bytes that the account counts as in use because of it.
-    bytes: Arc<AtomicUsize>,
+    /// How many blocks are there, and how many bytes the account counts as in use because of it.
+    held: Arc<AtomicU64>,
 }
 
 /// How many bytes lie on each shelf of a heap.
 #[derive(Debug, Default)]
-pub(crate) struct Shelves(parking_lot::Mutex<Vec<Weak<AtomicUsize>>>);
+pub(crate) struct Shelves(parking_lot::Mutex<Vec<Weak<AtomicU64>>>);
 
 impl Shelves {
     pub(crate) fn bytes(&self) -> usize {
@@ -68,7 +81,7 @@ impl Shelves {
         shelves
             .iter()
             .filter_map(Weak::upgrade)
-            .map(|bytes| bytes.load(Ordering::Relaxed))
+            .map(|held| (held.load(Ordering::Relaxed) % BLOCK) as usize)
             .sum()
     }
 }
@@ -79,81 +92,75 @@ thread_local! {
     static KEPT: RefCell<Option<Box<Shelf>>> = const { RefCell::new(None) };
 }
 
-/// The calling thread's shelf, if it is of this heap.
+/// The calling thread's shelf, if it is of this heap. Not to be kept for a second call.
 #[inline(always)]
-fn with_shelf<R>(key: usize, work: impl FnOnce(&Shelf) -> R) -> Option<R> {
-    let shelf = HERE.with(Cell::get);
-    if shelf.is_null() {
+fn here<'a>(key: usize) -> Option<&'a Shelf> {
+    // SAFETY: it lies in `KEPT`, which clears `HERE` before it goes, on this thread.
+    let shelf = unsafe { HERE.with(Cell::get).as_ref() }?;
+    (shelf.key == key).then_some(shelf)
+}
+
+/// A block with room for so many bytes, which are no more than the most, with nothing in its header.
+#[inline(always)]
+pub(super) fn take(key: usize, size: usize) -> Option<*mut c_void> {
+    let shelf = here(key)?;
+    let list = &shelf.lists[list_of(size)];
+    let first = list.get();
+    // Relaxed: nobody else writes it.
+    let held = shelf.held.load(Ordering::Relaxed);
+    if first.is_null() || held % BLOCK < size as u64 {
         return None;
     }
-    // SAFETY: it lies in `KEPT`, which clears `HERE` before it goes.
-    let shelf = unsafe { &*shelf };
-    (shelf.key == key).then(|| work(shelf))
+    // SAFETY: what is in a list is there, and is the shelf's.
+    list.set(unsafe { (*first).next });
+    let left = held - BLOCK - size as u64;
+    shelf.held.store(left, Ordering::Relaxed);
+    Some(first.cast())
 }
 
-/// A block with room for so many bytes, with nothing in its header.
-#[inline(never)]
-pub(super) fn take(key: usize, size: usize) -> Option<*mut c_void> {
-    with_shelf(key, |shelf| {
-        let list = &shelf.lists[size.div_ceil(STEP)];
-        let first = list.get();
-        // Relaxed: nobody else writes it.
-        let bytes = shelf.bytes.load(Ordering::Relaxed);
-        if first.is_null() || bytes < size {
-            return None;
-        }
-        // SAFETY: what is in a list is there, and is the shelf's.
-        list.set(unsafe { (*first).next });
-        shelf.blocks.set(shelf.blocks.get() - 1);
-        shelf.bytes.store(bytes - size, Ordering::Relaxed);
-        Some(first.cast())
-    })?
-}
-
-/// Keeps a block, of which this is the header. `false`: there is no room for it, and it is still the caller's.
+/// Keeps a block, of which this is the header, where no seal is left. `false`: there is no room for it, and it is still the
+/// caller's, with its header.
 ///
 /// # Safety
 /// The memory begins with the header, came from the system's allocator, has room for [`rounded`] bytes behind the header,
 /// and is the caller's to give away.
-#[inline(never)]
+#[inline(always)]
 pub(super) unsafe fn put(key: usize, header: *mut c_void, size: usize) -> bool {
-    let put = with_shelf(key, |shelf| {
-        let bytes = shelf.bytes.load(Ordering::Relaxed) + size;
-        if bytes > BYTES_MOST || shelf.blocks.get() == BLOCKS_MOST {
-            return false;
-        }
-        let (list, block) = (&shelf.lists[size.div_ceil(STEP)], header.cast::<Linked>());
-        let linked = Linked {
-            next: list.get(),
-            nothing: 0,
-        };
-        // SAFETY: as the caller promises.
-        unsafe { block.write(linked) };
-        list.set(block);
-        shelf.blocks.set(shelf.blocks.get() + 1);
-        shelf.bytes.store(bytes, Ordering::Relaxed);
-        true
-    });
-    put == Some(true)
+    let Some(shelf) = here(key) else {
+        return false;
+    };
+    let held = shelf.held.load(Ordering::Relaxed) + BLOCK + size as u64;
+    if held & FULL != 0 {
+        return false;
+    }
+    let (list, block) = (&shelf.lists[list_of(size)], header.cast::<Linked>());
+    let linked = Linked {
+        next: list.get(),
+        nothing: 0,
+    };
+    // SAFETY: as the caller promises.
+    unsafe { block.write(linked) };
+    list.set(block);
+    shelf.held.store(held, Ordering::Relaxed);
+    true
 }
 
 /// Whether the calling thread has a shelf of this heap.
 #[inline(never)]
 pub(super) fn is_there(key: usize) -> bool {
-    with_shelf(key, |_| ()).is_some()
+    here(key).is_some()
 }
 
 /// Gives the calling thread a shelf of this heap, in the place of another one's.
 #[cold]
 #[inline(never)]
 pub(super) fn make(key: usize, account: Arc<dyn Account>, shelves: &Shelves) {
-    let bytes = Arc::new(AtomicUsize::new(0));
+    let held = Arc::new(AtomicU64::new(0));
     let shelf = Box::new(Shelf {
         key,
         account,
         lists: [const { Cell::new(null_mut()) }; LISTS],
-        blocks: Cell::new(0),
-        bytes: Arc::clone(&bytes),
+        held: Arc::clone(&held),
     });
     let here: *const Shelf = &raw const *shelf;
     // A thread that ends has none any more.
@@ -163,7 +170,7 @@ pub(super) fn make(key: usize, account: Arc<dyn Account>, shelves: &Shelves) {
         before
     });
     if let Ok(before) = before {
-        shelves.0.lock().push(Arc::downgrade(&bytes));
+        shelves.0.lock().push(Arc::downgrade(&held));
         drop(before);
     }
 }
@@ -181,8 +188,7 @@ impl Shelf {
                 }
             }
         }
-        self.blocks.set(0);
-        let bytes = self.bytes.swap(0, Ordering::Relaxed);
+        let bytes = (self.held.swap(0, Ordering::Relaxed) % BLOCK) as usize;
         if bytes > 0 {
             self.account.discharge(bytes);
         }

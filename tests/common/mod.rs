@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub(crate) mod c;
+pub(crate) mod cargo;
 pub(crate) mod child;
 pub(crate) mod delays;
 pub(crate) mod sides;
@@ -19,8 +20,11 @@ pub(crate) const LONG: Duration = Duration::from_secs(30);
 /// Long enough to tell "it waits" from "it does not".
 pub(crate) const SHORT: Duration = Duration::from_millis(20);
 
-/// What tasks run on by default: each test runs in both ways.
+/// What tasks run on by default: each test runs in both ways; on the other switch only where there are switches.
+#[cfg(not(fiberhost_switch = "corosensei"))]
 pub(crate) const BACKINGS: [Backing; 2] = [Backing::Fiber, Backing::Thread];
+#[cfg(fiberhost_switch = "corosensei")]
+pub(crate) const BACKINGS: [Backing; 1] = [Backing::Fiber];
 
 /// Runs a test at one, two and four workers, with tasks on fibers and on threads of their own, and with the invariants
 /// checked at every switch; at the end nothing may be left.

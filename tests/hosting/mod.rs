@@ -1,8 +1,6 @@
 //! What the tests of the hosting layer share: a host whose objects are called as a runtime calls them, through their tables.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
-pub(crate) mod fake;
-
 use std::ffi::c_void;
 use std::sync::mpsc::channel;
 
@@ -24,6 +22,11 @@ macro_rules! com {
         }
     }};
 }
+
+// Behind the macro, which they use.
+pub(crate) mod actor;
+pub(crate) mod fake;
+pub(crate) mod locks;
 
 /// The objects that a host has by itself: its control and five managers.
 pub(crate) const OWN_OBJECTS: usize = 6;

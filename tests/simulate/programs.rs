@@ -13,6 +13,8 @@ use fiberhost::scheduler::{
     spawn, timeout, yield_now,
 };
 
+use crate::hosts;
+
 /// A program, with its name.
 pub(crate) type Program = (&'static str, fn(Builder));
 
@@ -29,6 +31,13 @@ pub(crate) const ALL: &[Program] = &[
     ("sections", sections),
     ("threads", threads),
     ("mobiles", mobiles),
+    ("host: sections and events", hosts::sections_and_events),
+    ("host: tasks on threads", hosts::threads),
+    ("host: alerts", hosts::alerts),
+    ("host: deadlocks", hosts::deadlocks),
+    ("host: transitions", hosts::transitions),
+    ("host: pool", hosts::pool),
+    ("host: strangers", hosts::strangers),
 ];
 
 /// Far longer than anything here takes in a simulation's time.

@@ -34,7 +34,8 @@ const VIEWS: &str = "
             'f' AS relhasrules, 'f' AS relhastriggers, 'f' AS relhasoids,
             'f' AS relhasindex, 'p' AS relpersistence, 'd' AS relreplident
         FROM main.sqlite_schema
-        WHERE type IN ('table', 'view', 'index') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\';
+        WHERE type IN ('table', 'view', 'index') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+            AND name <> 'sql_host_functions';
     CREATE TEMP VIEW pg_attribute AS
         SELECT CAST(s.rowid + 16384 AS INTEGER) AS attrelid, c.name AS attname,
             CAST(c.cid + 1 AS INTEGER) AS attnum, sql_type(c.type) AS atttypid, -1 AS atttypmod,

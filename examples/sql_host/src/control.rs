@@ -5,7 +5,8 @@
 //! for a time ([`Control::sleep`]), is woken to ask. A session that is killed while its client takes nothing has its connection
 //! cut: nobody else would wake it.
 //!
-//! A statement that runs for long also looks now and then whether its client is still there: nobody would take its rows.
+//! A statement that runs, or sleeps, for long also looks now and then whether its client is still there: nobody would take its
+//! rows.
 //!
 //! Who kills says so first and then looks at what the session waits for; a session first says that it waits and then looks
 //! whether it was killed. Both under the activity's lock, so one of them sees the other.
@@ -233,7 +234,8 @@ impl Control {
             if rest.is_zero() {
                 return Ok(());
             }
-            let rest = self.left().map_or(rest, |left| left.min(rest));
+            // Nobody wakes it when its client goes: it looks.
+            let rest = self.left().map_or(rest, |left| left.min(rest)).min(LOOK);
             // Who sleeps may lie above frames of SQLite's, or of a guest's, which are not unwound.
             if self.told.wait_heeding(Some(rest), Heed::Cancel) == Wake::Aborted {
                 // The scheduler ends.

@@ -18,6 +18,7 @@ use crate::below::{self, Lent};
 use crate::builtin;
 use crate::catalogue;
 use crate::control::Control;
+use crate::definitions;
 use crate::error::SqlError;
 use crate::executor::{Executor, Native};
 use crate::operator::{self, Operator};
@@ -123,16 +124,34 @@ impl Engine {
         }
     }
 
-    /// Makes the database ready, before the first session: two connections that change its mode at once lock each other out,
+    /// Makes the database ready, and the runtime for what it defines, before the first session: two connections that change its mode at once lock each other out,
     /// and SQLite does not wait then.
     ///
     /// # Errors
-    /// If it cannot be opened.
+    /// If it cannot be opened, or what it says of a function cannot be read.
     pub fn prepare(&self) -> Result<(), SqlError> {
         Connection::open(&self.path)?.pragma_update(None, "journal_mode", "WAL")?;
         let link = self.open()?;
+        definitions::load(&link.connection, &*self.runtime)?;
         self.free.lock().push(link);
         Ok(())
+    }
+
+    /// The runtime has what the database says of these functions and procedures.
+    ///
+    /// # Errors
+    /// If that cannot be read.
+    pub fn follow(&self, executor: &impl Executor, names: &[String]) -> Result<(), SqlError> {
+        let kept = self.free.lock().pop();
+        let (link, followed) = executor.native(Native::Step, || {
+            let mut link = kept.map_or_else(|| self.open(), Ok)?;
+            // It would ask for the session that had it last.
+            link.connection.progress_handler(0, None::<fn() -> bool>)?;
+            let followed = definitions::follow(&link.connection, &*self.runtime, names);
+            Ok::<_, SqlError>((link, followed))
+        })??;
+        self.give_back(executor, link);
+        followed
     }
 
     /// Borrows a connection for a session.

@@ -16,6 +16,7 @@ mod clr_task;
 pub mod command;
 pub mod configuration;
 pub mod control;
+pub mod definitions;
 pub mod emergency;
 pub mod engine;
 pub mod error;

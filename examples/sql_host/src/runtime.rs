@@ -6,7 +6,6 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
-
 use std::sync::Arc;
 
 use rusqlite::types::Value;
@@ -39,7 +38,7 @@ pub struct FunctionDef {
     pub language: String,
     /// The text after `AS`.
     pub body: String,
-    /// `OR REPLACE`
+    /// `OR REPLACE`. Of one that is there: always so.
     pub replace: bool,
     /// It is a procedure.
     pub procedure: bool,
@@ -59,14 +58,17 @@ pub trait Caller {
 
 /// A runtime that functions and procedures run in.
 pub trait Runtime: fmt::Debug + Send + Sync + 'static {
-    /// Before the first session: the host's manager of tasks, to which hooks go.
-    fn attach(&self, tasks: Arc<Tasks>);
+    /// Once, before the first session: the host's manager of tasks, to which hooks go; none if sessions run elsewhere.
+    fn attach(&self, tasks: Option<Arc<Tasks>>);
 
     /// Compiles and keeps a function or a procedure.
     ///
     /// # Errors
     /// If it cannot be compiled, or there is one of this name.
     fn create_function(&self, definition: &FunctionDef) -> Result<(), SqlError>;
+
+    /// What is said of this function or procedure.
+    fn definition(&self, name: &str) -> Option<FunctionDef>;
 
     /// Forgets one. Whether there was one.
     ///
@@ -101,49 +103,6 @@ pub trait Runtime: fmt::Debug + Send + Sync + 'static {
         arguments: &[Value],
         caller: &mut dyn Caller,
     ) -> Result<(), SqlError>;
-}
-
-/// The server without a runtime: no language is known.
-#[derive(Debug)]
-pub struct NoRuntime;
-
-impl Runtime for NoRuntime {
-    fn attach(&self, _tasks: Arc<Tasks>) {}
-
-    fn create_function(&self, definition: &FunctionDef) -> Result<(), SqlError> {
-        let message = format!("language \"{}\" does not exist", definition.language);
-        Err(SqlError::new("42704", message))
-    }
-
-    fn drop_function(&self, _name: &str) -> Result<bool, SqlError> {
-        Ok(false)
-    }
-
-    fn version(&self) -> u64 {
-        0
-    }
-
-    fn functions(&self) -> Vec<FunctionDef> {
-        Vec::new()
-    }
-
-    fn call_function(
-        &self,
-        name: &str,
-        _arguments: &[Value],
-        _below: Below,
-    ) -> Result<Value, SqlError> {
-        Err(unknown("function", name))
-    }
-
-    fn call_procedure(
-        &self,
-        name: &str,
-        _arguments: &[Value],
-        _caller: &mut dyn Caller,
-    ) -> Result<(), SqlError> {
-        Err(unknown("procedure", name))
-    }
 }
 
 /// The error of a name that nobody has defined.

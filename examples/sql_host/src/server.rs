@@ -63,7 +63,7 @@ impl Server {
     pub fn start(setup: &Setup, runtime: Arc<dyn Runtime>) -> io::Result<Server> {
         let host = Arc::new(host(setup)?);
         let tasks = Arc::new(Tasks::of(&host).map_err(refused)?);
-        runtime.attach(Arc::clone(&tasks));
+        runtime.attach(Some(Arc::clone(&tasks)));
         let shared = Arc::new(Shared {
             executor: Arc::new(Hosted::new(Arc::clone(&host), Arc::clone(&tasks))),
             engine: Arc::new(Engine::new(setup.database.clone(), runtime)),

@@ -6,6 +6,7 @@
 
 mod administer;
 mod connection;
+mod define;
 mod extended;
 mod greeting;
 mod simple;
@@ -20,13 +21,13 @@ use pgwire::messages::response::{NoticeResponse, TransactionStatus};
 use rusqlite::Row;
 use rusqlite::types::Value;
 
-use crate::command::{self, Kind};
+use crate::command::{self, Command, Kind};
 use crate::control::{self, Control, Waits};
 use crate::engine::{self, Done, Engine, Kept, Link, Rows, Writer};
 use crate::error::SqlError;
 use crate::executor::Executor;
 use crate::registry::{Entry, Registry};
-use crate::runtime::{Caller, unknown};
+use crate::runtime::Caller;
 use crate::settings::Settings;
 use crate::value::Type;
 use crate::wire::{self, Cutter, Incoming};
@@ -66,6 +67,8 @@ struct Session<E: Executor, T: Transport> {
     failed: bool,
     /// A procedure runs, in a transaction of its own if it comes to write.
     in_procedure: bool,
+    /// What this transaction has defined or dropped.
+    defined: Vec<String>,
     /// Up to the next `Sync`.
     passing_over: bool,
     statements: HashMap<String, Arc<Prepared>>,
@@ -213,7 +216,7 @@ impl<E: Executor, T: Transport> Session<E, T> {
         self.link.as_ref().is_some_and(Link::in_transaction)
     }
 
-    /// After a statement: outside a transaction a session keeps neither connection nor turn.
+    /// After a statement: outside a transaction a session keeps neither connection nor turn, and what it defined counts.
     fn settle(&mut self) {
         if self.in_transaction() {
             return;
@@ -222,6 +225,7 @@ impl<E: Executor, T: Transport> Session<E, T> {
         if let Some(link) = self.link.take() {
             self.shared.engine.give_back(&*self.shared.executor, link);
         }
+        self.follow_definitions();
         if std::mem::take(&mut self.has_turn) {
             self.shared.engine.turn.give_back();
         }
@@ -288,10 +292,11 @@ impl<E: Executor, T: Transport> Session<E, T> {
     /// Carries out what SQLite does not. Rows go to `rows`; the answer is the tag.
     fn carry_out(
         &mut self,
-        kind: &Kind,
+        command: &Command,
         parameters: &[Value],
         rows: &mut dyn Rows,
     ) -> Result<String, SqlError> {
+        let kind = &command.kind;
         let tag = match kind {
             Kind::Empty | Kind::Sql(_) | Kind::Show(_) => unreachable!("these have their own ways"),
             Kind::Begin => self.begin(rows)?,
@@ -301,9 +306,8 @@ impl<E: Executor, T: Transport> Session<E, T> {
                 "SET"
             }
             Kind::Create(definition) => {
-                self.shared.engine.runtime.create_function(definition)?;
-                let procedure = definition.procedure;
-                if procedure {
+                self.define(definition, &command.text)?;
+                if definition.procedure {
                     "CREATE PROCEDURE"
                 } else {
                     "CREATE FUNCTION"
@@ -314,9 +318,8 @@ impl<E: Executor, T: Transport> Session<E, T> {
                 if_exists,
                 procedure,
             } => {
-                let kind = if *procedure { "procedure" } else { "function" };
-                if !self.shared.engine.runtime.drop_function(name)? && !if_exists {
-                    return Err(unknown(kind, name));
+                if !self.undefine(name, *procedure)? && !if_exists {
+                    return Err(define::missing(name, *procedure));
                 }
                 if *procedure {
                     "DROP PROCEDURE"

@@ -11,7 +11,7 @@
 //! something and at the end of each quantum, its task may wait, let others run, and change its thread. Each call has an
 //! instance of its own. What it writes is kept as a whole or not at all.
 //!
-//! Definitions live as long as the server does.
+//! Definitions are kept in the database (`definitions.rs`).
 
 pub mod boundary;
 mod clock;
@@ -132,14 +132,14 @@ fn config() -> Config {
 }
 
 impl Runtime for Wasm {
-    fn attach(&self, tasks: Arc<Tasks>) {
+    fn attach(&self, tasks: Option<Arc<Tasks>>) {
         let setting = Setting {
             tasks,
             totals: Arc::clone(&self.totals),
             clock: Arc::clone(&self.clock),
         };
         let before = self.setting.set(setting);
-        assert!(before.is_ok(), "a runtime has one host");
+        assert!(before.is_ok(), "a runtime is attached once");
     }
 
     fn create_function(&self, definition: &FunctionDef) -> Result<(), SqlError> {
@@ -173,6 +173,14 @@ impl Runtime for Wasm {
         drop(all);
         drop(before);
         Ok(())
+    }
+
+    fn definition(&self, name: &str) -> Option<FunctionDef> {
+        let found = self.compiled.read().get(name).cloned()?;
+        Some(FunctionDef {
+            replace: true,
+            ..found.definition.clone()
+        })
     }
 
     fn drop_function(&self, name: &str) -> Result<bool, SqlError> {

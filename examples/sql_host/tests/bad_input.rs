@@ -19,8 +19,9 @@ use sql_host::engine::Engine;
 use sql_host::error::SqlError;
 use sql_host::executor::{Executor, Native};
 use sql_host::registry::{HangUp, Registry};
-use sql_host::runtime::NoRuntime;
+use sql_host::runtime::Runtime;
 use sql_host::session::{Connection, Shared, Step, Transport};
+use sql_host::wasm::Wasm;
 
 /// Runs everything where it is.
 struct Here;
@@ -53,7 +54,9 @@ struct Bench {
 impl Bench {
     fn new() -> Bench {
         let database = Database::new();
-        let engine = Engine::new(database.path().to_owned(), Arc::new(NoRuntime));
+        let wasm = Wasm::new().expect("a runtime");
+        wasm.attach(None);
+        let engine = Engine::new(database.path().to_owned(), Arc::new(wasm));
         engine.prepare().expect("it opens");
         let shared = Arc::new(Shared {
             executor: Arc::new(Here),
@@ -86,6 +89,7 @@ impl Bench {
         Spoken {
             connection: Connection::new(Arc::clone(&self.shared), Arc::clone(&listener)),
             listener,
+            writes: 0,
         }
     }
 }
@@ -94,6 +98,7 @@ impl Bench {
 struct Spoken {
     connection: Connection<Here, Listener>,
     listener: Arc<Listener>,
+    writes: usize,
 }
 
 /// What a client makes of what it gets.
@@ -117,6 +122,7 @@ impl Spoken {
                 return true;
             }
             let said = self.connection.said().to_vec();
+            self.writes += 1;
             self.listener.send(&said).expect("it listens");
             self.connection.sent();
             if step == Step::End {
@@ -556,6 +562,27 @@ fn mistakes_of_the_extended_protocol_have_their_codes() {
         // Statements are kept over an error.
         session.hear(&[framed(b'C', b"Sn\0"), framed(b'C', b"St\0"), SYNC.to_vec()].concat());
         session.answers();
+    }
+}
+
+/// However much it asks for, up to what a session keeps.
+#[test]
+fn a_sync_is_answered_in_one_write() {
+    let bench = Bench::new();
+    let mut session = bench.session();
+    let once = [
+        framed(b'P', b"\0SELECT 'row'\0\0\0"),
+        framed(b'B', b"\0\0\0\0\0\0\0\0"),
+        framed(b'D', b"P\0"),
+        framed(b'E', b"\0\0\0\0\0"),
+    ]
+    .concat();
+    for times in [1, 2, 50] {
+        let before = session.writes;
+        assert!(session.hear(&[once.repeat(times), framed(b'S', b"")].concat()));
+        assert_eq!(session.writes, before + 1, "{times}");
+        let answers = session.answers();
+        assert_eq!((answers.rows.len(), answers.ready), (times, 1));
     }
 }
 

@@ -3,7 +3,11 @@
 
 mod common;
 
-use common::{code, create, in_both_modes, rows};
+use std::sync::Arc;
+
+use common::{Database, code, create, in_both_modes, rows, serve_as};
+use sql_host::engine::Engine;
+use sql_host::wasm::Wasm;
 
 const FEE: &str = include_str!("../guests/fee.wat");
 const MEDIAN: &str = include_str!("../guests/median.wat");
@@ -314,4 +318,76 @@ fn definitions_are_seen_in_a_transaction() {
         assert_eq!(rows(&mut client, "SELECT fee(1000, 5)"), ["5"]);
         rows(&mut client, "COMMIT");
     });
+}
+
+/// They are rows of the database: a server that starts on it has them, as the last transactions have left them.
+#[test]
+fn definitions_outlive_the_server() {
+    for thread_mode in [false, true] {
+        let database = Database::new();
+        let serve = || {
+            serve_as(thread_mode, |setup| {
+                setup.database = database.path().to_owned()
+            })
+        };
+        let fee = "FUNCTION fee(bigint, integer) RETURNS bigint";
+        let none = "(module (func (export \"fee\") (param i64 i32) (result i64) (i64.const 0)))";
+        let nothing = "(module (func (export \"nothing\")))";
+
+        let served = serve();
+        let mut client = served.client();
+        create(&mut client, fee, FEE);
+        create(&mut client, "PROCEDURE nothing()", nothing);
+        rows(&mut client, "BEGIN");
+        create(
+            &mut client,
+            "OR REPLACE FUNCTION fee(bigint, integer) RETURNS bigint",
+            none,
+        );
+        assert_eq!(rows(&mut client, "SELECT fee(1000, 5)"), ["0"]);
+        rows(&mut client, "DROP PROCEDURE nothing; ROLLBACK");
+        assert_eq!(rows(&mut client, "SELECT fee(1000, 5)"), ["5"], "as before");
+        rows(&mut client, "CALL nothing()");
+        // One whose client goes in its transaction.
+        let mut gone = served.client();
+        rows(&mut gone, "BEGIN");
+        create(
+            &mut gone,
+            "FUNCTION gone() RETURNS bigint",
+            "(module (func (export \"gone\") (result i64) (i64.const 0)))",
+        );
+        drop(gone);
+        served.wait_for_sessions(1);
+        assert_eq!(code(&mut client, "SELECT gone()"), "42883");
+        drop(client);
+        served.stop();
+
+        let served = serve();
+        let mut client = served.client();
+        assert_eq!(rows(&mut client, "SELECT fee(1000, 5)"), ["5"]);
+        rows(&mut client, "CALL nothing(); DROP PROCEDURE nothing");
+        assert_eq!(code(&mut client, "SELECT gone()"), "42883");
+        drop(client);
+        served.stop();
+
+        let served = serve();
+        let mut client = served.client();
+        assert_eq!(rows(&mut client, "SELECT fee(1000, 5)"), ["5"]);
+        assert_eq!(code(&mut client, "CALL nothing()"), "42883");
+        // Of what is no definition the next start says where it is.
+        rows(
+            &mut client,
+            "UPDATE sql_host_functions SET definition = 'SELECT 1'",
+        );
+        drop(client);
+        served.stop();
+        let error = Engine::new(
+            database.path().to_owned(),
+            Arc::new(Wasm::new().expect("a runtime")),
+        )
+        .prepare();
+        let error = error.expect_err("it is none");
+        assert_eq!(error.code, "42601");
+        assert!(error.message.contains("fee"), "{error}");
+    }
 }

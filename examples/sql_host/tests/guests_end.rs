@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::thread;
 
 use common::{ENDLESS_CALLS, Served, code, create_endless, in_both_modes, rows, serve};
+use pgwire::messages::simplequery::Query;
 use sql_host::registry::Entry;
 
 /// What the sessions say that they run.
@@ -77,6 +78,24 @@ fn a_kill_ends_them_and_their_session() {
                 rows(&mut served.client(), &format!("KILL {}", entry.id));
             };
             assert_eq!(end(served, sql, kill), "57P01", "{sql}");
+            nothing_is_left(served);
+        }
+        served.wait_for_sessions(0);
+    });
+}
+
+/// Nobody would take what they come to.
+#[test]
+fn the_end_of_their_client_ends_them() {
+    in_both_modes(|served| {
+        create_endless(&mut served.client());
+        for sql in ENDLESS_CALLS {
+            let mut gone = served.client();
+            let query = Query::new(sql.to_owned());
+            gone.say(&query).expect("sent");
+            served.wait_until(sql, |_| running(served, sql).is_some());
+            drop(gone);
+            served.wait_until("its session ends", |_| running(served, sql).is_none());
             nothing_is_left(served);
         }
         served.wait_for_sessions(0);

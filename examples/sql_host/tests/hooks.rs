@@ -152,7 +152,8 @@ impl Watched {
 }
 
 impl Runtime for Watched {
-    fn attach(&self, tasks: Arc<Tasks>) {
+    fn attach(&self, tasks: Option<Arc<Tasks>>) {
+        let tasks = tasks.expect("the server is on a host");
         let own_table = IHostTaskManagerVtbl {
             QueryInterface: query,
             AddRef: count,
@@ -177,12 +178,16 @@ impl Runtime for Watched {
         *self.between.lock().expect("no panic") = Some(between);
         let object = std::ptr::from_ref(between).cast_mut().cast::<c_void>();
         // SAFETY: it has the table, its functions may be called from any thread, and it is never freed.
-        self.wasm
-            .attach(Arc::new(unsafe { Tasks::from_raw(object) }));
+        let tasks = unsafe { Tasks::from_raw(object) };
+        self.wasm.attach(Some(Arc::new(tasks)));
     }
 
     fn create_function(&self, definition: &FunctionDef) -> Result<(), SqlError> {
         self.wasm.create_function(definition)
+    }
+
+    fn definition(&self, name: &str) -> Option<FunctionDef> {
+        self.wasm.definition(name)
     }
 
     fn drop_function(&self, name: &str) -> Result<bool, SqlError> {

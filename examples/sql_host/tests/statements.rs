@@ -490,6 +490,22 @@ fn the_operator_sees_sessions_and_tasks() {
             assert!(Instant::now() < until, "it is still there");
             thread::sleep(Duration::from_millis(5));
         }
+        for (table, at_least) in [
+            ("dm_os_schedulers", 2),
+            ("dm_os_workers", 1),
+            ("dm_os_tasks", 2),
+            ("dm_os_threads", 3),
+            ("dm_os_waiting_tasks", 1),
+            ("dm_os_wait_stats", 1),
+            ("dm_os_sys_info", 1),
+            ("dm_exec_sessions", 1),
+            ("dm_exec_requests", 1),
+            ("configurations", 1),
+        ] {
+            let count = &rows(&mut client, &format!("SELECT count(*) FROM sys.{table}"))[0];
+            let count: u32 = count.parse().expect("a count");
+            assert!(count >= at_least, "{count} rows in {table}");
+        }
         assert_eq!(code(&mut client, "SELECT * FROM sys.absent"), "42P01");
     });
 }

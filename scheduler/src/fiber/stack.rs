@@ -348,17 +348,24 @@ impl StackPool {
 
     fn push(&self, class: u32, fiber: *const Fiber) {
         let mut state = self.state.lock();
+        if state.classes[class as usize].depot_len >= self.warm_max {
+            // Without the lock: while a million tasks end, this is most of the work.
+            drop(state);
+            self.cool(fiber);
+            state = self.state.lock();
+        }
         let class = &mut state.classes[class as usize];
         class.depot.push(fiber);
         class.depot_len += 1;
-        if class.depot_len > self.warm_max {
-            // SAFETY: the fiber is ours while the depot is locked and runs no task.
-            let fiber = unsafe { &*fiber };
-            // SAFETY: as above.
-            if !unsafe { cool(fiber) } {
-                state.unlock();
-                // SAFETY: as above.
-                unsafe { cool(fiber) };
+    }
+
+    /// Gives the pages of a stack back that nobody uses and that is not in the depot.
+    fn cool(&self, fiber: *const Fiber) {
+        // SAFETY: the caller has the fiber, on which no task runs, and it lives as long as the pool.
+        unsafe {
+            if !cool(&*fiber) {
+                self.state.lock().unlock();
+                cool(&*fiber);
             }
         }
     }

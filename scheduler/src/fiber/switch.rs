@@ -12,6 +12,8 @@
 //!                      (the frame of the function that switched)
 //! ```
 //!
+//! Where tasks are switched by corosensei, simulated threads still are by this.
+//!
 //! Not saved: MXCSR, the x87 control word, the signal mask (see the crate's limits).
 //!
 //! Room for unsafe code.
@@ -22,7 +24,7 @@ use std::arch::{asm, naked_asm};
 ///
 /// # Safety
 /// `save` is writable and stays so until the stack is left; `to` is the saved stack pointer of a stack that nobody runs on,
-/// made by this function or by [`prepare`]; whatever `word` means is agreed with the other side.
+/// made by this function or by [`prepare_for`]; whatever `word` means is agreed with the other side.
 #[inline(always)]
 pub(super) unsafe fn switch(save: *mut usize, to: usize, word: usize) -> usize {
     let answer;
@@ -63,6 +65,7 @@ pub(super) struct Root {
 
 /// The first instructions on a new stack. It is jumped to, so there is no return address: unwinding ends here,
 /// while the frame-pointer chain goes on through the record at the stack's root.
+#[cfg(fiberhost_jump)]
 #[unsafe(naked)]
 unsafe extern "C" fn porch() -> ! {
     naked_asm!(
@@ -81,6 +84,7 @@ unsafe extern "C" fn porch() -> ! {
 ///
 /// # Safety
 /// `root` is aligned to 16 and has room below it; nobody runs on this stack.
+#[cfg(fiberhost_jump)]
 pub(super) unsafe fn prepare(root: *mut Root) -> usize {
     // SAFETY: the caller's promise.
     unsafe { prepare_for(root, porch as *const () as usize) }
@@ -89,7 +93,7 @@ pub(super) unsafe fn prepare(root: *mut Root) -> usize {
 /// The same for a simulated thread.
 ///
 /// # Safety
-/// As for [`prepare`].
+/// `root` is aligned to 16 and has room below it; nobody runs on this stack.
 #[cfg(fiberhost_simulate)]
 pub(super) unsafe fn prepare_thread(root: *mut Root) -> usize {
     // SAFETY: the caller's promise.
@@ -97,7 +101,7 @@ pub(super) unsafe fn prepare_thread(root: *mut Root) -> usize {
 }
 
 /// # Safety
-/// As for [`prepare`]; `first` is the address of a function as [`porch`] is one.
+/// `root` is aligned to 16 and has room below it; nobody runs on this stack; `first` is the address of a function as `porch` is one.
 unsafe fn prepare_for(root: *mut Root, first: usize) -> usize {
     // SAFETY: room below `root` is the caller's promise.
     unsafe {
@@ -107,7 +111,7 @@ unsafe fn prepare_for(root: *mut Root, first: usize) -> usize {
     }
 }
 
-/// The first instructions on the stack of a simulated thread: as [`porch`].
+/// The first instructions on the stack of a simulated thread: as `porch`.
 #[cfg(fiberhost_simulate)]
 #[unsafe(naked)]
 unsafe extern "C" fn thread() -> ! {
@@ -124,6 +128,7 @@ unsafe extern "C" fn thread() -> ! {
 }
 
 /// This function's caller as a frame record: its frame pointer, and an address inside it.
+#[cfg(fiberhost_jump)]
 #[inline(always)]
 pub(crate) fn here() -> [usize; 2] {
     let (frame, address);

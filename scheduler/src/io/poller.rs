@@ -9,7 +9,8 @@
 //! - when idle: a worker that goes to sleep takes the role, if it is free, and sleeps in the kernel's poller instead of on
 //!   its own word. The others sleep on theirs;
 //! - at the monitor's wish: if nobody has the role and nobody has asked for a tick, it calls a sleeper, or if there is none
-//!   all workers: one whose task is alone then switches at its next yield, and one whose task owns its thread asks there.
+//!   all workers: one asks when it takes the call, so one whose task is alone switches at its next yield; and one whose task
+//!   owns its thread asks there.
 //!
 //! Only workers have the role.
 //!
@@ -105,6 +106,8 @@ pub(crate) struct Poller {
     asked: AtomicU64,
     asked_seen: AtomicU64,
     asked_at: AtomicU64,
+    /// The monitor has found that nobody asks. A hint.
+    wished: AtomicBool,
     began: Instant,
     /// Its scheduler is gone.
     closed: AtomicBool,
@@ -128,6 +131,7 @@ impl Poller {
             asked: AtomicU64::new(0),
             asked_seen: AtomicU64::new(0),
             asked_at: AtomicU64::new(0),
+            wished: AtomicBool::new(false),
             began: clock::now(),
             closed: AtomicBool::new(false),
             sources: Mutex::new(Sources::default()),
@@ -201,13 +205,23 @@ impl Poller {
         }
     }
 
+    /// The same, if the monitor wishes it.
+    pub(crate) fn ask_if_wished(&self) {
+        if self.wished.load(Ordering::Relaxed) {
+            self.ask();
+        }
+    }
+
     /// Whether there is something to ask for, and nobody has done so since the last call to this function or does it now:
-    /// for the monitor.
+    /// for the monitor, which wishes it then.
     pub(crate) fn is_left_alone(&self) -> bool {
         let asked = self.asked.load(Ordering::Relaxed);
-        self.asked_seen.swap(asked, Ordering::Relaxed) == asked
+        let is_left_alone = self.asked_seen.swap(asked, Ordering::Relaxed) == asked
             && self.has_sources()
-            && !self.role.load(Ordering::Relaxed)
+            && !self.role.load(Ordering::Relaxed);
+        // Relaxed: who takes the call that follows sees it.
+        self.wished.store(is_left_alone, Ordering::Relaxed);
+        is_left_alone
     }
 
     /// Whether there is something to ask for, and nobody does so at this moment.
@@ -299,6 +313,7 @@ impl Poller {
         // Relaxed, and no read-modify-write: one writer at a time.
         let asked = self.asked.load(Ordering::Relaxed);
         self.asked.store(asked.wrapping_add(1), Ordering::Relaxed);
+        self.wished.store(false, Ordering::Relaxed);
         self.kernel.ask(wait, |answers| {
             let sources = self.sources.lock();
             for (token, ready) in answers {

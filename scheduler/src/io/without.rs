@@ -26,6 +26,9 @@ impl Io {
     #[inline(always)]
     pub(crate) fn ask_now_and_then(&self) {}
 
+    #[inline(always)]
+    pub(crate) fn ask_if_wished(&self) {}
+
     pub(crate) fn is_left_alone(&self) -> bool {
         false
     }

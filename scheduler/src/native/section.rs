@@ -71,14 +71,30 @@ static UNWINDING: Target = Target::new("a wait of a destructor that unwinds");
 #[inline]
 pub unsafe fn leave(target: &'static Target) {
     if let Some(thread) = current::step_out() {
-        // Relaxed: read by the monitor for reports, behind the mark.
-        thread
-            .target
-            .store(std::ptr::from_ref(target).addr(), Ordering::Relaxed);
-        thread.lease.leave();
-        if thread.times.notes_sections.get() {
-            note_left(thread);
-        }
+        stepped_out(thread, target);
+    }
+}
+
+/// [`leave`] in one call, for who cannot have it inlined: what calls it is a function of another language.
+///
+/// # Safety
+/// As for [`leave`].
+#[inline(never)]
+pub unsafe extern "C" fn leave_called(target: &'static Target) {
+    if let Some(thread) = current::step_out_here() {
+        stepped_out(thread, target);
+    }
+}
+
+#[inline(always)]
+fn stepped_out(thread: &'static Thread, target: &'static Target) {
+    // Relaxed: read by the monitor for reports, behind the mark.
+    thread
+        .target
+        .store(std::ptr::from_ref(target).addr(), Ordering::Relaxed);
+    thread.lease.leave();
+    if thread.times.notes_sections.get() {
+        note_left(thread);
     }
 }
 
@@ -90,7 +106,23 @@ pub unsafe fn leave(target: &'static Target) {
 /// As for [`leave`].
 #[inline]
 pub unsafe fn enter() {
-    match current::step_in() {
+    stepped_in(current::step_in());
+}
+
+/// [`enter`] in one call, as [`leave_called`] is.
+///
+/// # Safety
+/// As for [`enter`].
+#[inline(never)]
+pub unsafe extern "C" fn enter_called() {
+    if let Some(thread) = current::step_in_here(enter_marked) {
+        stepped_in(thread);
+    }
+}
+
+#[inline(always)]
+fn stepped_in(thread: Option<&'static Thread>) {
+    match thread {
         Some(thread) if !thread.lease.enter() => claim(thread),
         Some(_) => {}
         None => enter_marked(),
@@ -98,16 +130,17 @@ pub unsafe fn enter() {
 }
 
 /// The sections of the task that runs here are noted.
+// As a function of C, here and below: it does not unwind, so the calls that leave and enter need not be ready for that.
 #[cold]
 #[inline(never)]
-fn note_left(thread: &'static Thread) {
+extern "C" fn note_left(thread: &'static Thread) {
     preserving_errno(|| watch::left(thread));
     current::mark();
 }
 
 /// The end of an inner section, of none on a plain thread, or of an outer one that is marked.
 #[inline(never)]
-fn enter_marked() {
+extern "C" fn enter_marked() {
     if let Some(thread) = current::take_mark() {
         preserving_errno(|| watch::entered(thread));
         if current::step_in().is_some() && !thread.lease.enter() {
@@ -135,13 +168,7 @@ pub unsafe fn leave_if<T: 'static>(
         current::step_in_last();
         return false;
     };
-    thread
-        .target
-        .store(std::ptr::from_ref(target).addr(), Ordering::Relaxed);
-    thread.lease.leave();
-    if thread.times.notes_sections.get() {
-        note_left(thread);
-    }
+    stepped_out(thread, target);
     true
 }
 
@@ -170,7 +197,7 @@ pub unsafe fn enter_if<T: 'static>(
 
 #[cold]
 #[inline(never)]
-fn claim(thread: &'static Thread) {
+extern "C" fn claim(thread: &'static Thread) {
     preserving_errno(|| sections::come_back(thread));
 }
 

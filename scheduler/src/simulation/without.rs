@@ -12,7 +12,8 @@ use crate::task::Task;
 pub(crate) fn begin(settings: &Settings) -> io::Result<Option<u64>> {
     #[cfg(feature = "simulate")]
     if settings.simulate.is_some() {
-        let text = "a simulation needs the jump switch, which this build does not have";
+        let text =
+            "a simulation needs the jump, which is not there on this target or under this checker";
         return Err(io::Error::new(io::ErrorKind::Unsupported, text));
     }
     let _ = settings;

@@ -10,6 +10,7 @@
 
 use std::time::Duration;
 
+use crate::claim::Claim;
 use crate::current::Thread;
 use crate::native::Target;
 use crate::primitive::ticks::{self, Rate};
@@ -205,7 +206,7 @@ pub(crate) fn note_handover(core: &Core, thread: &Thread) {
 #[cold]
 pub(crate) fn come_back(thread: &'static Thread) {
     if cfg!(any(loom, shuttle)) {
-        return thread.claim();
+        return thread.claim(Claim::Return);
     }
     let core = thread.core();
     let stamp = thread.section.stamp(thread.lease.last_out());
@@ -214,7 +215,7 @@ pub(crate) fn come_back(thread: &'static Thread) {
         let lasted = ticks::now().saturating_sub(stamp);
         core.lasting.with(target, |kept| kept.times.record(lasted));
     }
-    ledger::around_claim(thread, || thread.claim());
+    ledger::around_claim(thread, || thread.claim(Claim::Return));
     let task = thread.task.get().map_or(0, |task| task.id.get());
     trace::record(core, Some(thread), task, What::Return);
 }

@@ -499,9 +499,12 @@ pub(crate) fn blocker_in_wait(task: &'static Task) -> Option<(u64, Blocker)> {
     let epoch = task.wait.armed_epoch()?;
     let blocker = match task.reason() {
         WaitReason::Join => (task.joins()?.id.get(), Blocker::Join),
-        WaitReason::Mutex | WaitReason::RwLockRead | WaitReason::RwLockWrite | WaitReason::Once => {
-            lock_waits::holder(task.id.get())?
-        }
+        // An event is what a layer above waits for, which may know the owner.
+        WaitReason::Mutex
+        | WaitReason::RwLockRead
+        | WaitReason::RwLockWrite
+        | WaitReason::Once
+        | WaitReason::Event => lock_waits::holder(task.id.get())?,
         _ => return None,
     };
     // It is what that wait waits for if the wait is still on.

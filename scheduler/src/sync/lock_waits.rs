@@ -11,7 +11,9 @@
 //!
 //! # The protocol
 //!
-//! Only a task that has to wait, and whose wait has no time limit, comes here; an uncontended lock does not.
+//! Only who has to wait, without a time limit, comes here; an uncontended lock does not.
+//! A plain thread, and a task that blocks its thread, stand here like a task that gives its thread away.
+//! Waits of layers above the scheduler stand here too (`outer.rs`).
 //! Entries lie on the stacks of those who wait; the table only links them, by the number of the task.
 //! Its lock is one for a few loads and stores: it grows seldom, and a way is long only where many wait for each other.
 //!
@@ -39,14 +41,17 @@
 //! A member of a circle whose wait for a mutex somebody aborts or alerts stands there until it has run again: a circle that
 //! is just being broken from outside is still found.
 //!
-//! Waits with a limit end by themselves, and plain threads are no tasks: neither stands in the table.
+//! Waits with a limit end by themselves, and do not stand in the table.
 //! What a task reads is known for a few locks (`task/reads.rs`).
 //! The models of other protocols leave the table out, as it orders what they are there to find unordered.
 
+pub(crate) mod inquirer;
+pub(crate) mod outer;
 mod table;
 
 use std::cell::{Cell, RefCell};
 use std::ops::DerefMut;
+use std::sync::Arc;
 
 use crate::current::{self, Thread};
 use crate::deadlock::{self, Blocker, Deadlock};
@@ -57,10 +62,11 @@ use crate::primitive::{For, SpinLock, simulated};
 use crate::scheduler::Core;
 use crate::suspend::FOREVER;
 use crate::task::state::Epoch;
-use crate::task::{Task, flag, pool};
+use crate::task::{Kind, Task, flag, pool};
 use crate::wait::Interrupt;
-use table::{Entry, Seen};
-pub(crate) use table::{Table, What};
+use outer::{Quiet, Standing};
+use table::{Entry, Question, Seen, Ticket, Who};
+pub(crate) use table::{Look, Table, What};
 
 /// The table and its lock.
 pub(crate) struct Waits(SpinLock<Table>);
@@ -74,6 +80,18 @@ impl Waits {
     #[cfg(any(loom, shuttle))]
     pub(crate) fn new() -> Waits {
         Waits(SpinLock::new(For::LockTable, Table::new()))
+    }
+
+    /// How many have come to stand in the table, if this one still does.
+    fn turns_if_stands(&self, ticket: Ticket) -> Option<u64> {
+        let table = self.0.lock();
+        table.stands(ticket).is_some().then(|| table.turns())
+    }
+
+    /// Notes something under the table's lock.
+    fn note<R>(&self, note: impl FnOnce() -> R) -> R {
+        let _table = self.0.lock();
+        note()
     }
 }
 
@@ -90,19 +108,35 @@ fn waits() -> Option<&'static Waits> {
     crate::model::waits()
 }
 
-/// The caller, if it waits as a task.
-#[cfg(not(any(loom, shuttle)))]
+/// The caller as one that waits: a task, or a thread that blocks, for its task if it is in a native section or panics.
 #[inline]
-fn who_waits() -> Option<(Option<&'static Thread>, &'static Task)> {
-    let (thread, task) = current::running()?;
-    Some((Some(thread), task))
+fn who_waits() -> (Option<&'static Thread>, Who) {
+    match current::running() {
+        Some((thread, task)) if !simulated::panicking() => (Some(thread), as_task(thread, task)),
+        _ => (None, as_thread()),
+    }
 }
 
-#[cfg(any(loom, shuttle))]
-fn who_waits() -> Option<(Option<&'static Thread>, &'static Task)> {
-    match current::running() {
-        Some((thread, task)) => Some((Some(thread), task)),
-        None => waits().map(|_| (None, current::plain())),
+#[inline]
+fn as_task(thread: &'static Thread, task: &'static Task) -> Who {
+    let keeps = if task.owns_its_thread() {
+        std::ptr::from_ref(thread).addr()
+    } else {
+        0
+    };
+    Who {
+        task,
+        wakes: task,
+        keeps,
+    }
+}
+
+#[cold]
+fn as_thread() -> Who {
+    Who {
+        task: current::any(),
+        wakes: current::plain(),
+        keeps: current::within().map_or(0, |(thread, _)| std::ptr::from_ref(thread).addr()),
     }
 }
 
@@ -122,6 +156,8 @@ pub(crate) fn who_reads() -> Option<&'static Task> {
 struct Found {
     circle: Deadlock,
     victim: Option<&'static Task>,
+    /// Who is told.
+    core: Option<Arc<Core>>,
 }
 
 impl Found {
@@ -135,7 +171,7 @@ impl Found {
 
 /// The place of one wait in the table: made before it, entered when it begins, left when it has ended.
 pub(crate) struct Place<'a> {
-    /// None for a wait that ends by itself, or whose caller is no task.
+    /// None for a wait that ends by itself.
     stands: Option<(Option<&'static Thread>, Entry)>,
     table: Option<&'a Waits>,
     /// The circle that was told already.
@@ -170,14 +206,29 @@ impl<'a> Place<'a> {
             state: Cell::new(State::Out),
             found: RefCell::new(None),
         };
-        if let Some((thread, task)) = who_waits()
-            && matches!(limit, Limit::Never)
-            && task.deadline.get() == FOREVER
-        {
-            let ends = (refusable, refusable && can_end(task, allow));
-            place.stands = Some((thread, Entry::new(task, what, ends)));
+        if place.table.is_none() && current::running().is_none() {
+            return place;
+        }
+        let (thread, who) = who_waits();
+        if matches!(limit, Limit::Never) && who.task.deadline.get() == FOREVER {
+            let ends = (refusable, refusable && can_end(&who, allow));
+            place.stands = Some((thread, Entry::new(who, what, ends)));
         }
         place
+    }
+
+    /// The place of a wait of a layer above.
+    fn outside(wait: &Arc<Standing>, told: &'a [u64]) -> Place<'a> {
+        let (thread, who) = who_waits();
+        let breakable = wait.is_breakable();
+        let entry = Entry::new(who, What::Outer(wait), (breakable, breakable));
+        Place {
+            stands: Some((thread, entry)),
+            table: waits(),
+            told,
+            state: Cell::new(State::Out),
+            found: RefCell::new(None),
+        }
     }
 
     /// Steps 1 and 2, before the wait. `true`: it must not begin.
@@ -192,8 +243,7 @@ impl<'a> Place<'a> {
     /// The same in the publish of the wait, which is on.
     pub(crate) fn enter_armed(&self, task: &'static Task, epoch: Epoch) -> bool {
         match &self.stands {
-            // While a task is panicking it is its thread that waits.
-            Some((thread, entry)) if std::ptr::eq(entry.task, task) => {
+            Some((thread, entry)) if std::ptr::eq(entry.wakes, task) => {
                 self.enter_as(*thread, entry, Some(epoch))
             }
             _ => false,
@@ -223,11 +273,17 @@ impl<'a> Place<'a> {
         let mut table = waits.0.lock();
         // The twin that a model must catch looks before it enters.
         let early = cfg!(feature = "bug_waits_look");
-        let before = early.then(|| look(&table, thread, entry, &owners));
+        let mine = Look::since(table.turns() + 1);
+        let before = early.then(|| look(&table, thread, entry, &owners, &mine));
         table.enter(entry, epoch);
-        let circle = before.unwrap_or_else(|| look(&table, thread, entry, &owners));
+        let circle = before.unwrap_or_else(|| look(&table, thread, entry, &owners, &mine));
         let Some(circle) = circle else {
             self.state.set(State::In);
+            let open = mine.open.into_inner();
+            if !open.is_empty() {
+                drop(table);
+                call_for(entry, open);
+            }
             return false;
         };
         self.found(table, entry, circle)
@@ -241,7 +297,8 @@ impl<'a> Place<'a> {
         entry: &Entry,
         mut circle: Deadlock,
     ) -> bool {
-        let victim = table.choose(entry, &mut circle);
+        let core = table.core_of(&circle);
+        let victim = table.choose(Some(entry), &mut circle);
         let waits = circle.victim().is_none() && circle.numbers() == self.told;
         if !waits {
             table.leave(entry);
@@ -250,7 +307,11 @@ impl<'a> Place<'a> {
         let state = if waits { State::In } else { State::Refused };
         self.state.set(state);
         // Dropped with the place: a task's end runs code of the user's, which must not be under a lock of ours.
-        self.found.replace(Some(Found { circle, victim }));
+        self.found.replace(Some(Found {
+            circle,
+            victim,
+            core,
+        }));
         !waits
     }
 
@@ -260,7 +321,8 @@ impl<'a> Place<'a> {
         let (Some(thread), What::End(target)) = (thread, entry.what) else {
             return false;
         };
-        let closed = deadlock::closed(thread, entry.task, None, &[(target, Blocker::Join)]);
+        let firsts = [(target, Blocker::Join)];
+        let closed = deadlock::closed(Some(thread), entry.task, None, &firsts);
         let Some(mut circle) = closed else {
             return false;
         };
@@ -269,6 +331,7 @@ impl<'a> Place<'a> {
         self.found.replace(Some(Found {
             circle,
             victim: None,
+            core: None,
         }));
         true
     }
@@ -288,7 +351,7 @@ impl<'a> Place<'a> {
         // Nobody else knows the entry any more.
         let broken = entry.broken.take();
         if broken.is_some() {
-            entry.task.lower(flag::BREAK);
+            entry.wakes.lower(flag::BREAK);
         }
         broken
     }
@@ -305,9 +368,13 @@ impl Drop for Place<'_> {
     }
 }
 
-/// Whether a wait of this task that allows this can be ended by others.
-fn can_end(task: &Task, allow: Interrupt) -> bool {
-    pinned::allowed(task, allow) != Interrupt::Never && !simulated::panicking()
+/// Whether a wait that allows this can be ended by others. One that blocks a thread can if the thread has asked for that.
+fn can_end(who: &Who, allow: Interrupt) -> bool {
+    let blocks = who.wakes.kind() == Kind::PlainThread && !cfg!(any(loom, shuttle));
+    if blocks && !who.wakes.heeds() {
+        return false;
+    }
+    pinned::allowed(who.task, allow) != Interrupt::Never
 }
 
 /// Step 2.
@@ -317,30 +384,94 @@ fn look(
     thread: Option<&'static Thread>,
     mine: &Entry,
     owners: &[TaskRef],
+    look: &Look,
 ) -> Option<Deadlock> {
-    let nobody = match table.circle(mine) {
+    let nobody = match table.circle(mine, look) {
         Seen::Circle(circle) => return Some(circle),
         Seen::Others => false,
         // Whoever ends need not stand here.
-        Seen::Nobody => !matches!(mine.what, What::End(_)) && owners.is_empty(),
+        Seen::Nobody => !matches!(mine.what, What::End(_) | What::Outer(_)) && owners.is_empty(),
     };
     if nobody {
         return None;
     }
-    look_further(table, thread?, mine, owners)
+    look_further(table, Some(thread?), mine, owners, look)
 }
 
 #[cold]
 fn look_further(
     table: &Table,
-    thread: &'static Thread,
+    thread: Option<&'static Thread>,
     mine: &Entry,
     owners: &[TaskRef],
+    look: &Look,
 ) -> Option<Deadlock> {
-    let mut firsts = table.next_of(mine);
-    let why = mine.what.blocker();
+    let mut firsts = table.next_of(mine, look);
+    let why = mine.blocker();
     firsts.extend(owners.iter().map(|owner| (owner.record(), why)));
-    deadlock::closed(thread, mine.task, Some(table), &firsts)
+    deadlock::closed(thread, mine.task, Some((table, look)), &firsts)
+}
+
+/// Who is to look again, when the open questions are answered. One inquirer is enough, whoever's the questions are.
+#[cold]
+fn call_for(entry: &Entry, open: Vec<Question>) {
+    let ticket = entry.ticket();
+    open[0].wait.calls().call(ticket);
+}
+
+/// What an inquirer sees that looks from where somebody has begun to wait.
+enum Again {
+    /// That one waits no more, or nothing leads back to it.
+    Nothing,
+    Open(Vec<Question>),
+    Circle(Found),
+}
+
+/// On an inquirer's thread: looks from where this wait began until no question is open, and breaks what can be broken of the
+/// circles that it finds.
+pub(crate) fn resolve(ticket: Ticket) {
+    let Some(waits) = waits() else { return };
+    loop {
+        let found = match look_again(waits, ticket) {
+            Again::Nothing => return,
+            Again::Open(questions) => {
+                questions.iter().for_each(|question| question.ask(waits));
+                continue;
+            }
+            Again::Circle(found) => found,
+        };
+        found.break_it();
+        deadlock::tell(&found.circle, found.core.as_deref());
+        // Its own wait is broken, or nothing can be.
+        if found.victim.is_none() || found.circle.is_first_victim() {
+            return;
+        }
+    }
+}
+
+fn look_again(waits: &Waits, ticket: Ticket) -> Again {
+    let table = waits.0.lock();
+    let Some(entry) = table.stands(ticket).filter(|entry| !entry.is_over()) else {
+        return Again::Nothing;
+    };
+    let look = Look::since(ticket.turn);
+    let circle = match table.circle(entry, &look) {
+        Seen::Circle(circle) => Some(circle),
+        Seen::Nobody | Seen::Others => look_further(&table, None, entry, &[], &look),
+    };
+    match circle {
+        Some(mut circle) => {
+            let core = table.core_of(&circle);
+            let victim = table.choose(None, &mut circle);
+            Again::Circle(Found {
+                circle,
+                victim,
+                core,
+            })
+        }
+        None if look.open.borrow().is_empty() => Again::Nothing,
+        None => Again::Open(look.open.into_inner()),
+    }
 }
 
 /// In how many records an owner is looked for.
@@ -401,6 +532,34 @@ pub(crate) fn wait<R>(
     }
 }
 
+/// The same for a wait of a layer above, which the table does not know. It may be broken if it says so.
+///
+/// # Errors
+/// As for [`wait`].
+pub(crate) fn wait_outside<R>(
+    standing: &Arc<Standing>,
+    mut wait: impl FnMut() -> R,
+    has_it: impl Fn(&R) -> bool,
+) -> Result<R, Deadlock> {
+    let _quiet = Quiet(standing);
+    let mut told = Vec::new();
+    loop {
+        let place = Place::outside(standing, &told);
+        if place.enter() {
+            match tell(place).expect("it was refused for a circle") {
+                circle if circle.is_first_victim() => return Err(circle),
+                circle => told = circle.numbers(),
+            }
+            continue;
+        }
+        let waited = wait();
+        return match place.leave() {
+            Some(broken) if !has_it(&waited) => Err(broken),
+            _ => Ok(waited),
+        };
+    }
+}
+
 /// The end of step 4. The circle, if it was found instead of waiting.
 #[cold]
 fn tell(place: Place<'_>) -> Option<Deadlock> {
@@ -413,6 +572,6 @@ fn tell(place: Place<'_>) -> Option<Deadlock> {
         return None;
     }
     // Whoever is told may lock, and unlock: that one does not stand in the table.
-    deadlock::tell(&found.circle);
+    deadlock::tell(&found.circle, found.core.as_deref());
     is_refused.then_some(found.circle)
 }

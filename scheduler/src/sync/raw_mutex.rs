@@ -145,6 +145,9 @@ impl RawMutex {
     /// The same for code that must not be unwound either, and that gives up when something is heeded that ends the wait: see
     /// [`Heed`]. Anything but [`Wake::Signalled`] means that the caller does not have the lock.
     ///
+    /// No deadlock is found that goes through this wait, unless the caller says elsewhere for whom it waits
+    /// ([`Inquirer::wait`](crate::Inquirer::wait)).
+    ///
     /// # Panics
     /// If the caller has it already; it keeps it.
     pub fn lock_heeding(&self, heed: Heed) -> Wake {
@@ -152,7 +155,11 @@ impl RawMutex {
         if self.try_acquire(me) {
             return Wake::Signalled;
         }
-        self.acquire_unrefused(me, Limit::Never, heed.interrupt())
+        assert_not_mine(self, me);
+        if self.look_for_a_while(me) {
+            return Wake::Signalled;
+        }
+        self.stand(me, Limit::Never, heed.interrupt())
     }
 
     /// As [`lock`](RawMutex::lock), but a wait in a circle of tasks that wait for each other may be refused, when it begins,

@@ -19,9 +19,14 @@ const CHILD: &str = "FIBERHOST_MODEL";
 /// Set by `.ci/models --wide`: how much further than usual to go.
 const WIDE: &str = "FIBERHOST_MODEL_WIDE";
 
-/// How long loom looks at a model that it cannot exhaust.
+/// Set by `.ci/models --short`: to a third of what is usual, for every change.
+const SHORT: &str = "FIBERHOST_MODEL_SHORT";
+/// Set by `.ci/models` for a seeded fault: loom looks until it has found it.
+const FAULT: &str = "FIBERHOST_MODEL_FAULT";
+
+/// At how many executions loom leaves a model of the whole scheduler. A number, not a time: a busy machine looks at as many.
 #[cfg(loom)]
-const CUT_OFF: std::time::Duration = std::time::Duration::from_secs(45);
+const CUT_OFF: usize = 150_000;
 
 static EXECUTIONS: AtomicUsize = AtomicUsize::new(0);
 
@@ -32,7 +37,7 @@ pub(crate) struct Bounds {
     pub(crate) preemptions: usize,
     /// loom: the fewest executions that this model must have.
     pub(crate) at_least: usize,
-    /// loom: whether all executions are looked at; else, but for `--wide`, as many as `CUT_OFF` leaves time for.
+    /// loom: whether all executions are looked at; else at most `CUT_OFF`, but for `--wide` and for a seeded fault.
     #[cfg_attr(shuttle, allow(dead_code, reason = "Shuttle samples anyway"))]
     pub(crate) exhaustive: bool,
     /// Shuttle: schedules for each of its ways to choose them.
@@ -138,22 +143,27 @@ fn wide() -> bool {
     env::var_os(WIDE).is_some()
 }
 
+fn short() -> bool {
+    env::var_os(SHORT).is_some()
+}
+
 #[cfg(loom)]
 fn check<F: Fn() + Send + Sync + 'static>(bounds: Bounds, model: F) -> (String, usize) {
     let mut builder = loom::model::Builder::new();
     let preemptions = bounds.preemptions + usize::from(wide());
     builder.preemption_bound = Some(preemptions);
     builder.max_branches = 20_000;
-    if !bounds.exhaustive && !wide() {
-        builder.max_duration = Some(CUT_OFF);
+    // How often it looks whether it has done enough.
+    builder.checkpoint_interval = 1_000;
+    if !bounds.exhaustive && !wide() && env::var_os(FAULT).is_none() {
+        builder.max_permutations = Some(if short() { CUT_OFF / 3 } else { CUT_OFF });
     }
-    let began = Instant::now();
     builder.check(model);
     let cut = if builder
-        .max_duration
-        .is_some_and(|most| began.elapsed() >= most)
+        .max_permutations
+        .is_some_and(|most| EXECUTIONS.load(Ordering::Relaxed) >= most)
     {
-        ", cut off by time"
+        ", cut off there"
     } else {
         ""
     };
@@ -169,7 +179,11 @@ fn check<F: Fn() + Send + Sync + 'static>(bounds: Bounds, model: F) -> (String, 
 
     let seed = env::var("SHUTTLE_RANDOM_SEED")
         .map_or(0x5eed, |seed| seed.parse().expect("a seed is a number"));
-    let schedules = bounds.schedules * if wide() { 20 } else { 1 };
+    let schedules = match (wide(), short()) {
+        (true, _) => bounds.schedules * 20,
+        (false, true) => bounds.schedules / 3,
+        (false, false) => bounds.schedules,
+    };
     let model = std::sync::Arc::new(model);
     sample(RandomScheduler::new_from_seed(seed, schedules), &model);
     sample(PctScheduler::new_from_seed(seed, 2, schedules), &model);

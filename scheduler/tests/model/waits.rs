@@ -3,10 +3,13 @@
 //! Plain threads stand for tasks.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use fiberhost_scheduler::model::WaitTable;
-use fiberhost_scheduler::sync::{RawMutex, RwLock};
-use fiberhost_scheduler::{Priority, Wake, current};
+use fiberhost_scheduler::sync::{AutoResetEvent, RawMutex, RwLock};
+use fiberhost_scheduler::{
+    Deadlock, Heed, Inquirer, OuterWait, Owners, Priority, TaskRef, Wake, current,
+};
 
 use super::explore::{Bounds, explore, thread};
 
@@ -77,5 +80,136 @@ fn reading_again_meets_a_writer() {
         drop(first);
         writer.join().unwrap();
         assert_eq!(*lock.read(), 1);
+    });
+}
+
+/// Something of a layer above that somebody has, and waits for it: who has it, has to be asked for.
+struct Owned {
+    owner: TaskRef,
+    /// Nothing of the checker's, so `pause` is where others get in between.
+    has: AtomicBool,
+    /// The one who waits has gone on, and nothing may be asked any more.
+    gone: AtomicBool,
+    event: AutoResetEvent,
+    word: RawMutex,
+}
+
+impl Owned {
+    fn new() -> Arc<Owned> {
+        Arc::new(Owned {
+            owner: current(),
+            has: AtomicBool::new(true),
+            gone: AtomicBool::new(false),
+            event: AutoResetEvent::new(false),
+            word: RawMutex::new(),
+        })
+    }
+
+    /// A step at which the checker may let others run.
+    fn pause(&self) {
+        assert!(!self.word.is_locked());
+    }
+
+    fn wait(self: &Arc<Owned>, inquirer: &Inquirer) -> Result<Wake, Deadlock> {
+        let it = Arc::clone(self);
+        let owners = move || {
+            it.pause();
+            assert!(!it.gone.load(Ordering::SeqCst), "it waits no more");
+            let has = it.has.load(Ordering::SeqCst);
+            has.then(|| it.owner.clone()).into_iter().collect()
+        };
+        let outer = OuterWait {
+            owners: Owners::Asked(Box::new(owners)),
+            text: "waits for something of",
+            rank: 0,
+            breakable: true,
+        };
+        let wait = || self.event.wait_heeding(None, Heed::Alert);
+        let waited = inquirer.wait(outer, wait, |wake| *wake == Wake::Signalled);
+        self.gone.store(true, Ordering::SeqCst);
+        waited
+    }
+
+    fn give_up(&self) {
+        self.pause();
+        self.has.store(false, Ordering::SeqCst);
+        self.event.set();
+    }
+}
+
+/// An inquirer's thread, and its end.
+fn with_inquirer(work: impl FnOnce(&Arc<Inquirer>)) {
+    let inquirer = Arc::new(Inquirer::new());
+    let its = Arc::clone(&inquirer);
+    let serves = thread::spawn(move || its.serve());
+    work(&inquirer);
+    inquirer.close();
+    serves.join().unwrap();
+}
+
+/// Who waits for what the other has, and has a lock that the other comes to want: its wait is broken, as the other one's cannot
+/// be; and it is not if the other was faster.
+#[test]
+fn a_circle_through_what_has_to_be_asked_for_is_broken() {
+    explore(Bounds::protocol(500).preemptions(2), || {
+        let _table = WaitTable::new();
+        with_inquirer(|inquirer| {
+            let owned = Owned::new();
+            let lock = Arc::new(RawMutex::new());
+            let done = Arc::new(AtomicBool::new(false));
+            let (its, its_lock) = (Arc::clone(&owned), Arc::clone(&lock));
+            let (asks, its_done) = (Arc::clone(inquirer), Arc::clone(&done));
+            let other = thread::spawn(move || {
+                its_lock.lock_through();
+                if let Err(circle) = its.wait(&asks) {
+                    assert_eq!(circle.victim(), Some(&current()));
+                    assert!(!its_done.load(Ordering::SeqCst), "nobody waits for it");
+                }
+                its_lock.unlock().unwrap();
+            });
+            lock.lock_through();
+            done.store(true, Ordering::SeqCst);
+            lock.unlock().unwrap();
+            owned.give_up();
+            other.join().unwrap();
+        });
+    });
+}
+
+/// What was said of an owner does not count once he may have given it up.
+#[test]
+fn who_has_given_it_up_is_in_no_circle() {
+    explore(Bounds::protocol(500).preemptions(2), || {
+        let _table = WaitTable::new();
+        with_inquirer(|inquirer| {
+            let owned = Owned::new();
+            let lock = Arc::new(RawMutex::new());
+            let (its, its_lock) = (Arc::clone(&owned), Arc::clone(&lock));
+            let asks = Arc::clone(inquirer);
+            let other = thread::spawn(move || {
+                its_lock.lock_through();
+                assert!(its.wait(&asks).is_ok(), "nobody waits for it");
+                its_lock.unlock().unwrap();
+            });
+            owned.give_up();
+            assert!(lock.lock_or_deadlock().is_ok(), "nobody waits for us");
+            lock.unlock().unwrap();
+            other.join().unwrap();
+        });
+    });
+}
+
+/// As long as somebody is asked about a wait, the one who waited does not go on.
+#[test]
+fn a_wait_does_not_end_while_somebody_is_asked_about_it() {
+    explore(Bounds::protocol(500), || {
+        let _table = WaitTable::new();
+        with_inquirer(|inquirer| {
+            let owned = Owned::new();
+            let (its, asks) = (Arc::clone(&owned), Arc::clone(inquirer));
+            let other = thread::spawn(move || assert!(its.wait(&asks).is_ok()));
+            owned.give_up();
+            other.join().unwrap();
+        });
     });
 }

@@ -54,6 +54,8 @@ impl Transport for Peer {
 
 /// Serves until the end of the process that asked for it.
 pub(crate) fn serve(database: &Path, runtime: Arc<dyn Runtime>) -> io::Result<()> {
+    // Guests have no host to speak to.
+    runtime.attach(None);
     let shared = Arc::new(Shared {
         executor: Arc::new(Pool),
         engine: Arc::new(Engine::new(database.to_owned(), runtime)),

@@ -23,7 +23,6 @@ pub(crate) struct Wanted {
     pub(crate) time: Duration,
     /// Requests a second; none for a closed load.
     pub(crate) rate: Option<f64>,
-    pub(crate) is_managed: bool,
     pub(crate) seed: u64,
 }
 
@@ -62,7 +61,7 @@ pub(crate) fn run(address: SocketAddr, wanted: Wanted) -> io::Result<()> {
         let receiver = receiver.clone();
         let dice = Dice(wanted.seed.wrapping_add(number as u64 * 2 + 1));
         tasks.push(scheduler.spawn(move || match wanted.rate {
-            None => ask_on(client, dice, until, wanted.is_managed),
+            None => ask_on(client, dice, until),
             Some(_) => answer(client, &receiver),
         }));
     }
@@ -75,7 +74,7 @@ pub(crate) fn run(address: SocketAddr, wanted: Wanted) -> io::Result<()> {
                 if due >= until {
                     return;
                 }
-                let class = Class::draw(&mut dice, wanted.is_managed);
+                let class = Class::draw(&mut dice);
                 let statement = class.statement(&mut dice);
                 sleep(due.saturating_duration_since(Instant::now()));
                 let request = Request {
@@ -103,16 +102,11 @@ pub(crate) fn run(address: SocketAddr, wanted: Wanted) -> io::Result<()> {
 }
 
 /// A client of a closed load: asks, waits, asks again.
-fn ask_on(
-    mut client: Client<TcpStream>,
-    mut dice: Dice,
-    until: Instant,
-    is_managed: bool,
-) -> io::Result<Times> {
+fn ask_on(mut client: Client<TcpStream>, mut dice: Dice, until: Instant) -> io::Result<Times> {
     let mut times = no_times();
     let mut asked = Instant::now();
     while asked < until {
-        let class = Class::draw(&mut dice, is_managed);
+        let class = Class::draw(&mut dice);
         script::ask(&mut client, &class.statement(&mut dice))?;
         let now = Instant::now();
         times[class as usize].note(now - asked);

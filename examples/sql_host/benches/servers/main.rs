@@ -1,8 +1,9 @@
 //! The SQL server beside the same server on one OS thread a connection, and on tokio with `spawn_blocking` around SQLite.
 //!
 //! `cargo bench -p sql_host` prints how much each can do, how long answers take at half and at four fifths of what the slowest
-//! one can, and what idle connections cost; and which of the aims are reached. Protocol, statements, SQLite and its settings are
-//! the same code in all of them; they differ in who runs a session. The load is open, and in a process of its own; it shares
+//! one can, and what idle connections cost; and which of the aims are reached. Protocol, statements, SQLite and its settings,
+//! and the functions and procedures are the same code in all of them; they differ in who runs a session, and where there is no
+//! host wasmtime tells nobody of a guest's crossings. The load is open, and in a process of its own; it shares
 //! the machine's processors with the server, as it does with each of them. Rounds go through the servers in turn, each server
 //! fresh with a fresh database, and a figure is the median over the rounds.
 #![forbid(unsafe_code)]
@@ -26,7 +27,8 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use sql_host::client::Client;
-use sql_host::runtime::{NoRuntime, Runtime};
+use sql_host::runtime::Runtime;
+use sql_host::wasm::Wasm;
 
 use load::{Said, Wanted};
 use process::{Holds, Process};
@@ -65,7 +67,7 @@ impl Kind {
 /// Measures SQL servers beside each other.
 #[derive(Debug, Parser)]
 struct Options {
-    /// Rounds.
+    /// Rounds of the loads. With none only idle connections are measured.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Seconds of each load.
@@ -94,7 +96,6 @@ enum Role {
         address: SocketAddr,
         clients: usize,
         seconds: f64,
-        managed: u8,
         seed: u64,
         rate: Option<f64>,
     },
@@ -112,7 +113,6 @@ fn main() -> ExitCode {
             address,
             clients,
             seconds,
-            managed,
             seed,
             rate,
         }) => {
@@ -120,7 +120,6 @@ fn main() -> ExitCode {
                 clients: *clients,
                 time: Duration::from_secs_f64(*seconds),
                 rate: *rate,
-                is_managed: *managed != 0,
                 seed: *seed,
             };
             load::run(*address, wanted)
@@ -135,16 +134,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn runtime() -> Arc<dyn Runtime> {
-    Arc::new(NoRuntime)
-}
-
 fn serve(kind: Kind, database: &Path) -> io::Result<()> {
+    let runtime: Arc<dyn Runtime> = Arc::new(Wasm::new()?);
     match kind {
-        Kind::Fibers => hosted::serve(database, runtime(), false),
-        Kind::HostThreads => hosted::serve(database, runtime(), true),
-        Kind::Threads => threads::serve(database, runtime()),
-        Kind::Tokio => blocking_pool::serve(database, runtime()),
+        Kind::Fibers => hosted::serve(database, runtime, false),
+        Kind::HostThreads => hosted::serve(database, runtime, true),
+        Kind::Threads => threads::serve(database, runtime),
+        Kind::Tokio => blocking_pool::serve(database, runtime),
     }
 }
 
@@ -153,7 +149,6 @@ struct Served {
     process: Process,
     address: String,
     database: PathBuf,
-    is_managed: bool,
 }
 
 impl Served {
@@ -167,19 +162,18 @@ impl Served {
         let address = process.line()?;
         let to: SocketAddr = address.parse().map_err(io::Error::other)?;
         let mut client = Client::greet(std::net::TcpStream::connect(to)?)?;
-        let is_managed = script::prepare(&mut client)?;
+        script::prepare(&mut client)?;
         Ok(Served {
             process,
             address,
             database,
-            is_managed,
         })
     }
 
     fn load(&self, options: &Options, seed: usize, rate: Option<f64>) -> io::Result<Said> {
         let (clients, seconds) = (options.clients.to_string(), options.seconds.to_string());
-        let (seed, managed) = (seed.to_string(), u8::from(self.is_managed).to_string());
-        let mut arguments = vec!["load", &self.address, &clients, &seconds, &managed, &seed];
+        let seed = seed.to_string();
+        let mut arguments = vec!["load", &self.address, &clients, &seconds, &seed];
         let rate = rate.map(|rate| rate.to_string());
         arguments.extend(rate.as_deref());
         Said::read(&Process::start(&arguments)?.rest()?)

@@ -69,10 +69,24 @@ impl Results {
         println!("medians of {} rounds", self.rounds);
         println!("\n| | {} |", names.join(" | "));
         println!("|---|{}", "---:|".repeat(names.len()));
-        let row = |name: &str, cell: &dyn Fn(Kind) -> String| {
-            let cells: Vec<String> = Kind::ALL.into_iter().map(cell).collect();
-            println!("| {name} | {} |", cells.join(" | "));
-        };
+        if self.rounds > 0 {
+            self.print_loads();
+        }
+        let idle = |kind: Kind| self.idle[kind as usize].expect("it was measured");
+        row("idle connection, memory", &|kind| {
+            format!("{:.1} KiB", idle(kind).kib)
+        });
+        row("idle connection, descriptors", &|kind| {
+            format!("{:.2}", idle(kind).descriptors)
+        });
+        println!();
+        if self.rounds > 0 {
+            self.aims_of_loads();
+        }
+        aims_of_idle(idle(Kind::Fibers));
+    }
+
+    fn print_loads(&self) {
         row("most statements a second", &|kind| {
             format!("{:.0}", self.most(kind))
         });
@@ -91,18 +105,9 @@ impl Results {
                 }
             }
         }
-        let idle = |kind: Kind| self.idle[kind as usize].expect("it was measured");
-        row("idle connection, memory", &|kind| {
-            format!("{:.1} KiB", idle(kind).kib)
-        });
-        row("idle connection, descriptors", &|kind| {
-            format!("{:.2}", idle(kind).descriptors)
-        });
-        println!();
-        self.aims(idle(Kind::Fibers));
     }
 
-    fn aims(&self, idle: Idle) {
+    fn aims_of_loads(&self) {
         let others = [Kind::Threads, Kind::Tokio];
         let (ours, best) = (
             self.most(Kind::Fibers),
@@ -111,12 +116,6 @@ impl Results {
                 .into_iter()
                 .fold(0.0, f64::max),
         );
-        let aim = |is_reached: bool, text: String| {
-            println!(
-                "{} {text}",
-                if is_reached { "reached:" } else { "MISSED: " }
-            );
-        };
         aim(
             ours >= best,
             format!(
@@ -137,18 +136,33 @@ impl Results {
                 ),
             );
         }
-        aim(
-            idle.kib <= IDLE_KIB,
-            format!("{:.1} KiB an idle connection, at most {IDLE_KIB}", idle.kib),
-        );
-        aim(
-            idle.descriptors <= IDLE_DESCRIPTORS,
-            format!(
-                "{:.2} descriptors an idle connection, at most {IDLE_DESCRIPTORS}",
-                idle.descriptors
-            ),
-        );
     }
+}
+
+fn aims_of_idle(idle: Idle) {
+    aim(
+        idle.kib <= IDLE_KIB,
+        format!("{:.1} KiB an idle connection, at most {IDLE_KIB}", idle.kib),
+    );
+    aim(
+        idle.descriptors <= IDLE_DESCRIPTORS,
+        format!(
+            "{:.2} descriptors an idle connection, at most {IDLE_DESCRIPTORS}",
+            idle.descriptors
+        ),
+    );
+}
+
+fn row(name: &str, cell: &dyn Fn(Kind) -> String) {
+    let cells: Vec<String> = Kind::ALL.into_iter().map(cell).collect();
+    println!("| {name} | {} |", cells.join(" | "));
+}
+
+fn aim(is_reached: bool, text: String) {
+    println!(
+        "{} {text}",
+        if is_reached { "reached:" } else { "MISSED: " }
+    );
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {

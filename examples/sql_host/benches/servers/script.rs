@@ -32,11 +32,11 @@ impl Class {
     }
 
     /// By chance, as often as the script has it.
-    pub(crate) fn draw(dice: &mut Dice, is_managed: bool) -> Class {
+    pub(crate) fn draw(dice: &mut Dice) -> Class {
         match dice.throw() % 100 {
             0 => Class::Sleep,
-            1..=10 if is_managed => Class::Function,
-            11..=15 if is_managed => Class::Procedure,
+            1..=10 => Class::Function,
+            11..=15 => Class::Procedure,
             _ => Class::Read,
         }
     }
@@ -76,20 +76,15 @@ CREATE PROCEDURE bench_touch(id bigint) LANGUAGE wasm AS $$
     (call $read (i64.add (local.get $id) (i64.const 1)))))
 $$"#;
 
-/// Makes the table. Whether the server has functions and procedures.
-pub(crate) fn prepare<S: Read + Write>(client: &mut Client<S>) -> io::Result<bool> {
+/// Makes the table, the function and the procedure.
+pub(crate) fn prepare<S: Read + Write>(client: &mut Client<S>) -> io::Result<()> {
     let table = format!(
         "CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT NOT NULL, price INTEGER NOT NULL);
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ITEMS})
          INSERT INTO items SELECT i, 'item ' || i, i * 7 % 1000 FROM n;"
     );
     ask(client, &table)?;
-    match client.query(MANAGED)?.error {
-        None => Ok(true),
-        // The server has no runtime.
-        Some((code, _)) if code == "42704" => Ok(false),
-        Some((code, message)) => Err(io::Error::other(format!("{message} ({code})"))),
-    }
+    ask(client, MANAGED)
 }
 
 /// Asks; an error is one of the bench.

@@ -130,6 +130,7 @@ impl<E: Executor, T: Transport> Connection<E, T> {
                     has_turn: false,
                     failed: false,
                     in_procedure: false,
+                    defined: Vec::new(),
                     passing_over: false,
                     statements: HashMap::new(),
                     portals: HashMap::new(),

@@ -63,7 +63,7 @@ impl<E: Executor, T: Transport> Session<E, T> {
             Kind::Sql(verb) => self
                 .run_sql(&command.text, parameters, fetch.known, &mut rows)
                 .map(|done| tag(verb, done)),
-            other => self.carry_out(other, parameters, &mut rows),
+            _ => self.carry_out(command, parameters, &mut rows),
         };
         // Notices that were said meanwhile.
         let notices = std::mem::replace(&mut self.out, rows.out);

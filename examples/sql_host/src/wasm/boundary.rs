@@ -13,6 +13,8 @@
 //!
 //! wasmtime does not say which of the last three it is, so the hook waits for the import to say it. What says nothing is
 //! wasmtime's own business, such as memory that grows.
+//!
+//! A runtime without a host has nobody to tell: wasmtime is not asked to say anything then, and nothing is counted.
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
@@ -111,7 +113,7 @@ enum Open {
 /// See the module docs. One for each guest.
 #[derive(Debug)]
 pub(super) struct Boundary {
-    tasks: Arc<Tasks>,
+    tasks: Option<Arc<Tasks>>,
     totals: Arc<Totals>,
     counts: Crossings,
     open: Vec<Open>,
@@ -120,9 +122,9 @@ pub(super) struct Boundary {
 }
 
 impl Boundary {
-    pub(super) fn new(tasks: &Arc<Tasks>, totals: &Arc<Totals>) -> Boundary {
+    pub(super) fn new(tasks: Option<&Arc<Tasks>>, totals: &Arc<Totals>) -> Boundary {
         Boundary {
-            tasks: Arc::clone(tasks),
+            tasks: tasks.cloned(),
             totals: Arc::clone(totals),
             counts: Crossings::default(),
             open: Vec::new(),
@@ -148,7 +150,7 @@ impl Boundary {
             CallHook::ReturningFromWasm => {
                 self.counts.note(Count::ReturningFromGuest);
                 match self.open.pop() {
-                    Some(Open::Guest { told: true }) => told(self.tasks.reverse_leave()),
+                    Some(Open::Guest { told: true }) => self.tell(Tasks::reverse_leave),
                     _ => Ok(()),
                 }
             }
@@ -171,7 +173,7 @@ impl Boundary {
         let nested = self.open.contains(&Open::Host(Some(Count::Native)));
         let tell = self.native_below || nested;
         if tell {
-            told(self.tasks.reverse_enter())?;
+            self.tell(Tasks::reverse_enter)?;
         } else {
             self.counts.note(Count::AtBase);
         }
@@ -183,15 +185,24 @@ impl Boundary {
     fn host_returns(&mut self, what: Count) -> Result<(), SqlError> {
         self.counts.note(what);
         if what == Count::Native {
-            told(self.tasks.enter())
+            self.tell(Tasks::enter)
         } else {
             Ok(())
         }
     }
 
+    /// Sends a hook. The host refuses a begin if there is no memory or the nesting is too deep.
+    fn tell(&self, hook: impl FnOnce(&Tasks) -> Result<(), Hresult>) -> Result<(), SqlError> {
+        let answer = self.tasks.as_deref().map_or(Ok(()), hook);
+        answer.map_err(|refused| {
+            let message = format!("the host refuses a transition: {refused:?}");
+            SqlError::new("53000", message)
+        })
+    }
+
     /// By an import, first of all: it is native code at this address, which may block and call back.
     pub(super) fn leave(&mut self, target: usize) -> Result<(), SqlError> {
-        told(self.tasks.leave(target))?;
+        self.tell(|tasks| tasks.leave(target))?;
         self.this_is(Count::Native);
         Ok(())
     }
@@ -220,7 +231,7 @@ impl Boundary {
     }
 
     fn switch(&mut self) {
-        if give_way(&self.tasks) {
+        if self.tasks.as_deref().is_some_and(give_way) {
             self.counts.note(Count::Switches);
         }
     }
@@ -246,12 +257,4 @@ impl Drop for Boundary {
     fn drop(&mut self) {
         self.totals.add(&self.counts);
     }
-}
-
-/// The host refuses a begin if there is no memory or the nesting is too deep.
-fn told(answer: Result<(), Hresult>) -> Result<(), SqlError> {
-    answer.map_err(|refused| {
-        let message = format!("the host refuses a transition: {refused:?}");
-        SqlError::new("53000", message)
-    })
 }

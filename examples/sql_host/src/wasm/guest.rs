@@ -42,7 +42,8 @@ pub(super) struct Guest {
 /// What every guest is made with.
 #[derive(Debug)]
 pub(super) struct Setting {
-    pub(super) tasks: Arc<Tasks>,
+    /// None without a host: then nobody is told of crossings, and quanta end for nobody but those who end a guest.
+    pub(super) tasks: Option<Arc<Tasks>>,
     pub(super) totals: Arc<Totals>,
     pub(super) clock: Arc<Clock>,
 }
@@ -51,7 +52,7 @@ impl Guest {
     /// A store for a guest, which is in no call.
     pub(super) fn store(engine: &Engine, setting: &Setting) -> Store<Guest> {
         let guest = Guest {
-            boundary: Boundary::new(&setting.tasks, &setting.totals),
+            boundary: Boundary::new(setting.tasks.as_ref(), &setting.totals),
             control: None,
             below: None,
             exchange: Arc::default(),
@@ -61,10 +62,10 @@ impl Guest {
         };
         let mut store = Store::new(engine, guest);
         store.limiter(|guest| &mut guest.limits);
-        store.call_hook(|mut context, hook| Ok(context.data_mut().boundary.hook(hook)?));
-        let clock = Arc::clone(&setting.clock);
-        store.epoch_deadline_callback(move |mut context| {
-            clock.note_guest();
+        if setting.tasks.is_some() {
+            store.call_hook(|mut context, hook| Ok(context.data_mut().boundary.hook(hook)?));
+        }
+        store.epoch_deadline_callback(|mut context| {
             let guest = context.data_mut();
             guest.look()?;
             let can_go = guest.boundary.tick();

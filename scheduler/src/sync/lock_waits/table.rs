@@ -5,15 +5,18 @@
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::ptr;
+use std::sync::Arc;
 
 use crate::deadlock::{Blocker, Deadlock};
 use crate::join::TaskRef;
-use crate::primitive::Plain;
+use crate::primitive::{Ordering, Plain};
+use crate::scheduler::Core;
+use crate::sync::lock_waits::outer::{Standing, Told};
 use crate::sync::once::Once;
 use crate::sync::raw_mutex::RawMutex;
 use crate::sync::raw_rwlock::RawRwLock;
 use crate::task::state::Epoch;
-use crate::task::{Task, flag};
+use crate::task::{Kind, Priority, Task, flag};
 
 /// What somebody waits for.
 #[derive(Clone, Copy)]
@@ -24,6 +27,8 @@ pub(crate) enum What {
     Once(*const Once),
     /// The end of a task, to which the one who waits has a reference.
     End(&'static Task),
+    /// Something that a layer above knows.
+    Outer(*const Arc<Standing>),
 }
 
 impl What {
@@ -39,23 +44,40 @@ impl What {
             What::Read(lock) | What::Write(lock) => unsafe { (*lock).writer() },
             What::Once(once) => unsafe { (*once).runner() },
             What::End(task) => Some(task.id.get()),
+            What::Outer(wait) => unsafe { (*wait).owner() },
         }
     }
 
     /// How a wait for it is told, if the next one has it.
-    pub(super) fn blocker(self) -> Blocker {
+    ///
+    /// # Safety
+    /// What is waited for is still there.
+    unsafe fn blocker(self) -> Blocker {
         match self {
             What::Mutex(_) => Blocker::Lock,
             What::Read(_) | What::Write(_) => Blocker::RwLock,
             What::Once(_) => Blocker::Once,
             What::End(_) => Blocker::Join,
+            // SAFETY: the caller's promise.
+            What::Outer(wait) => Blocker::Outer(unsafe { (*wait).text() }),
         }
     }
+}
+
+/// Who waits.
+pub(super) struct Who {
+    pub(super) task: &'static Task,
+    pub(super) wakes: &'static Task,
+    pub(super) keeps: usize,
 }
 
 /// One entry: who waits, and for what. It lies in a frame of the one who waits. Owner of the cells: the table's lock.
 pub(crate) struct Entry {
     pub(super) task: &'static Task,
+    /// Whose wait it is: the task's, or that of the thread which it blocks.
+    pub(super) wakes: &'static Task,
+    /// The address of the record of the thread on which nobody else runs meanwhile; 0: there is none.
+    keeps: usize,
     pub(super) what: What,
     /// Whether the wait may be refused when it begins, and whether it may be ended later.
     refusable: bool,
@@ -66,7 +88,7 @@ pub(crate) struct Entry {
     epoch: Plain<Option<Epoch>>,
     /// The next one in its chain.
     next: Plain<*const Entry>,
-    /// Who came earlier: only for those that have to do with read-write locks.
+    /// Who came earlier.
     turn: Plain<u64>,
     /// Its place in `Table::rw`, if it has one.
     place: Plain<usize>,
@@ -80,13 +102,11 @@ const NOWHERE: usize = usize::MAX;
 
 impl Entry {
     #[inline]
-    pub(super) fn new(
-        task: &'static Task,
-        what: What,
-        (refusable, breakable): (bool, bool),
-    ) -> Entry {
+    pub(super) fn new(who: Who, what: What, (refusable, breakable): (bool, bool)) -> Entry {
         Entry {
-            task,
+            task: who.task,
+            wakes: who.wakes,
+            keeps: who.keeps,
             what,
             refusable,
             breakable,
@@ -104,6 +124,39 @@ impl Entry {
     #[inline]
     fn id(&self) -> u64 {
         self.task.id.get()
+    }
+
+    /// By which it is found again.
+    pub(super) fn ticket(&self) -> Ticket {
+        Ticket {
+            task: self.id(),
+            turn: self.turn.get(),
+        }
+    }
+
+    /// How a wait for what it waits for is told.
+    pub(super) fn blocker(&self) -> Blocker {
+        // SAFETY: as in `owner`.
+        unsafe { self.what.blocker() }
+    }
+
+    /// Who breaks sooner: the lower one.
+    fn rank(&self) -> i32 {
+        match (self.outer(), self.task.own_priority()) {
+            (Some(wait), _) => wait.rank(),
+            (None, Priority::Low) => -1,
+            (None, Priority::Normal) => 0,
+            (None, Priority::High) => 1,
+        }
+    }
+
+    /// The wait of a layer above that it is.
+    pub(super) fn outer(&self) -> Option<&Arc<Standing>> {
+        match self.what {
+            // SAFETY: as in `owner`.
+            What::Outer(wait) => Some(unsafe { &*wait }),
+            _ => None,
+        }
     }
 
     /// Whether its wait has ended already, or will: the task has not run since.
@@ -142,6 +195,36 @@ impl Entry {
     }
 }
 
+/// Which wait, of all there ever are: it is found by this as long as it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ticket {
+    pub(super) task: u64,
+    pub(super) turn: u64,
+}
+
+/// A question that has to be asked before a look is done: who has what the wait with this ticket is for.
+pub(super) struct Question {
+    pub(super) ticket: Ticket,
+    pub(super) wait: Arc<Standing>,
+}
+
+/// A look from one entry: at that and at those that came before it, since each circle is found by the last that came.
+/// What was said of owners counts if it was asked for after that.
+pub(crate) struct Look {
+    pub(super) since: u64,
+    /// What has to be asked for before it is sure that there is no circle.
+    pub(super) open: RefCell<Vec<Question>>,
+}
+
+impl Look {
+    pub(super) fn since(turn: u64) -> Look {
+        Look {
+            since: turn,
+            open: RefCell::new(Vec::new()),
+        }
+    }
+}
+
 /// What a look from an entry has seen.
 pub(super) enum Seen {
     /// Nobody of those it waits for stands here.
@@ -158,6 +241,7 @@ pub(crate) struct Table {
     entries: usize,
     /// Those that have to do with read-write locks: wait for one, or read while they wait.
     rw: Vec<*const Entry>,
+    /// How many have come.
     turns: u64,
     rounds: Plain<u64>,
 }
@@ -209,6 +293,8 @@ impl Table {
             self.grow();
         }
         self.entries += 1;
+        self.turns += 1;
+        entry.turn.set(self.turns);
         entry.epoch.set(epoch);
         self.link(entry);
         if entry.is_rw() {
@@ -238,8 +324,6 @@ impl Table {
 
     #[cold]
     fn enter_rw(&mut self, entry: &Entry) {
-        self.turns += 1;
-        entry.turn.set(self.turns);
         entry.place.set(self.rw.len());
         self.rw.push(entry);
     }
@@ -281,7 +365,19 @@ impl Table {
     /// The number of the task that has what the task with this number waits for, if there is one owner and it is known.
     pub(super) fn holder(&self, task: u64) -> Option<(u64, Blocker)> {
         let entry = self.find(task)?;
-        Some((entry.owner()?, entry.what.blocker()))
+        let told = || entry.outer().and_then(|wait| wait.told_one());
+        Some((entry.owner().or_else(told)?, entry.blocker()))
+    }
+
+    /// How many have come to stand here until now.
+    pub(super) fn turns(&self) -> u64 {
+        self.turns
+    }
+
+    /// The entry with this ticket, if it still stands here.
+    pub(super) fn stands(&self, ticket: Ticket) -> Option<&Entry> {
+        let entry = self.find(ticket.task)?;
+        (entry.turn.get() == ticket.turn).then_some(entry)
     }
 
     #[inline]
@@ -321,18 +417,31 @@ impl Table {
     fn each_next<'a>(
         &'a self,
         entry: &Entry,
+        look: &Look,
         mut each: impl FnMut(&'a Entry, Blocker) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         if entry.is_over() {
             return ControlFlow::Continue(());
         }
+        // Who came later looks itself.
+        let mut each = |next: &'a Entry, why| match next.turn.get() <= look.since {
+            true => each(next, why),
+            false => ControlFlow::Continue(()),
+        };
         if let Some(owner) = entry.owner() {
             return match self.find(owner) {
-                Some(owner) => each(owner, entry.what.blocker()),
+                Some(owner) => each(owner, entry.blocker()),
                 None => ControlFlow::Continue(()),
             };
         }
         match entry.what {
+            What::Outer(_) => {
+                let told = self.told(entry, look);
+                told.iter()
+                    .filter_map(|owner| self.find(owner.id()))
+                    .filter(|owner| !ptr::eq(*owner, entry))
+                    .try_for_each(|owner| each(owner, entry.blocker()))
+            }
             What::Write(lock) => self.each_reader(lock, |reader| each(reader, Blocker::RwLock)),
             What::Read(lock) => match self.writer_before(lock, entry.turn.get()) {
                 Some(writer) => each(writer, Blocker::Turn),
@@ -340,6 +449,26 @@ impl Table {
             },
             What::Mutex(_) | What::Once(_) | What::End(_) => ControlFlow::Continue(()),
         }
+    }
+
+    /// What the layer above has said of the owners, in this look; what it has to say again is noted in that. The answer keeps
+    /// nobody, and is asked for again, or not dropped under the lock.
+    fn told(&self, entry: &Entry, look: &Look) -> Told {
+        let Some(wait) = entry.outer().filter(|wait| wait.is_asked_for()) else {
+            return Told::default();
+        };
+        if let Some(told) = wait.told_since(look.since) {
+            return told;
+        }
+        let mut open = look.open.borrow_mut();
+        let ticket = entry.ticket();
+        if open.iter().all(|question| question.ticket != ticket) {
+            open.push(Question {
+                ticket,
+                wait: Arc::clone(wait),
+            });
+        }
+        Told::default()
     }
 
     fn each_reader<'a>(
@@ -374,22 +503,58 @@ impl Table {
         &self,
         task: &Task,
         id: Option<u64>,
+        look: &Look,
     ) -> Option<Vec<(&'static Task, Blocker)>> {
         let entry = match id {
             Some(id) => self.find(id),
             None => self.find_record(task),
-        };
-        Some(self.next_of(entry?))
+        }?;
+        if entry.turn.get() > look.since {
+            return Some(Vec::new());
+        }
+        Some(self.next_of(entry, look))
     }
 
-    pub(super) fn next_of(&self, entry: &Entry) -> Vec<(&'static Task, Blocker)> {
+    /// Who keeps this task, which has started, from its thread, and came before: somebody who stands here and owns it.
+    pub(crate) fn next_by_thread(&self, task: &Task, look: &Look) -> Option<&'static Task> {
+        let home = task.bound_to.load(Ordering::Acquire);
+        if home == 0 || self.find_record(task).is_some() {
+            return None;
+        }
+        self.chains.iter().find_map(|&chain| {
+            let mut at = chain;
+            // SAFETY: as in `grow`.
+            while let Some(entry) = unsafe { at.as_ref() } {
+                if entry.keeps == home && entry.turn.get() <= look.since {
+                    return Some(entry.task);
+                }
+                at = entry.next.get();
+            }
+            None
+        })
+    }
+
+    pub(super) fn next_of(&self, entry: &Entry, look: &Look) -> Vec<(&'static Task, Blocker)> {
         let mut next = Vec::new();
+        // These need not stand here.
         if let What::End(task) = entry.what {
-            // That one need not stand here.
             next.extend((!entry.is_over()).then_some((task, Blocker::Join)));
             return next;
         }
-        let _ = self.each_next(entry, |entry, why| {
+        if let Some(wait) = entry.outer() {
+            if entry.is_over() {
+                return next;
+            }
+            let told = self.told(entry, look);
+            let ends = wait.target().filter(|_| wait.owner().is_some());
+            let owners = told.iter().chain(ends).map(TaskRef::record);
+            let others = owners.filter(|owner| !ptr::eq(*owner, entry.task));
+            next.extend(others.map(|owner| (owner, entry.blocker())));
+            if !next.is_empty() {
+                return next;
+            }
+        }
+        let _ = self.each_next(entry, look, |entry, why| {
             next.push((entry.task, why));
             ControlFlow::Continue(())
         });
@@ -398,7 +563,7 @@ impl Table {
 
     /// Looks for a circle through the one who has just entered, of those who stand here.
     #[inline]
-    pub(super) fn circle(&self, mine: &Entry) -> Seen {
+    pub(super) fn circle(&self, mine: &Entry, look: &Look) -> Seen {
         let round = self.rounds.get() + 1;
         self.rounds.set(round);
         let mut open: *const Entry = ptr::null();
@@ -406,7 +571,7 @@ impl Table {
         let mut seen = Seen::Nobody;
         loop {
             let mut last = None;
-            let _ = self.each_next(at, |next, why| {
+            let _ = self.each_next(at, look, |next, why| {
                 if ptr::eq(next, mine) {
                     last = Some(why);
                     return ControlFlow::Break(());
@@ -450,25 +615,40 @@ impl Table {
         Seen::Circle(Deadlock::new(tasks))
     }
 
-    /// Of the waits of a circle that can be broken, that of the lowest priority is; between equals the one that comes first,
-    /// which is the caller's. The answer is its task, unless it is the caller's own wait; and what was chosen is noted in
-    /// the circle.
+    /// The scheduler of the first of these that stands here and has one. To be dropped without the lock.
     #[cold]
-    pub(super) fn choose(&self, mine: &Entry, circle: &mut Deadlock) -> Option<&'static Task> {
+    pub(super) fn core_of(&self, circle: &Deadlock) -> Option<Arc<Core>> {
+        let members = circle.tasks().iter();
+        let mut standing = members.filter_map(|(task, _)| self.find(task.id()));
+        let task = standing.find(|entry| entry.task.kind() != Kind::PlainThread);
+        let core = task?.task.scheduler()?;
+        // SAFETY: the task stands here, so it has not ended, and its scheduler is there: that came from an `Arc`.
+        Some(unsafe { Core::keep(core) })
+    }
+
+    /// Of the waits of a circle that can be broken, that of the lowest priority is; between equals the one that comes first,
+    /// which is the one that closes the circle. The answer is whose wait it is, unless it is that of a caller which has
+    /// not begun to wait; and what was chosen is noted in the circle.
+    #[cold]
+    pub(super) fn choose(
+        &self,
+        begins: Option<&Entry>,
+        circle: &mut Deadlock,
+    ) -> Option<&'static Task> {
+        let is_mine = |entry: &Entry| begins.is_some_and(|mine| ptr::eq(mine, entry));
         let members = circle.tasks().iter().enumerate();
         let breakable = members.filter_map(|(place, (task, _))| {
             let entry = self.find(task.id())?;
-            let is_mine = ptr::eq(entry, mine);
-            let can_end = is_mine && entry.refusable || entry.breakable && !entry.is_over();
-            can_end.then(|| (task.priority(), place, entry))
+            let can_end = is_mine(entry) && entry.refusable || entry.breakable && !entry.is_over();
+            can_end.then(|| (entry.rank(), place, entry))
         });
-        let (_, place, entry) = breakable.min_by_key(|(priority, place, _)| (*priority, *place))?;
+        let (_, place, entry) = breakable.min_by_key(|(rank, place, _)| (*rank, *place))?;
         circle.set_victim(place);
-        if ptr::eq(entry, mine) {
+        if is_mine(entry) {
             return None;
         }
         entry.broken.replace(Some(circle.clone()));
-        entry.task.raise(flag::BREAK);
-        Some(entry.task)
+        entry.wakes.raise(flag::BREAK);
+        Some(entry.wakes)
     }
 }
