@@ -20,6 +20,7 @@ use crate::primitive::{clock, simulated};
 use crate::stats::ledger;
 use crate::task::{Task, flag};
 use crate::wait::{Interrupt, Wake};
+use crate::watch;
 
 /// Which interruptions a wait of such a task allows: with native frames on the stack nothing may unwind it, so a wait that
 /// could not say how it ended goes on.
@@ -79,7 +80,7 @@ impl Thread {
             if std::ptr::eq(timer.task, task) {
                 woken |= task.wait.claim(timer.epoch, Wake::TimedOut, 0);
             } else {
-                timer.task.wake(timer.epoch, Wake::TimedOut, 0);
+                watch::fire(self.core(), Some(self), &timer);
             }
         });
         woken

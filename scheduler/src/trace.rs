@@ -252,6 +252,18 @@ pub(crate) fn record(core: &Core, here: Option<&Thread>, task: u64, what: What) 
     }
 }
 
+/// The same of something that happened before, at this time.
+pub(crate) fn record_at(core: &Core, here: Option<&Thread>, at: u64, task: u64, what: What) {
+    if cfg!(any(loom, shuttle)) {
+        return;
+    }
+    match here {
+        Some(thread) => thread.ring.record(at, task, what),
+        // Who reads puts them in order.
+        None => core.outside_ring.ring.lock().record(at, task, what),
+    }
+}
+
 impl Trace {
     /// What is in the rings now.
     pub(crate) fn read(core: &Core) -> Trace {

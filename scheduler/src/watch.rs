@@ -48,7 +48,8 @@ use crate::stats::histogram::{Histogram, Recorder};
 use crate::stats::ledger::{self, Ledger, Meter, State};
 use crate::stats::sections;
 use crate::task::{Task, flag, unusual};
-use crate::trace::{Recording, Stop, What, record};
+use crate::timer::Timer;
+use crate::trace::{Recording, Stop, What, record, record_at};
 use crate::wait::{WaitReason, Wake};
 
 /// How exact the times are that a scheduler keeps of its tasks' waits and turns.
@@ -381,16 +382,15 @@ fn outside(task: &'static Task) {
     record(core, None, task.id.get(), wake_of(task, by));
 }
 
-/// A timer has ended the wait of this task, which may run already.
-pub(crate) fn timed_out(thread: &Thread, id: u64, at: u64) {
-    if !cfg!(any(loom, shuttle)) {
-        thread.ring.record(at, id, What::Timer);
+/// Ends the wait of this timer, if it is still on. `here` is the caller, if it is a worker of this scheduler.
+pub(crate) fn fire(core: &Core, here: Option<&Thread>, timer: &Timer) {
+    // Of this wait, if it is still on: then the task has not ended. Stamped before, since the task may go on at once.
+    let (id, is_timed) = (timer.task.id.get(), timer.task.is_timed());
+    let at = ticks::now();
+    // A wait that is timed is recorded by `woken`.
+    if timer.task.wake(timer.epoch, Wake::TimedOut, 0) && !is_timed {
+        record_at(core, here, at, id, What::Timer);
     }
-}
-
-/// A stamp for that: taken before, since the task may go on at once.
-pub(crate) fn stamp() -> u64 {
-    ticks::now()
 }
 
 /// A task was spawned and is not queued yet. It may want more, or less, than what its scheduler does for all.
