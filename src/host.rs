@@ -72,10 +72,13 @@ pub(crate) struct Shared {
     /// If it is by what was learned that hooks are asked for.
     pub(crate) learned: Option<Learned>,
     stack_size: usize,
+    pub(crate) callback_patience: Duration,
     pub(crate) figures: Counts,
     pub(crate) quanta: Arc<Quanta>,
     pub(crate) blocked: Blocked,
     pub(crate) overseer: Overseer,
+    /// Not kept: it is the host's.
+    memory: OnceLock<Weak<Memory>>,
     /// Not kept: they refer to this.
     #[cfg(feature = "net")]
     completions: OnceLock<Weak<Completions>>,
@@ -106,9 +109,14 @@ pub(crate) struct Counts {
     stray_hooks: AtomicU64,
     frames_left: AtomicU64,
     failed_exits: AtomicU64,
+    callbacks_without_slot: AtomicU64,
 }
 
 impl Counts {
+    pub(crate) fn note_callback_without_slot(&self) {
+        self.callbacks_without_slot.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn note_stray_hook(&self) {
         self.stray_hooks.fetch_add(1, Ordering::Relaxed);
     }
@@ -144,7 +152,12 @@ pub struct Figures {
     pub yields_asked: u64,
     /// Waits that were broken since tasks waited for each other in a circle.
     pub deadlocks_broken: u64,
+    /// Callbacks from unmanaged code that went on without a slot, since none came free in time.
+    pub callbacks_without_slot: u64,
 }
+
+/// Ten quanta: whoever has a slot and is asked for it gives it up within one, unless it does not settle.
+const CALLBACK_PATIENCE: Duration = Duration::from_millis(40);
 
 /// The most that `SetStackGuarantee` can promise.
 const STACK_RESERVE: u32 = 64 * 1024;
@@ -259,6 +272,7 @@ pub struct Builder {
     hooks: Hooks,
     mode: TaskMode,
     stack_size: Option<usize>,
+    callback_patience: Option<Duration>,
     pool: Option<(u32, u32)>,
     pool_patience: Option<Duration>,
     without_pool: bool,
@@ -324,6 +338,14 @@ impl Builder {
     /// Bytes of stack for a created task that asks for no size. Default: 256 KiB.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = Some(bytes);
+        self
+    }
+
+    /// How long managed code that unmanaged code calls back waits for a slot (`ReverseEnterRuntime`). The runtime calls that
+    /// where it may hold up a collection. When all slots are kept by tasks that do not settle for so long, it goes on without one, beside as
+    /// many tasks as there are workers; what it waits for then blocks its thread. Default: 40 ms.
+    pub fn callback_patience(mut self, limit: Duration) -> Self {
+        self.callback_patience = Some(limit);
         self
     }
 
@@ -482,10 +504,12 @@ impl Builder {
             },
             hooks: self.hooks,
             stack_size: self.stack_size.unwrap_or(STACK_SIZE),
+            callback_patience: self.callback_patience.unwrap_or(CALLBACK_PATIENCE),
             figures: Counts::default(),
             quanta,
             blocked: Blocked::default(),
             overseer: Overseer::new(self.policy, self.instead),
+            memory: OnceLock::new(),
             #[cfg(feature = "net")]
             completions: OnceLock::new(),
             deadlocks: Deadlocks::default(),
@@ -532,6 +556,10 @@ impl Builder {
         let memory = self
             .memory
             .map(|limits| Memory::new(gate, limits, is_simulated));
+        if let Some(memory) = &memory {
+            let first = shared.memory.set(Arc::downgrade(memory));
+            debug_assert!(first.is_ok(), "a host has it once");
+        }
         match (self.memory_manager, &memory) {
             (Some(manager), _) => control.offer(ComRef::new(gate, Origin::User, manager)),
             (None, Some(memory)) => {
@@ -781,6 +809,11 @@ impl Host {
 }
 
 impl Shared {
+    /// The runtime's memory, if it is the host's.
+    pub(crate) fn memory(&self) -> Option<Arc<Memory>> {
+        self.memory.get()?.upgrade()
+    }
+
     pub(crate) fn figures(&self) -> Figures {
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let counts = &self.figures;
@@ -795,6 +828,7 @@ impl Shared {
             escalations: self.overseer.steps(),
             yields_asked: self.quanta.asked(),
             deadlocks_broken: self.deadlocks.broken(),
+            callbacks_without_slot: load(&counts.callbacks_without_slot),
         }
     }
 }

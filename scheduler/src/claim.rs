@@ -15,14 +15,24 @@
 //!
 //! # A claim
 //!
-//! 1. A slot that nobody has; or that of a sleeper, who becomes a spare; or that of a thread that is out. A claimant that has
-//!    yielded leaves one that is in a section alone: that one is in the middle of its turn, and would wait for a turn of
-//!    the claimant's after each of its sections. If the section lasts, the monitor takes the slot for the claimant.
+//! 1. A slot that nobody has; or that of a sleeper, who becomes a spare; or that of a thread that is out.
 //! 2. Otherwise the claimant enters its list and calls all that drive a slot. A driver looks for calls at its next settle,
 //!    and gives its slot to the first (`give_way`). Returners win at most three times in a row over what else waits.
 //!    Among them goes first whose task is urgent or was called back by native code, since others wait for it; that, too, at
 //!    most three times in a row. The rest stand by the priority of their tasks, and then as they came: who has stood there is
 //!    passed by those of a higher one, but not more than 61 times in a row, as in a worker's queues.
+//!
+//! Who was called back by native code may have to give the claim up after some time, since others wait for it: it leaves its
+//! list, under the same lock under which it would have been given a slot, and goes on as one that is out.
+//!
+//! # A claim of one that yields
+//!
+//! It has had its turn, and those who waited when it yielded have theirs first, as if it had gone to the end of their queue.
+//! So it takes no slot from a thread in a section, which is in the middle of a turn and would wait for one of the claimant's
+//! after each of its sections; if the section lasts, the monitor takes the slot for the claimant. It goes before nobody who
+//! comes back. And it lets as many turns pass as tasks waited for one, but not more than 61.
+//!
+//! # Nobody is forgotten
 //!
 //! A claimant in its list is not forgotten: a driver that goes to sleep finds the list under the same lock, one that is given
 //! a slot looks at the list after that, and one that drove before is called after the claimant has entered.
@@ -35,11 +45,15 @@
 //!
 //! The thread that is given a slot as the last spare starts its successor. If there can be no more threads, the slot stays
 //! with the one who would have given it up.
+//!
+//! A thread whose only task yields gives the slot up and stands among the returners under one hold of the lock
+//! (`take_turns`). In between, the kernel would take the processor away from it, most likely, for the thread that it has
+//! just called; that one's yield would find a list without it, and the last of them, with nobody in the list, all turns.
 #![forbid(unsafe_code)]
 
 use crate::current::{FAIR_EVERY, Thread};
 use crate::idle::{Lists, Role};
-use crate::primitive::{Ordering, barrier};
+use crate::primitive::{Instant, Ordering, barrier};
 use crate::scheduler::{Core, Phase};
 use crate::slot::Slot;
 use crate::stats::sections;
@@ -66,13 +80,13 @@ const BEFORE_MAX: u32 = 3;
 /// How often in a row those of a higher priority pass others.
 const PASSED_MAX: u32 = FAIR_EVERY as u32;
 
-/// Whose slot a claimant may take, of those that somebody has.
+/// Why a thread claims a slot for the one task it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TakeFrom {
-    /// That of a sleeper, or of a thread that is out.
-    Anybody,
-    /// That of a sleeper, or of a thread that sleeps with its task.
-    Asleep,
+pub(crate) enum Claim {
+    /// The task comes back, from a section or a wait.
+    Return,
+    /// It yields, and so many waited for a turn.
+    Yield(u32),
 }
 
 /// What a thread without a slot finds under the lock.
@@ -105,39 +119,72 @@ impl Thread {
     #[inline(always)]
     pub(crate) fn come_back(&'static self) {
         if !self.lease.enter() {
-            self.claim(TakeFrom::Anybody);
+            self.claim(Claim::Return);
         }
     }
 
     /// Waits for a slot to go on with the one task this thread has.
     #[cold]
-    pub(crate) fn claim(&'static self, from: TakeFrom) {
+    pub(crate) fn claim(&'static self, claim: Claim) {
+        let has_it = self.claim_until(claim, None);
+        debug_assert!(has_it, "nothing else ends it");
+    }
+
+    /// The same until this time. `false`: there is none, and the thread claims none any more.
+    #[cold]
+    pub(crate) fn claim_until(&'static self, claim: Claim, until: Option<Instant>) -> bool {
         let core = self.core();
         loop {
-            match core.idle.with(|lists| self.find_to_return(lists, from)) {
-                Found::Slot(role) => return self.begin_with_slot(role),
+            match core.idle.with(|lists| self.find_to_return(lists, claim)) {
+                Found::Slot(role) => {
+                    self.begin_with_slot(role);
+                    return true;
+                }
                 Found::Wait { call: true } => core.call_drivers(),
                 Found::Wait { call: false } | Found::End => {}
             }
-            self.sleeper.sleep(None);
+            let called = self.sleeper.sleep(until);
+            if !called && until.is_some() && self.gives_up() {
+                return false;
+            }
         }
     }
 
-    fn find_to_return(&'static self, lists: &mut Lists, from: TakeFrom) -> Found {
-        if self.slot.get().is_some() || self.core().find_slot(lists, self, from) {
+    /// The time is over: out of the lists, unless somebody has just given it a slot.
+    fn gives_up(&self) -> bool {
+        self.core().idle.with(|lists| {
+            let gives_up = self.slot.get().is_none();
+            if gives_up {
+                self.leave_lists(lists);
+            }
+            gives_up
+        })
+    }
+
+    fn find_to_return(&'static self, lists: &mut Lists, claim: Claim) -> Found {
+        if self.slot.get().is_some() || self.core().find_slot(lists, self, claim) {
             return Found::Slot(self.role(lists));
         }
         let call = self.standing.get() == Standing::None;
         if call {
-            if self.goes_first() && lists.went_before < BEFORE_MAX {
-                lists.went_before += 1;
-                lists.returners.push_front(self.index);
-            } else {
-                self.stand_by_priority(lists);
-            }
-            self.standing.set(Standing::Returner);
+            self.become_returner(lists, claim);
         }
         Found::Wait { call }
+    }
+
+    fn become_returner(&self, lists: &mut Lists, claim: Claim) {
+        let returns = claim == Claim::Return;
+        if returns && self.goes_first() && lists.went_before < BEFORE_MAX {
+            lists.went_before += 1;
+            lists.returners.push_front(self.index);
+        } else {
+            self.stand_by_priority(lists);
+        }
+        self.lets_pass.set(match claim {
+            Claim::Return => 0,
+            Claim::Yield(waited) => waited.min(PASSED_MAX),
+        });
+        self.standing.set(Standing::Returner);
     }
 
     /// Behind those of its priority, and of higher ones.
@@ -199,7 +246,7 @@ impl Thread {
     }
 
     fn claim_for_bound(&'static self, lists: &mut Lists) -> Found {
-        if self.core().find_slot(lists, self, TakeFrom::Anybody) {
+        if self.core().find_slot(lists, self, Claim::Return) {
             return Found::Slot(None);
         }
         self.leave_lists(lists);
@@ -273,6 +320,11 @@ impl Thread {
         let called = core.idle.with(|lists| {
             let slot = self.slot();
             let turns_over = slot.returns.get() >= RETURNS_MAX;
+            if busy && !self.has_to_go(lists) && core.lets_pass(lists) {
+                // A turn of those that wait; then one looks again.
+                self.sleeper.call();
+                return None;
+            }
             if busy && !self.has_to_give_way(lists, turns_over) {
                 if !lists.returners.is_empty() {
                     // One of the others first; then the returners again.
@@ -292,8 +344,13 @@ impl Thread {
     }
 
     fn has_to_give_way(&self, lists: &Lists, turns_over: bool) -> bool {
+        (!lists.returners.is_empty() && !turns_over) || self.has_to_go(lists)
+    }
+
+    /// Others claim its slot, and it has had that for a quantum.
+    fn has_to_go(&self, lists: &Lists) -> bool {
         let overdue = cfg!(any(loom, shuttle)) || self.overdue.load(Ordering::Relaxed);
-        (!lists.returners.is_empty() && !turns_over) || (!lists.others.is_empty() && overdue)
+        !lists.others.is_empty() && overdue
     }
 
     /// Gives the slot up while it is out. `false`: there is nobody to have it, and it stays with this thread until
@@ -314,13 +371,39 @@ impl Thread {
             core.note_off(self);
             core.dispose(lists, slot, needed)
         });
-        if let Some(Disposed::Called(index)) = disposed {
-            core.threads.get(index).sleeper.call();
+        let given = disposed.is_some();
+        disposed.into_iter().for_each(|how| core.follow(how));
+        given
+    }
+
+    /// A yield of the one task that this thread has, while so many waited for a turn: the slot goes to who is next, and the
+    /// thread waits for its own. `false`: there is nobody to have the slot.
+    pub(crate) fn take_turns(&'static self, waited: u32) -> bool {
+        let core = self.core();
+        let claim = Claim::Yield(waited);
+        let disposed = core.idle.with(|lists| {
+            if !lists.has_takers() {
+                return None;
+            }
+            let slot = self.slot();
+            self.slot.set(None);
+            core.note_off(self);
+            let disposed = core.dispose(lists, slot, true);
+            if !cfg!(feature = "bug_claim_window") {
+                self.become_returner(lists, claim);
+            }
+            Some(disposed.expect("there are takers"))
+        });
+        let Some(disposed) = disposed else {
+            return false;
+        };
+        core.follow(disposed);
+        if core.slots.len() > 1 {
+            // The one that has the slot now looks for claimants by itself.
+            core.call_drivers();
         }
-        if let Some(Disposed::Placed) = disposed {
-            core.look_for_placed();
-        }
-        disposed.is_some()
+        self.claim(claim);
+        true
     }
 
     /// The end of a thread that drives its slot for one task only: somebody else has the slot from now on, if there is one.
@@ -337,8 +420,7 @@ impl Thread {
             disposed
         });
         match disposed {
-            Some(Disposed::Called(index)) => core.threads.get(index).sleeper.call(),
-            Some(Disposed::Placed) => core.look_for_placed(),
+            Some(how) => core.follow(how),
             None => core.ensure_spare(),
         }
     }
@@ -355,12 +437,12 @@ impl Core {
     }
 
     /// Step 1 of a claim. Under the lock.
-    fn find_slot(&'static self, lists: &mut Lists, to: &'static Thread, from: TakeFrom) -> bool {
+    fn find_slot(&'static self, lists: &mut Lists, to: &'static Thread, claim: Claim) -> bool {
         let found = match lists.free.pop() {
             Some(index) => Some(&self.slots[index]),
-            None => self.rob(lists).or_else(|| match from {
-                TakeFrom::Anybody => self.take_left(|_| true),
-                TakeFrom::Asleep => self.take_left(|driver| driver.sleeps_with().is_some()),
+            None => self.rob(lists).or_else(|| match claim {
+                Claim::Return => self.take_left(|_| true),
+                Claim::Yield(_) => self.take_left(|driver| driver.sleeps_with().is_some()),
             }),
         };
         if let Some(slot) = found {
@@ -495,7 +577,8 @@ impl Core {
         // Returners that hand the slot to each other would keep what nobody has started from ever starting: after so many of
         // them somebody runs one of those. It sees that the turns are over, and counts anew (`give_way`).
         let turns_over = slot.returns.get() >= RETURNS_MAX && lists.others.is_empty();
-        let for_work = turns_over && self.has_work(slot) && !lists.spares.is_empty();
+        let others_turn = turns_over || self.lets_pass(lists);
+        let for_work = others_turn && self.has_work(slot) && !lists.spares.is_empty();
         if !for_work && let Some(next) = self.next_claimant(lists, slot) {
             self.give(slot, next);
             return Some(Disposed::Called(next.index));
@@ -508,6 +591,14 @@ impl Core {
         let listed = &self.threads.get(index).listed;
         self.idle.place(lists, index, listed);
         Some(Disposed::Placed)
+    }
+
+    /// What is left to do for a slot that was given away, without the lock.
+    fn follow(&'static self, how: Disposed) {
+        match how {
+            Disposed::Called(index) => self.threads.get(index).sleeper.call(),
+            Disposed::Placed => self.look_for_placed(),
+        }
     }
 
     /// Steps S2 and S3 of the idle protocol on behalf of the thread with which a slot was placed.
@@ -523,11 +614,12 @@ impl Core {
     }
 
     fn next_claimant(&'static self, lists: &mut Lists, slot: &Slot) -> Option<&'static Thread> {
-        let others_first = slot.returns.get() >= RETURNS_MAX && !lists.others.is_empty();
-        let returner = if others_first {
+        let returner = self.next_returner(lists);
+        let turns_over = slot.returns.get() >= RETURNS_MAX || returner.is_none();
+        let returner = if turns_over && !lists.others.is_empty() {
             None
         } else {
-            lists.returners.pop_front()
+            lists.returners.remove(returner.unwrap_or(0))
         };
         let turns = returner.map_or(0, |_| slot.returns.get() + 1);
         if let Some(returner) = returner.map(|index| self.threads.get(index)) {
@@ -541,6 +633,24 @@ impl Core {
         let index = returner.or_else(|| lists.others.pop_front())?;
         slot.returns.set(turns);
         Some(self.threads.get(index))
+    }
+
+    /// The place of the first that comes back, or has let so many pass as it had to.
+    fn next_returner(&'static self, lists: &Lists) -> Option<usize> {
+        let mut returners = lists.returners.iter();
+        returners.position(|&index| self.threads.get(index).lets_pass.get() == 0)
+    }
+
+    /// Whether there are none but such that let others pass. If so, they do once.
+    fn lets_pass(&'static self, lists: &Lists) -> bool {
+        if lists.returners.is_empty() || self.next_returner(lists).is_some() {
+            return false;
+        }
+        for &index in &lists.returners {
+            let lets_pass = &self.threads.get(index).lets_pass;
+            lets_pass.set(lets_pass.get() - 1);
+        }
+        true
     }
 
     /// Step 2 of a claim.

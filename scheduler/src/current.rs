@@ -83,6 +83,8 @@ pub(crate) struct Thread {
     pinned: AtomicUsize,
     /// Where it stands when it has no slot. Owner: that lock, too.
     pub(crate) standing: Plain<Standing>,
+    /// How many turns it lets pass before it takes a slot, since its task has yielded. Owner: that lock, too.
+    pub(crate) lets_pass: Plain<u32>,
     /// It passed others when it last stood among those that come back. Owner: that lock, too.
     pub(crate) passes: Plain<bool>,
     /// The monitor finds that it has had its slot for a quantum while other threads wait for one.
@@ -154,6 +156,7 @@ impl Thread {
             target: AtomicUsize::new(0),
             listed: Plain::new(false),
             blocks: Plain::new(false),
+            lets_pass: Plain::new(0),
             pinned: AtomicUsize::new(0),
             standing: Plain::new(Standing::None),
             passes: Plain::new(false),

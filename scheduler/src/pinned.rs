@@ -15,7 +15,6 @@
 //! may be woken: they stand in its queue until it is theirs again.
 #![forbid(unsafe_code)]
 
-use crate::claim::TakeFrom;
 use crate::current::Thread;
 use crate::primitive::{clock, simulated};
 use crate::stats::ledger;
@@ -121,7 +120,7 @@ impl Thread {
         }
     }
 
-    /// A yield of such a task: gives the slot to who wants it, and claims one again. `true`: somebody did.
+    /// A yield of such a task: gives the slot to who wants it, and waits for its next turn. `true`: somebody did.
     #[cold]
     pub(crate) fn yield_pinned(&'static self) -> bool {
         simulated::point();
@@ -136,18 +135,11 @@ impl Thread {
 
     fn offer_slot(&'static self) -> bool {
         let core = self.core();
-        let work = |slot: &crate::slot::Slot| slot.waiting() > 0 || slot.has_shared();
-        let wanted = core.idle.claimants() > 0 || work(self.slot()) || !core.injector.is_empty();
-        if !wanted {
+        let waiting = self.slot().waiting() + self.slot().shared() + core.injector.len();
+        if waiting == 0 && core.idle.claimants() == 0 {
             return false;
         }
-        ledger::around_claim(self, || {
-            self.lease.leave();
-            self.give_up(true);
-            if !self.lease.enter() {
-                self.claim(TakeFrom::Asleep);
-            }
-        });
-        true
+        let waited = u32::try_from(waiting).unwrap_or(u32::MAX);
+        ledger::around_claim(self, || self.take_turns(waited))
     }
 }

@@ -6,7 +6,7 @@
 //! For code whose stack cannot be switched, and a stand-in for fibers where a tool cannot follow a switch.
 #![forbid(unsafe_code)]
 
-use crate::claim::TakeFrom;
+use crate::claim::Claim;
 use crate::current::{self, Thread};
 use crate::fiber::thread_guard::{self, ThreadGuard};
 use crate::fiber::{ON_THREAD, overflow};
@@ -41,7 +41,7 @@ pub(crate) fn run(thread: &'static Thread) {
     thread.show_os_thread(true);
     let guard = ThreadGuard::new(task);
     current::set_thread(thread);
-    thread.claim(TakeFrom::Anybody);
+    thread.claim(Claim::Return);
     watch::started_on_thread(thread, task);
     if thread.core().simulation.is_some() {
         thread.ask_for_slice();

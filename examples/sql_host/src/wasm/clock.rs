@@ -1,15 +1,16 @@
 //! The quantum of guests: a thread that advances wasmtime's epoch while guests run, and sleeps otherwise.
 //!
-//! A guest that begins sets its deadline to the next epoch and then says that it runs; at each epoch that it meets it says so
-//! again. The thread takes that back when it advances the epoch, and sleeps when [`QUIET`] epochs have passed without anybody.
+//! A guest counts as running until it has returned, or gives its thread back to wait; also while it lets others run at the end
+//! of a quantum, however long they take, since its next deadline is set after that. While anybody counts the thread advances
+//! the epoch, so each deadline is met.
 //!
-//! Nobody is forgotten. A guest that finds the mark set has its deadline already: who takes the mark back advances the epoch
-//! after that, so the guest meets it. A guest that sets the mark looks whether the thread sleeps; the thread says that it
-//! sleeps and looks at the mark once more. Both are sequentially consistent, so at least one of them sees the other.
+//! When nobody has counted for [`QUIET`] epochs the thread sleeps. A guest that begins counts and looks whether the thread
+//! sleeps; the thread says that it sleeps and looks at the count once more. All of that is sequentially consistent, so at
+//! least one of them sees the other.
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -17,13 +18,13 @@ use wasmtime::Engine;
 
 /// How long a guest runs before it is asked whether others are to.
 pub const QUANTUM: Duration = Duration::from_millis(4);
-/// Epochs that pass without a guest before the thread sleeps.
+/// Epochs that pass without a guest before the thread sleeps: calls come in rows.
 const QUIET: u32 = 8;
 
 #[derive(Debug, Default)]
 struct Marks {
-    /// A guest has run since the last epoch.
-    runs: AtomicBool,
+    /// Guests that run.
+    running: AtomicUsize,
     sleeps: AtomicBool,
     ends: AtomicBool,
 }
@@ -48,15 +49,13 @@ impl Clock {
         })
     }
 
-    /// A guest runs, and its deadline is set.
-    pub(super) fn note_guest(&self) {
-        if self.marks.runs.load(Ordering::SeqCst) {
-            return;
-        }
-        self.marks.runs.store(true, Ordering::SeqCst);
+    /// A guest runs from now until this is dropped.
+    pub(super) fn running(&self) -> Running<'_> {
+        self.marks.running.fetch_add(1, Ordering::SeqCst);
         if self.marks.sleeps.load(Ordering::SeqCst) {
             self.wake();
         }
+        Running(&self.marks)
     }
 
     fn wake(&self) {
@@ -66,18 +65,29 @@ impl Clock {
     }
 }
 
+/// See [`Clock::running`].
+#[derive(Debug)]
+#[must_use = "the guest runs as long as it is there"]
+pub(super) struct Running<'c>(&'c Marks);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 fn advance(engine: &Engine, marks: &Marks) {
     let mut quiet = 0;
     while !marks.ends.load(Ordering::SeqCst) {
         thread::sleep(QUANTUM);
-        let ran = marks.runs.swap(false, Ordering::SeqCst);
         engine.increment_epoch();
-        quiet = if ran { 0 } else { quiet + 1 };
+        let is_quiet = marks.running.load(Ordering::SeqCst) == 0;
+        quiet = if is_quiet { quiet + 1 } else { 0 };
         if quiet < QUIET {
             continue;
         }
         marks.sleeps.store(true, Ordering::SeqCst);
-        while !marks.runs.load(Ordering::SeqCst) && !marks.ends.load(Ordering::SeqCst) {
+        while marks.running.load(Ordering::SeqCst) == 0 && !marks.ends.load(Ordering::SeqCst) {
             thread::park();
         }
         marks.sleeps.store(false, Ordering::SeqCst);

@@ -63,6 +63,7 @@ impl Compiled {
             return Ok(Value::Null);
         };
         let control = below.control.clone();
+        let _running = setting.clock.running();
         let kept = self.kept.lock().pop();
         let mut live = match kept {
             Some(mut live) => {
@@ -77,7 +78,6 @@ impl Compiled {
                 Live::new(store, &self.module, &self.definition.name)?
             }
         };
-        setting.clock.note_guest();
         // An instance that fails goes: what it was at is half done.
         let result = self.run(&mut live, &arguments)?;
         live.store.data_mut().end();

@@ -35,7 +35,6 @@ pub(super) fn call(
     let mut store = Guest::store(engine, setting);
     store.data_mut().begin(caller.control(), None);
     store.set_epoch_deadline(1);
-    setting.clock.note_guest();
     let exchange = Arc::clone(&store.data().exchange);
     let guest = async {
         let mut live =
@@ -71,9 +70,11 @@ fn drive(
     // Nobody wakes it: each time that it gives its stack back there is something to do here, and then it goes on.
     let mut context = Context::from_waker(Waker::noop());
     loop {
+        let running = setting.clock.running();
         if let Poll::Ready(result) = guest.as_mut().poll(&mut context) {
             return result;
         }
+        drop(running);
         match exchange.asked() {
             Some(Question::Run(sql, parameters)) => {
                 exchange.answer(caller.query(&sql, &parameters));

@@ -65,9 +65,7 @@ impl Guest {
         if setting.tasks.is_some() {
             store.call_hook(|mut context, hook| Ok(context.data_mut().boundary.hook(hook)?));
         }
-        let clock = Arc::clone(&setting.clock);
-        store.epoch_deadline_callback(move |mut context| {
-            clock.note_guest();
+        store.epoch_deadline_callback(|mut context| {
             let guest = context.data_mut();
             guest.look()?;
             let can_go = guest.boundary.tick();
