@@ -1,7 +1,8 @@
-//! What the operator's view costs: the tables with many tasks, a reader beside a worker, and the ring of events.
+//! What the operator's view costs: what is timed by default, the tables with many tasks, a reader beside a worker, and the ring
+//! of events.
 //!
-//! `cargo bench --bench views`; with a word only what has it in its name: `tables`, `reader`, `ring`. Figures are medians over
-//! rounds. `tables` counts the processor time of the thread that reads, so it hardly depends on what else the machine does; the
+//! `cargo bench --bench views`; with a word only what has it in its name: `samples`, `tables`, `reader`, `ring`. Figures are
+//! medians over rounds. `tables` counts the processor time of the thread that reads, so it hardly depends on what else the machine does; the
 //! others need a quiet one with two processors.
 
 use std::hint::black_box;
@@ -23,6 +24,9 @@ fn main() {
             .peekable();
         words.peek().is_none() || words.any(|word| word == name)
     };
+    if is_wanted("samples") {
+        samples();
+    }
     if is_wanted("tables") {
         tables();
     }
@@ -48,6 +52,48 @@ fn thread_ms() -> f64 {
     // SAFETY: a place that outlives the call.
     unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut now) };
     now.tv_sec as f64 * 1e3 + now.tv_nsec as f64 / 1e6
+}
+
+/// A wait in a ping-pong with the default, of which some are timed, and without.
+fn samples() {
+    const ROUNDS: usize = 41;
+    let (mut with, mut without, mut more) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let one = waits(Accounting::Sampled);
+        let other = waits(Accounting::Off);
+        with.push(one);
+        without.push(other);
+        more.push(one - other);
+    }
+    let [with, without, more] = [with, without, more].map(median);
+    println!(
+        "samples: a wait of a ping-pong {with:.1} ns with some timed, {without:.1} ns without; {more:.2} ns more (aim at most 1.5)"
+    );
+}
+
+/// Nanoseconds of processor time for a wait of one of two tasks that wake each other on one worker.
+fn waits(accounting: Accounting) -> f64 {
+    const ROUNDS: u32 = 100_000;
+    let builder = Scheduler::builder().workers(1).accounting(accounting);
+    let scheduler = builder.build().expect("a scheduler");
+    scheduler.run(|| {
+        let events = Arc::new([AutoResetEvent::new(false), AutoResetEvent::new(false)]);
+        let there = Arc::clone(&events);
+        let task = fiberhost::scheduler::spawn(move || {
+            for _ in 0..ROUNDS {
+                there[0].wait();
+                there[1].set();
+            }
+        });
+        let began = thread_ms();
+        for _ in 0..ROUNDS {
+            events[0].set();
+            events[1].wait();
+        }
+        let each = (thread_ms() - began) * 1e6 / f64::from(2 * ROUNDS);
+        task.join().expect("no panic");
+        each
+    })
 }
 
 /// All tables, while 100,000 tasks are parked.
@@ -84,6 +130,9 @@ fn tables() {
             views.sys_info(),
             views.stack_classes(),
             views.hosts(),
+            views.spinlocks(),
+            views.memory(),
+            views.native_functions(),
         ));
         rows.push(thread_ms() - began);
         let began = thread_ms();

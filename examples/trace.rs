@@ -14,7 +14,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use fiberhost::scheduler::native::{self, Target};
@@ -38,12 +38,40 @@ const fn us(time: u64) -> Duration {
     Duration::from_micros(time)
 }
 
+/// Where some tasks keep their workers until all have started.
+///
+/// A task stays where it starts: so these are on different workers.
+struct Start {
+    started: AtomicUsize,
+    go: AtomicBool,
+}
+
+impl Start {
+    const TASKS: usize = 2;
+
+    fn arrive(&self) {
+        self.started.fetch_add(1, Ordering::SeqCst);
+        while !self.go.load(Ordering::SeqCst) {
+            std::hint::spin_loop();
+        }
+        // What is recorded of a task begins with its next turn.
+        sleep(us(1));
+    }
+
+    fn let_go(&self) {
+        self.go.store(true, Ordering::SeqCst);
+    }
+
+    fn wait_for_all(&self) {
+        while self.started.load(Ordering::SeqCst) < Start::TASKS {
+            std::thread::yield_now();
+        }
+    }
+}
+
 /// Runs the tasks; what was recorded of them, and their names.
 fn record() -> std::io::Result<(Trace, Names)> {
-    let scheduler = Scheduler::builder()
-        .workers(2)
-        .trace(Recording::Switches)
-        .build()?;
+    let scheduler = Scheduler::builder().workers(Start::TASKS).build()?;
     let mut names = Names::new();
     let (sender, receiver) = channel::bounded::<u64>(2);
     let ledger = Arc::new(Mutex::new(0));
@@ -54,24 +82,19 @@ fn record() -> std::io::Result<(Trace, Names)> {
         names.insert(task.task().id(), name);
         tasks.push(task);
     };
-    let done = Arc::new(AtomicBool::new(false));
-    let closes = Arc::clone(&done);
-    spawn(
-        "clock",
-        Box::new(move || {
-            while !done.load(Ordering::Relaxed) {
-                sleep(us(150));
-                compute(us(10));
-            }
-        }),
-    );
-    for name in ["clerk 1", "clerk 2", "clerk 3"] {
+    let start = Arc::new(Start {
+        started: AtomicUsize::new(0),
+        go: AtomicBool::new(false),
+    });
+    for (place, name) in ["clerk 1", "clerk 2", "clerk 3"].into_iter().enumerate() {
         let (receiver, ledger) = (receiver.clone(), Arc::clone(&ledger));
+        let start = Arc::clone(&start);
         spawn(
             name,
             Box::new(move || {
-                // A task stays where it starts; while one is busy there the next one starts elsewhere.
-                compute(us(60));
+                if place < Start::TASKS {
+                    start.arrive();
+                }
                 for order in receiver.iter() {
                     compute(us(30));
                     let mut sum = ledger.lock();
@@ -86,6 +109,10 @@ fn record() -> std::io::Result<(Trace, Names)> {
         );
     }
     drop(receiver);
+    start.wait_for_all();
+    scheduler.set_trace(Recording::Switches);
+    let done = Arc::new(AtomicBool::new(false));
+    let closes = Arc::clone(&done);
     spawn(
         "producer",
         Box::new(move || {
@@ -96,6 +123,16 @@ fn record() -> std::io::Result<(Trace, Names)> {
             closes.store(true, Ordering::Relaxed);
         }),
     );
+    spawn(
+        "clock",
+        Box::new(move || {
+            while !done.load(Ordering::Relaxed) {
+                sleep(us(150));
+                compute(us(10));
+            }
+        }),
+    );
+    start.let_go();
     for task in tasks {
         task.join().expect("no panic");
     }

@@ -7,12 +7,13 @@
 //! Each answer is for one call. A runtime that asks only once for a function keeps the answer that it got, which is *announce*
 //! unless the function was trusted by then.
 //!
-//! The table has a fixed size and no lock. Functions that find no place in it are announced.
+//! The table has a fixed size and no lock. Functions that find no place in it are announced. Beside what was learned it keeps
+//! counts and times of the announced calls, for the operator.
 #![forbid(unsafe_code)]
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Which calls of unmanaged functions a runtime has to announce.
@@ -79,7 +80,61 @@ struct Place {
     /// The function's address; 0: free. It never changes again.
     target: AtomicUsize,
     word: AtomicU32,
-    asked: AtomicU32,
+    /// How often it was asked about while it was trusted.
+    asked: AtomicU64,
+    /// How often of those it was to be announced.
+    checked: AtomicU64,
+    /// Announced calls that have returned, and how long they took, in nanoseconds.
+    returned: AtomicU64,
+    time: AtomicU64,
+    longest: AtomicU64,
+    called_back: AtomicU64,
+}
+
+/// What is thought of a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Opinion {
+    /// It has not shown that it returns quickly, or not of late.
+    Unknown,
+    /// It returns quickly: one of many calls is announced.
+    Trusted,
+    /// It has called back.
+    Barred,
+}
+
+/// What is known of a function. Each figure stands for itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FunctionFacts {
+    pub(crate) address: usize,
+    pub(crate) opinion: Opinion,
+    pub(crate) returned: u64,
+    pub(crate) called_back: u64,
+    pub(crate) unannounced: u64,
+    pub(crate) time: Duration,
+    pub(crate) longest: Duration,
+}
+
+impl Place {
+    fn facts(&self) -> Option<FunctionFacts> {
+        let address = self.target.load(Ordering::Relaxed);
+        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let word = self.word.load(Ordering::Relaxed);
+        let opinion = match (word & BARRED != 0, word & TRUSTED != 0) {
+            (true, _) => Opinion::Barred,
+            (false, true) => Opinion::Trusted,
+            (false, false) => Opinion::Unknown,
+        };
+        (address != 0).then(|| FunctionFacts {
+            address,
+            opinion,
+            returned: load(&self.returned),
+            called_back: load(&self.called_back),
+            // Of two counts that change meanwhile.
+            unannounced: load(&self.asked).saturating_sub(load(&self.checked)),
+            time: Duration::from_nanos(load(&self.time)),
+            longest: Duration::from_nanos(load(&self.longest)),
+        })
+    }
 }
 
 /// What was learned of each function.
@@ -135,7 +190,11 @@ impl Learned {
             return true;
         }
         let asked = place.asked.fetch_add(1, Ordering::Relaxed);
-        asked.is_multiple_of(self.learning.check_every.max(1))
+        let is_checked = asked.is_multiple_of(u64::from(self.learning.check_every.max(1)));
+        if is_checked {
+            place.checked.fetch_add(1, Ordering::Relaxed);
+        }
+        is_checked
     }
 
     /// An announced call has returned after this time.
@@ -143,6 +202,10 @@ impl Learned {
         let Some(place) = self.place_for(target) else {
             return;
         };
+        let ns = time.as_nanos() as u64;
+        place.returned.fetch_add(1, Ordering::Relaxed);
+        place.time.fetch_add(ns, Ordering::Relaxed);
+        place.longest.fetch_max(ns, Ordering::Relaxed);
         let slow = time > self.learning.slow;
         let _ = place
             .word
@@ -168,7 +231,14 @@ impl Learned {
     pub(crate) fn note_callback(&self, target: usize) {
         if let Some(place) = self.place_for(target) {
             place.word.store(BARRED, Ordering::Relaxed);
+            place.called_back.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// All functions that have a place.
+    pub(crate) fn facts(&self) -> Vec<FunctionFacts> {
+        let known = self.places.iter().filter_map(Place::facts);
+        known.collect()
     }
 
     /// 0 stands for no function in particular.
@@ -242,6 +312,29 @@ mod tests {
         learned.note_callback(TARGET);
         note(&learned, &[QUICK; 50]);
         assert_eq!(answers(&learned), [true; 8]);
+    }
+
+    #[test]
+    fn calls_are_counted_and_timed_by_function() {
+        let learned = learned();
+        let facts = || {
+            let all = learned.facts();
+            assert!(all.len() <= 1, "{all:?}");
+            all.first().copied()
+        };
+        assert!(!answers(&learned).contains(&false) && facts().is_none());
+        note(&learned, &[QUICK, SLOW, QUICK]);
+        let known = facts().expect("it has a place");
+        assert_eq!((known.address, known.opinion), (TARGET, Opinion::Unknown));
+        assert_eq!((known.returned, known.called_back), (3, 0));
+        assert_eq!((known.time, known.longest), (2 * QUICK + SLOW, SLOW));
+        note(&learned, &[QUICK; 5]);
+        assert_eq!(answers(&learned), CHECKED);
+        let known = facts().expect("it has a place");
+        assert_eq!((known.opinion, known.unannounced), (Opinion::Trusted, 6));
+        learned.note_callback(TARGET);
+        let known = facts().expect("it has a place");
+        assert_eq!((known.opinion, known.called_back), (Opinion::Barred, 1));
     }
 
     #[test]

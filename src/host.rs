@@ -4,10 +4,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-#[cfg(feature = "net")]
-use std::sync::{OnceLock, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use fiberhost_scheduler::{Scheduler, ShutdownError, TaskRef};
@@ -77,6 +75,8 @@ pub(crate) struct Shared {
     pub(crate) quanta: Arc<Quanta>,
     pub(crate) blocked: Blocked,
     pub(crate) overseer: Overseer,
+    /// Not kept: it is the host's.
+    memory: OnceLock<Weak<Memory>>,
     /// Not kept: they refer to this.
     #[cfg(feature = "net")]
     completions: OnceLock<Weak<Completions>>,
@@ -507,6 +507,7 @@ impl Builder {
             quanta,
             blocked: Blocked::default(),
             overseer: Overseer::new(self.policy, self.instead),
+            memory: OnceLock::new(),
             #[cfg(feature = "net")]
             completions: OnceLock::new(),
             deadlocks: Deadlocks::default(),
@@ -553,6 +554,10 @@ impl Builder {
         let memory = self
             .memory
             .map(|limits| Memory::new(gate, limits, is_simulated));
+        if let Some(memory) = &memory {
+            let first = shared.memory.set(Arc::downgrade(memory));
+            debug_assert!(first.is_ok(), "a host has it once");
+        }
         match (self.memory_manager, &memory) {
             (Some(manager), _) => control.offer(ComRef::new(gate, Origin::User, manager)),
             (None, Some(memory)) => {
@@ -802,6 +807,11 @@ impl Host {
 }
 
 impl Shared {
+    /// The runtime's memory, if it is the host's.
+    pub(crate) fn memory(&self) -> Option<Arc<Memory>> {
+        self.memory.get()?.upgrade()
+    }
+
     pub(crate) fn figures(&self) -> Figures {
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let counts = &self.figures;

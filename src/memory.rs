@@ -266,6 +266,17 @@ impl Memory {
         }
     }
 
+    pub(crate) fn limits(&self) -> MemoryLimits {
+        let load = |number: &AtomicUsize| number.load(Ordering::Relaxed);
+        let [task, app_domain, process] = std::array::from_fn(|level| load(self.limit(level)));
+        MemoryLimits {
+            task,
+            app_domain,
+            process,
+            addresses: load(&self.account.addresses),
+        }
+    }
+
     /// The runtime is told nothing any more, and gets its callback back.
     pub(crate) fn close(&self) {
         let mut pressure = self.pressure.lock();

@@ -28,14 +28,17 @@
 //! | `waiting_tasks` | task that waits, with who blocks it | `sys.dm_os_waiting_tasks` |
 //! | `wait_stats` | reason for which tasks have waited | `sys.dm_os_wait_stats` |
 //! | `native_sections` | native section that is open | |
-//! | `native_targets` | what native sections call that have lost their slot | |
+//! | `native_targets` | what native sections call that have lost their slot, or were noted | |
 //! | `histograms` | distribution of times | |
 //! | `task_ledgers` | task whose time is booked, with where it went; ended ones too | |
 //! | `stalls` | report of something that did not go on, with its cause | |
 //! | `threads` | thread of the process | `sys.dm_os_threads` |
 //! | `sys_info` | scheduler | `sys.dm_os_sys_info` |
 //! | `stack_classes` | size of stacks | |
+//! | `spinlocks` | kind of the scheduler's own short locks | `sys.dm_os_spinlock_stats` |
 //! | `hosts` | host | `sys.dm_os_hosts` |
+//! | `memory` | host and critical level of memory | |
+//! | `native_functions` | function of which a host learns whether its calls are announced | |
 #![forbid(unsafe_code)]
 
 pub(crate) mod hosts;
@@ -51,18 +54,20 @@ use fiberhost_scheduler::native::Target;
 use fiberhost_scheduler::stats::{
     Histogram, Histograms, Snapshot, TaskFacts, TaskState, ThreadFacts, ThreadState,
 };
-use fiberhost_scheduler::stats::{LedgerFacts, TargetFacts};
+use fiberhost_scheduler::stats::{LedgerFacts, SpinFacts, TargetFacts};
 use fiberhost_scheduler::{
-    Accounting, Backing, Blocker, Observed, Priority, Scheduler, StackClass, Stall, StallKind,
-    WaitReason,
+    Accounting, Backing, Blocker, Frame, Observed, Priority, Scheduler, StackClass, Stall,
+    StallKind, WaitReason,
 };
 
+use crate::hooks::{FunctionFacts, Opinion};
 use crate::host::Host;
+use hosts::HostFacts;
 use os_threads::OsThread;
 pub use rows::{
-    HistogramRow, HostRow, NativeSectionRow, NativeTargetRow, SchedulerRow, StackClassRow,
-    StallRow, SystemRow, TaskLedgerRow, TaskRow, ThreadRow, WaitStatsRow, WaitingTaskRow,
-    WorkerRow,
+    HistogramRow, HostRow, MemoryRow, NativeFunctionRow, NativeSectionRow, NativeTargetRow,
+    SchedulerRow, SpinlockRow, StackClassRow, StallRow, SystemRow, TaskLedgerRow, TaskRow,
+    ThreadRow, WaitStatsRow, WaitingTaskRow, WorkerRow,
 };
 pub(crate) use table::json_text;
 pub use table::{Cell, Column, ColumnKind, Row, json_lines, prometheus};
@@ -76,9 +81,9 @@ pub struct Views {
     stalls: Vec<Arc<Stall>>,
     ledgers: Vec<LedgerFacts>,
     histograms: Histograms,
-    hosts: Vec<HostRow>,
-    /// Where a task stands in the snapshot, by its number.
-    tasks: HashMap<u64, usize>,
+    hosts: Vec<HostFacts>,
+    /// Where a task that blocks others stands in the snapshot, by its number.
+    blockers: HashMap<u64, usize>,
     /// From the number of a scheduler's thread to that of the slot that it has.
     slots: HashMap<usize, usize>,
 }
@@ -131,7 +136,10 @@ macro_rules! each_table {
             threads: ThreadRow,
             sys_info: SystemRow,
             stack_classes: StackClassRow,
+            spinlocks: SpinlockRow,
             hosts: HostRow,
+            memory: MemoryRow,
+            native_functions: NativeFunctionRow,
         }
     };
 }
@@ -195,16 +203,15 @@ impl Views {
     /// The same for somebody who has no hold of the scheduler.
     pub fn of(scheduler: &Observed, hosts: &[&Host]) -> Views {
         let snapshot = scheduler.snapshot();
-        let places = snapshot.tasks.iter().enumerate();
         let slots = snapshot.slots.iter().map(|slot| (slot.driver, slot.index));
         Views {
-            tasks: places.map(|(place, task)| (task.id, place)).collect(),
+            blockers: blockers(&snapshot.tasks),
             slots: slots.collect(),
             stacks: scheduler.stack_classes(),
             stalls: scheduler.stalls(),
             ledgers: scheduler.ledgers(),
             histograms: scheduler.histograms(),
-            hosts: hosts.iter().map(|host| hosts::row(host)).collect(),
+            hosts: hosts.iter().map(|host| hosts::facts(host)).collect(),
             snapshot,
         }
     }
@@ -321,10 +328,9 @@ impl Views {
             is_mobile: task.is_mobile,
             is_cancelled: task.is_cancelled,
             age_ms: ms(task.age),
-            wait_type: task.wait.map(|(reason, _)| reason.to_string()),
+            wait_type: task.wait.map(|(reason, _)| reason.name()),
             wait_duration_ms: task.wait.map(|(_, since)| ms(since)),
-            last_wait_type: (task.last_wait != WaitReason::None)
-                .then(|| task.last_wait.to_string()),
+            last_wait_type: (task.last_wait != WaitReason::None).then(|| task.last_wait.name()),
             blocking_task_id: task.blocked_by.map(|(blocker, _)| blocker),
             native_target: task.section.map(|section| section.target.name()),
             native_age_ms: task.section.map(|section| ms(section.age)),
@@ -349,7 +355,7 @@ impl Views {
             waiting_task_id: task.id,
             task_name: task.name.clone(),
             wait_duration_ms: task.wait.map(|(_, since)| ms(since)),
-            wait_type: task.wait.map(|(reason, _)| reason.to_string()),
+            wait_type: task.wait.map(|(reason, _)| reason.name()),
             blocking_task_id: task.blocked_by.map(|(blocker, _)| blocker),
             blocking_reason: task.blocked_by.map(|(_, why)| match why {
                 Blocker::Join => "it waits for its end",
@@ -378,7 +384,7 @@ impl Views {
                 break;
             }
             chain.tasks.push(blocker);
-            let Some(&place) = self.tasks.get(&blocker) else {
+            let Some(&place) = self.blockers.get(&blocker) else {
                 break;
             };
             at = &self.snapshot.tasks[place];
@@ -389,7 +395,7 @@ impl Views {
     /// The table `wait_stats`.
     pub fn wait_stats(&self) -> Vec<WaitStatsRow> {
         let row = |wait: &fiberhost_scheduler::stats::WaitFacts| WaitStatsRow {
-            wait_type: wait.reason.to_string(),
+            wait_type: wait.reason.name(),
             waiting_tasks_count: wait.count,
             current_waiting_tasks_count: wait.waiting,
             timed_tasks_count: wait.timed,
@@ -432,6 +438,9 @@ impl Views {
             ended_count: facts.ended,
             time_ms: ms(facts.time),
             max_time_ms: ms(facts.max),
+            noted_calls_count: facts.noted,
+            noted_time_ms: ms(facts.noted_time),
+            max_noted_time_ms: ms(facts.noted_max),
             open_count: open(facts.target),
         };
         self.snapshot.targets.iter().map(row).collect()
@@ -557,14 +566,54 @@ impl Views {
         self.stacks.iter().map(row).collect()
     }
 
+    /// The table `spinlocks`.
+    pub fn spinlocks(&self) -> Vec<SpinlockRow> {
+        let row = |facts: &SpinFacts| SpinlockRow {
+            name: facts.name,
+            collisions: facts.collisions,
+            spins: facts.spins,
+            spins_per_collision: facts.spins as f64 / facts.collisions.max(1) as f64,
+            backoffs: facts.backoffs,
+        };
+        self.snapshot.spins.iter().map(row).collect()
+    }
+
     /// The table `hosts`.
     pub fn hosts(&self) -> Vec<HostRow> {
-        self.hosts.clone()
+        self.hosts.iter().map(|host| host.row.clone()).collect()
+    }
+
+    /// The table `memory`: of hosts whose runtimes have their memory from them.
+    pub fn memory(&self) -> Vec<MemoryRow> {
+        let hosts = self.hosts.iter();
+        hosts.flat_map(|host| host.memory.clone()).collect()
+    }
+
+    /// The table `native_functions`. Names are looked up when it is called.
+    pub fn native_functions(&self) -> Vec<NativeFunctionRow> {
+        let hosts = self.hosts.iter();
+        let rows = hosts.flat_map(|host| {
+            let functions = host.functions.iter();
+            functions.map(|facts| function_row(host.row.host_id, facts))
+        });
+        rows.collect()
     }
 
     fn slot_of(&self, thread: Option<usize>) -> Option<usize> {
         self.slots.get(&thread?).copied()
     }
+}
+
+/// Where those tasks stand by which others are blocked.
+fn blockers(tasks: &[TaskFacts]) -> HashMap<u64, usize> {
+    let blocked = tasks.iter().filter_map(|task| task.blocked_by);
+    let ids: HashSet<u64> = blocked.map(|(blocker, _)| blocker).collect();
+    if ids.is_empty() {
+        return HashMap::new();
+    }
+    let places = tasks.iter().enumerate();
+    let places = places.map(|(place, task)| (task.id, place));
+    places.filter(|(id, _)| ids.contains(id)).collect()
 }
 
 /// As long as a chain of blockers is shown.
@@ -620,6 +669,24 @@ fn ledger_row(facts: &LedgerFacts) -> TaskLedgerRow {
     }
 }
 
+fn function_row(host_id: u64, facts: &FunctionFacts) -> NativeFunctionRow {
+    NativeFunctionRow {
+        host_id,
+        function_address: facts.address,
+        function: Frame::function_at(facts.address),
+        policy: match facts.opinion {
+            Opinion::Unknown => "ANNOUNCED",
+            Opinion::Trusted => "TRUSTED",
+            Opinion::Barred => "CALLS BACK",
+        },
+        calls_count: facts.returned,
+        callbacks_count: facts.called_back,
+        unannounced_calls_count: facts.unannounced,
+        time_ms: ms(facts.time),
+        max_time_ms: ms(facts.longest),
+    }
+}
+
 /// As many functions of a stack as are shown.
 const STACK_MAX: usize = 16;
 
@@ -654,7 +721,7 @@ fn stall_row(stall: &Stall, age_ms: f64) -> StallRow {
         system_call: stall.system_call_name(),
         wait_channel: stall.wait_channel().map(str::to_owned),
         native_target: stall.target(),
-        wait_type: stall.wait_reason().map(|reason| reason.to_string()),
+        wait_type: stall.wait_reason().map(WaitReason::name),
         blocking_task_id: stall.blocking_task(),
         detail: stall.detail().map(str::to_owned),
         stack: (!frames.is_empty()).then(|| frames.join(" < ")),

@@ -3,8 +3,8 @@
 mod common;
 
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use common::{checked, eventually, hog_until, until_waits, with, with_on_fibers};
@@ -285,8 +285,15 @@ fn a_signal_brings_a_dump_of_each_scheduler_that_wants_it() {
     }
 }
 
+/// The count of lost dumps is the process's: one test at a time loses some.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[test]
 fn a_dump_that_cannot_be_written_is_counted() {
+    let _alone = alone();
     let signal = libc::SIGRTMIN() + 10;
     let folder = file("folder");
     std::fs::create_dir(&folder).expect("a folder");
@@ -305,6 +312,7 @@ fn a_dump_that_cannot_be_written_is_counted() {
 /// A disk that is full says so when it is written to, not before.
 #[test]
 fn a_dump_to_a_full_disk_is_counted() {
+    let _alone = alone();
     let signal = libc::SIGRTMIN() + 11;
     let Ok(scheduler) = checked(1).dump_on(signal, "/dev/full").build() else {
         println!("nothing tried: the system has no full disk to try");

@@ -13,6 +13,7 @@ use fiberhost::com::{
     Hresult, MEM_COMMIT, MEM_DECOMMIT, MEM_RELEASE, MEM_RESERVE, PAGE_EXECUTE_READ, PAGE_NOACCESS,
     PAGE_READONLY, PAGE_READWRITE, RegionInfo,
 };
+use fiberhost::views::Views;
 use fiberhost::{MemoryFigures, MemoryLimits};
 use hosting::fake::Recorder;
 use hosting::{Bench, OWN_OBJECTS, Object, builder, given};
@@ -375,6 +376,25 @@ fn each_level_has_its_limit() {
         );
         assert_eq!(room.figures().refused, [3, 1, 1]);
         assert_eq!(room.figures().heaps, [1000; 3]);
+        // The operator's table says the same.
+        let views = Views::take(room.bench.host.scheduler(), &[&room.bench.host]);
+        let rows = views.memory();
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                let limit = row.limit_in_bytes.expect("it has one");
+                let refused = row.refused_requests_count;
+                (row.critical_level, row.heaps_in_bytes, limit, refused)
+            })
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                ("TASK", 1000, 1000, 3),
+                ("APP DOMAIN", 1000, 2000, 1),
+                ("PROCESS", 1000, 3000, 1)
+            ]
+        );
 
         // Below what is in use: nothing is lost, and nothing granted until there is room.
         room.bench.host.set_memory_limits(MemoryLimits {

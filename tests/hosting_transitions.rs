@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use common::os_thread;
 use fiberhost::com::Hresult;
 use fiberhost::scheduler::yield_now;
+use fiberhost::views::Views;
 use fiberhost::{DEPTH_MAX, Hooks, Learning, State, TaskMode};
 use hosting::{Bench, Object, at, at_workers, builder, given, with};
 
@@ -290,6 +291,21 @@ fn announced_calls_are_learned_from() {
             assert_eq!(needs(calls_back), 1);
         });
         assert_eq!(needs(0x1000), 0, "for all tasks");
+        // What the operator sees of it.
+        let rows = Views::take(bench.host.scheduler(), &[&bench.host]).native_functions();
+        let row = |address: usize| {
+            let mut rows = rows.iter();
+            rows.find(|row| row.function_address == address)
+        };
+        let quick = row(0x1000).expect("it is known");
+        assert_eq!((quick.policy, quick.callbacks_count), ("TRUSTED", 0));
+        // Asked four times since it is trusted, and announced the first time.
+        assert_eq!((quick.calls_count, quick.unannounced_calls_count), (10, 3));
+        assert!(quick.max_time_ms <= quick.time_ms);
+        let calls_back = row(0x2000).expect("it is known");
+        assert_eq!(calls_back.policy, "CALLS BACK");
+        assert_eq!((calls_back.calls_count, calls_back.callbacks_count), (0, 5));
+        assert_eq!(rows.len(), 2);
     });
 }
 

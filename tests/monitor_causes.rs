@@ -11,9 +11,11 @@ use std::time::Duration;
 
 use common::{checked, eventually, hog_until, until_waits, with_on_fibers};
 use fiberhost::scheduler::native::{self, Target};
+use fiberhost::scheduler::stats::TaskState;
 use fiberhost::scheduler::sync::{ManualResetEvent, Mutex, RawMutex};
 use fiberhost::scheduler::{
-    Backing, Builder, Scheduler, Stall, StallKind, WaitReason, Wake, park, sleep, yield_now,
+    Backing, Builder, JoinHandle, Scheduler, Stall, StallKind, WaitReason, Wake, park, sleep,
+    yield_now,
 };
 use fiberhost::views::{StallRow, Views};
 
@@ -259,10 +261,14 @@ fn all_workers(scheduler: &Scheduler) -> Option<Arc<Stall>> {
     stalls.find(|stall| stall.kind() == StallKind::AllWorkers)
 }
 
-#[test]
-fn workers_that_are_all_kept_by_the_same_are_told_once_with_that() {
-    let _alone = alone();
-    with_on_fibers(checked(2).stall_after(SHORT), |scheduler| {
+/// Two tasks that keep both workers by a lock of the thread's until the gate is opened.
+struct Keepers {
+    gate: Arc<(std::sync::Mutex<bool>, Condvar)>,
+    tasks: [JoinHandle<()>; 2],
+}
+
+impl Keepers {
+    fn new(scheduler: &Scheduler) -> Keepers {
         let gate = Arc::new((std::sync::Mutex::new(false), Condvar::new()));
         let tasks = [(); 2].map(|()| {
             let gate = Arc::clone(&gate);
@@ -271,30 +277,71 @@ fn workers_that_are_all_kept_by_the_same_are_told_once_with_that() {
                 drop(gate.1.wait_while(open, |open| !*open).expect("no panic"));
             })
         });
+        eventually("both have a worker", || {
+            let tasks = scheduler.snapshot().tasks;
+            tasks.len() == 2 && tasks.iter().all(|task| task.state == TaskState::Running)
+        });
+        Keepers { gate, tasks }
+    }
+
+    fn end(self) {
+        *self.gate.0.lock().expect("no panic") = true;
+        self.gate.1.notify_all();
+        for task in self.tasks {
+            task.join().expect("no panic");
+        }
+    }
+}
+
+/// That they are kept, and by what.
+#[track_caller]
+fn told_of_all(scheduler: &Scheduler) -> Arc<Stall> {
+    eventually("it is told", || all_workers(scheduler).is_some());
+    let stall = all_workers(scheduler).expect("it is there");
+    assert_eq!((stall.task_id(), stall.worker()), (0, None));
+    assert!(stall.lasted() >= SHORT);
+    let detail = stall.detail().expect("it says by what");
+    let expected = [
+        "2 of 2: system call futex",
+        "2 of 2: a task sleeps in the kernel",
+    ];
+    assert!(expected.contains(&detail), "{detail}");
+    stall
+}
+
+#[test]
+fn workers_that_are_all_kept_by_the_same_are_told_once_with_that() {
+    let _alone = alone();
+    with_on_fibers(checked(2).stall_after(SHORT), |scheduler| {
+        let keepers = Keepers::new(scheduler);
         eventually("both workers are kept", || scheduler.stalls().len() == 2);
         // Nothing waits for them, so that is nobody's trouble.
         std::thread::sleep(3 * SHORT);
         assert!(all_workers(scheduler).is_none());
         let waits = scheduler.spawn(|| ());
-        eventually("it is told", || all_workers(scheduler).is_some());
+        let _ = told_of_all(scheduler);
         std::thread::sleep(5 * SHORT);
         assert_eq!(scheduler.stalls().len(), 3, "once");
-        let stall = all_workers(scheduler).expect("it is there");
-        assert_eq!((stall.task_id(), stall.worker()), (0, None));
-        assert!(stall.lasted() >= SHORT);
-        let detail = stall.detail().expect("it says by what");
-        let expected = [
-            "2 of 2: system call futex",
-            "2 of 2: a task sleeps in the kernel",
-        ];
-        assert!(expected.contains(&detail), "{detail}");
-        *gate.0.lock().expect("no panic") = true;
-        gate.1.notify_all();
-        for task in tasks {
-            task.join().expect("no panic");
-        }
+        keepers.end();
         waits.join().expect("no panic");
     });
+}
+
+#[test]
+fn workers_that_are_all_kept_are_told_each_time() {
+    let _alone = alone();
+    for _ in 0..RUNS {
+        with_on_fibers(checked(2).stall_after(SHORT), |scheduler| {
+            let keepers = Keepers::new(scheduler);
+            let waits = scheduler.spawn(|| ());
+            let stall = told_of_all(scheduler);
+            let rows = Views::take(scheduler, &[]).stalls();
+            let row = rows.iter().find(|row| row.stall_id == stall.number());
+            assert_eq!(row.expect("it is shown").cause, "ALL WORKERS");
+            keepers.end();
+            waits.join().expect("no panic");
+        });
+    }
 }
 
 #[test]

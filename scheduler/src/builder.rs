@@ -474,7 +474,7 @@ impl Builder {
         self
     }
 
-    /// How exact the times are that are kept of waits and turns. Counts are exact always. Default: one in about 120 is timed.
+    /// How exact the times are that are kept of waits and turns. Counts are exact always. Default: one in about 60 is timed.
     pub fn accounting(mut self, accounting: Accounting) -> Self {
         self.settings.accounting = accounting;
         self

@@ -45,6 +45,10 @@
 //!
 //! The thread that is given a slot as the last spare starts its successor. If there can be no more threads, the slot stays
 //! with the one who would have given it up.
+//!
+//! A thread whose only task yields gives the slot up and stands among the returners under one hold of the lock
+//! (`take_turns`). In between, the kernel would take the processor away from it, most likely, for the thread that it has
+//! just called; that one's yield would find a list without it, and the last of them, with nobody in the list, all turns.
 #![forbid(unsafe_code)]
 
 use crate::current::{FAIR_EVERY, Thread};
@@ -163,20 +167,24 @@ impl Thread {
         }
         let call = self.standing.get() == Standing::None;
         if call {
-            let returns = claim == Claim::Return;
-            if returns && self.goes_first() && lists.went_before < BEFORE_MAX {
-                lists.went_before += 1;
-                lists.returners.push_front(self.index);
-            } else {
-                self.stand_by_priority(lists);
-            }
-            self.lets_pass.set(match claim {
-                Claim::Return => 0,
-                Claim::Yield(waited) => waited.min(PASSED_MAX),
-            });
-            self.standing.set(Standing::Returner);
+            self.become_returner(lists, claim);
         }
         Found::Wait { call }
+    }
+
+    fn become_returner(&self, lists: &mut Lists, claim: Claim) {
+        let returns = claim == Claim::Return;
+        if returns && self.goes_first() && lists.went_before < BEFORE_MAX {
+            lists.went_before += 1;
+            lists.returners.push_front(self.index);
+        } else {
+            self.stand_by_priority(lists);
+        }
+        self.lets_pass.set(match claim {
+            Claim::Return => 0,
+            Claim::Yield(waited) => waited.min(PASSED_MAX),
+        });
+        self.standing.set(Standing::Returner);
     }
 
     /// Behind those of its priority, and of higher ones.
@@ -189,6 +197,11 @@ impl Thread {
         lists.passed += u32::from(passes);
         self.passes.set(passes);
         lists.returners.insert(place, self.index);
+    }
+
+    /// One of the turns has come that it lets pass.
+    fn let_pass(&self) {
+        self.lets_pass.set(self.lets_pass.get() - 1);
     }
 
     /// Whose task comes before whose, as far as priorities say.
@@ -363,13 +376,39 @@ impl Thread {
             core.note_off(self);
             core.dispose(lists, slot, needed)
         });
-        if let Some(Disposed::Called(index)) = disposed {
-            core.threads.get(index).sleeper.call();
+        let given = disposed.is_some();
+        disposed.into_iter().for_each(|how| core.follow(how));
+        given
+    }
+
+    /// A yield of the one task that this thread has, while so many waited for a turn: the slot goes to who is next, and the
+    /// thread waits for its own. `false`: there is nobody to have the slot.
+    pub(crate) fn take_turns(&'static self, waited: u32) -> bool {
+        let core = self.core();
+        let claim = Claim::Yield(waited);
+        let disposed = core.idle.with(|lists| {
+            if !lists.has_takers() {
+                return None;
+            }
+            let slot = self.slot();
+            self.slot.set(None);
+            core.note_off(self);
+            let disposed = core.dispose(lists, slot, true);
+            if !cfg!(feature = "bug_claim_window") {
+                self.become_returner(lists, claim);
+            }
+            Some(disposed.expect("there are takers"))
+        });
+        let Some(disposed) = disposed else {
+            return false;
+        };
+        core.follow(disposed);
+        if core.slots.len() > 1 {
+            // The one that has the slot now looks for claimants by itself.
+            core.call_drivers();
         }
-        if let Some(Disposed::Placed) = disposed {
-            core.look_for_placed();
-        }
-        disposed.is_some()
+        self.claim(claim);
+        true
     }
 
     /// The end of a thread that drives its slot for one task only: somebody else has the slot from now on, if there is one.
@@ -386,8 +425,7 @@ impl Thread {
             disposed
         });
         match disposed {
-            Some(Disposed::Called(index)) => core.threads.get(index).sleeper.call(),
-            Some(Disposed::Placed) => core.look_for_placed(),
+            Some(how) => core.follow(how),
             None => core.ensure_spare(),
         }
     }
@@ -560,6 +598,14 @@ impl Core {
         Some(Disposed::Placed)
     }
 
+    /// What is left to do for a slot that was given away, without the lock.
+    fn follow(&'static self, how: Disposed) {
+        match how {
+            Disposed::Called(index) => self.threads.get(index).sleeper.call(),
+            Disposed::Placed => self.look_for_placed(),
+        }
+    }
+
     /// Steps S2 and S3 of the idle protocol on behalf of the thread with which a slot was placed.
     fn look_for_placed(&self) {
         if cfg!(feature = "bug_claim_placed") {
@@ -578,7 +624,12 @@ impl Core {
         let returner = if turns_over && !lists.others.is_empty() {
             None
         } else {
-            lists.returners.remove(returner.unwrap_or(0))
+            let place = returner.unwrap_or(0);
+            // Those that stood there before it let it pass.
+            for &index in lists.returners.iter().take(place) {
+                self.threads.get(index).let_pass();
+            }
+            lists.returners.remove(place)
         };
         let turns = returner.map_or(0, |_| slot.returns.get() + 1);
         if let Some(returner) = returner.map(|index| self.threads.get(index)) {
@@ -606,8 +657,7 @@ impl Core {
             return false;
         }
         for &index in &lists.returners {
-            let lets_pass = &self.threads.get(index).lets_pass;
-            lets_pass.set(lets_pass.get() - 1);
+            self.threads.get(index).let_pass();
         }
         true
     }

@@ -5,6 +5,7 @@
 //! Here are the parts that have no public door, behind thin wrappers, and what lets a model look whether anything is left.
 #![forbid(unsafe_code)]
 
+mod booked;
 #[cfg(feature = "net")]
 pub(crate) mod kernel;
 mod leased;
@@ -530,6 +531,7 @@ impl Timers {
     }
 }
 
+pub use booked::{Booking, Ledger, Look};
 pub use leased::{Lease, spares, take_lasting};
 pub use listed::List;
 #[cfg(feature = "net")]

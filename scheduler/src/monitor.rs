@@ -45,7 +45,7 @@ use crate::slot::Slot;
 use crate::stall::{Orders, Stalls};
 use crate::stats::coarse;
 use crate::task::payload::contain;
-use crate::wait::Wake;
+use crate::watch;
 
 /// Ticks in a quantum, and in the time after which a section counts as long.
 const TICKS: u32 = 4;
@@ -363,9 +363,7 @@ impl Seen {
 fn rescue(core: &'static Core, slot: &Slot) {
     if slot.due() <= core.now() {
         // Refused: the owner is at its timers this moment.
-        let _ = slot.take_due(core.now(), |timer| {
-            timer.task.wake(timer.epoch, Wake::TimedOut, 0);
-        });
+        let _ = slot.take_due(core.now(), |timer| watch::fire(core, None, &timer));
     }
     if slot.waiting() > 0 {
         core.call_one();

@@ -84,12 +84,15 @@ where
         Limit::Never if allow == Interrupt::Never || task.deadline.get() == FOREVER => FOREVER,
         limit => deadline(thread.core(), task, limit),
     };
-    if task.flags.load(Ordering::Relaxed) != 0 {
-        simulated::point();
-        if let Some(ended) = interrupted(task, allow) {
-            return Waited::new(task, ended);
+    let flags = task.flags.load(Ordering::Relaxed);
+    if flags != 0 {
+        if flags & !WATCHES != 0 {
+            simulated::point();
+            if let Some(ended) = interrupted(task, allow) {
+                return Waited::new(task, ended);
+            }
         }
-        if task.flags.load(Ordering::Relaxed) & WATCHES != 0 {
+        if flags & WATCHES != 0 {
             return wait_watched(thread, task, reason, limit, allow, &publish);
         }
     }
@@ -206,12 +209,15 @@ where
                 && task.deadline.get() == FOREVER
                 && !must_block(task) =>
         {
-            if task.flags.load(Ordering::Relaxed) != 0 {
-                simulated::point();
-                if let Some(ended) = interrupted(task, allow) {
-                    return Waited::new(task, ended);
+            let flags = task.flags.load(Ordering::Relaxed);
+            if flags != 0 {
+                if flags & !WATCHES != 0 {
+                    simulated::point();
+                    if let Some(ended) = interrupted(task, allow) {
+                        return Waited::new(task, ended);
+                    }
                 }
-                if task.flags.load(Ordering::Relaxed) & WATCHES != 0 {
+                if flags & WATCHES != 0 {
                     let begun = watch::begin(thread, task, reason);
                     let waited = wait_linked(thread, task, reason, allow, &publish, &take_back);
                     watch::end(task, begun, waited.wake);

@@ -8,6 +8,7 @@
 pub(crate) mod barrier;
 pub(crate) mod biased;
 pub(crate) mod clock;
+pub(crate) mod collisions;
 pub(crate) mod leaning;
 mod plain;
 pub(crate) mod simulated;
@@ -16,6 +17,7 @@ mod spin;
 pub(crate) mod ticks;
 
 pub(crate) use clock::Instant;
+pub(crate) use collisions::For;
 pub(crate) use plain::{Plain, Shown, ShownAddress, ShownWord};
 pub(crate) use spin::SpinLock;
 

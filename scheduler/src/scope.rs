@@ -12,7 +12,7 @@ use crate::builder::Builder;
 use crate::current;
 use crate::join::{self, JoinError, JoinHandle, TaskRef};
 use crate::park::{self, Limit};
-use crate::primitive::{AtomicUsize, Ordering, SpinLock};
+use crate::primitive::{AtomicUsize, For, Ordering, SpinLock};
 use crate::scheduler::{Core, SpawnError};
 use crate::suspend::Arm;
 use crate::sync::wait_list::WaitList;
@@ -75,7 +75,7 @@ where
     let shared = Shared {
         left: AtomicUsize::new(1),
         panicked: AtomicUsize::new(0),
-        owner: SpinLock::new(WaitList::new()),
+        owner: SpinLock::new(For::Scope, WaitList::new()),
     };
     let scope = Scope {
         shared: &shared,
@@ -167,7 +167,7 @@ impl<'scope> Scope<'scope, '_> {
         T: Send + 'scope,
     {
         self.shared.left.fetch_add(1, Ordering::Relaxed);
-        let packet = Arc::new(Packet(SpinLock::new(None)));
+        let packet = Arc::new(Packet(SpinLock::new(For::Scope, None)));
         let body = Body {
             closure,
             packet: Arc::clone(&packet),

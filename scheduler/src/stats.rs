@@ -20,6 +20,7 @@ pub use snapshot::{
     WaitFacts,
 };
 
+pub use crate::primitive::collisions::SpinFacts;
 use crate::primitive::{AtomicU64, Ordering, barrier};
 use crate::scheduler::Core;
 

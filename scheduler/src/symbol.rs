@@ -20,6 +20,16 @@ pub struct Frame {
     pub place: Option<(String, u32)>,
 }
 
+impl Frame {
+    /// The name of the function at this address of code, if the program has it. Looking it up may take some milliseconds, the
+    /// first time tens of them.
+    pub fn function_at(address: usize) -> Option<String> {
+        let frames = frames_at(true, address);
+        // The last one is that into which the others were inlined.
+        frames.into_iter().next_back()?.function
+    }
+}
+
 impl fmt::Display for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.function {

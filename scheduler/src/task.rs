@@ -19,7 +19,8 @@ use crate::fiber::Fiber;
 use crate::freeze::break_exclusive;
 use crate::primitive::sleeper::Sleeper;
 use crate::primitive::{
-    AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, Plain, ShownAddress, ShownWord, SpinLock,
+    AtomicU8, AtomicU32, AtomicU64, AtomicUsize, For, Ordering, Plain, ShownAddress, ShownWord,
+    SpinLock,
 };
 use crate::scheduler::Core;
 use crate::stats::ledger::Ledger;
@@ -76,7 +77,7 @@ pub(crate) mod flag {
     pub(crate) const UNWINDING: u32 = 8;
     /// A token was cancelled inside whose `run_until_cancelled` the task is: as `CANCEL`, until it leaves.
     pub(crate) const TOKEN: u32 = 16;
-    /// Its next wait is timed: `watch.rs`.
+    /// Its next waits are timed: `watch.rs`.
     pub(crate) const SAMPLED: u32 = 64;
     /// All its waits are.
     pub(crate) const WATCHED: u32 = 128;
@@ -108,7 +109,7 @@ pub(crate) mod unusual {
     pub(crate) const PLAIN_THREAD: u8 = 16;
     /// It is watched: `watch.rs`.
     pub(crate) const WATCHED: u8 = 32;
-    /// The wait that is on is timed. It makes no difference but to the waker.
+    /// The wait that is on is timed, or the next one will be. It makes no difference but to the waker.
     pub(crate) const TIMED: u8 = 64;
 }
 
@@ -183,6 +184,8 @@ pub(crate) struct Task {
     held: Plain<u64>,
     /// What it waits for, or waited for last.
     reason: AtomicU8,
+    /// How many of its waits are still to be timed, of a sample (`watch.rs`). Owner: the task; its worker before it goes on.
+    pub(crate) samples: Plain<u8>,
     /// When its last wait began, by the coarse clock (`stats/coarse.rs`). Owner: the task; others glance.
     pub(crate) since: AtomicU32,
     /// The thread it started on, or moved to. Owner: the worker that runs it.
@@ -292,6 +295,7 @@ impl Task {
             permit: AtomicU32::new(0),
             sleeper: Sleeper::new(),
             reason: AtomicU8::new(0),
+            samples: Plain::new(0),
             since: AtomicU32::new(0),
             spawned: AtomicU32::new(0),
             target: AtomicUsize::new(0),
@@ -300,11 +304,11 @@ impl Task {
             node: WaitNode::new(),
             wait_at: AtomicUsize::new(0),
             woken_at: AtomicU64::new(0),
-            freezer: SpinLock::new(()),
-            joiners: SpinLock::new(WaitList::new()),
+            freezer: SpinLock::new(For::Task, ()),
+            joiners: SpinLock::new(For::Task, WaitList::new()),
             reads: Reads::new(),
             #[cfg(feature = "futures")]
-            waker: SpinLock::new(None),
+            waker: SpinLock::new(For::Task, None),
             core: ShownAddress::new(),
             id: ShownWord::new(0),
             stack_class: Plain::new(0),
@@ -588,6 +592,12 @@ impl Task {
     #[inline(always)]
     pub(crate) fn owns_its_thread(&self) -> bool {
         self.held.get() > HOLD_MAX
+    }
+
+    /// Whether it keeps others, which may have started there, from its thread while it waits. On a thread of its own nobody has.
+    #[inline(always)]
+    pub(crate) fn keeps_its_thread(&self) -> bool {
+        self.owns_its_thread() && !self.is_on_thread()
     }
 
     /// Whether native frames lie on its stack.

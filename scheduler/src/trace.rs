@@ -2,8 +2,8 @@
 //!
 //! What is recorded is for the scheduler to say, at its start ([`Builder::trace`](crate::Builder::trace)) and later
 //! ([`Scheduler::set_trace`](crate::Scheduler::set_trace)). Recorded always is what is rare, or costs much more than its record:
-//! steals, slots handed over, stalls, waits that end by their time limit; and those waits and wakes, one in about 120, of
-//! which the times are taken anyhow. The rest costs a time-stamp and some stores each, which is more than a switch may cost
+//! steals, slots handed over, stalls, waits that end by their time limit; and those waits and wakes, one in about 60, of
+//! which the times are taken anyhow, and a native section now and then. The rest costs a time-stamp and some stores each, which is more than a switch may cost
 //! unasked: it is recorded on request, and where it is not requested it costs nothing (`watch.rs`).
 //!
 //! [`Trace::chrome`] writes it in the format of Chrome and Perfetto.
@@ -25,8 +25,8 @@ pub(crate) use ring::Ring;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Recording {
-    /// Steals, hand-overs, stalls and timers, and some of the waits and wakes: those of which the
-    /// [times](crate::Accounting) are taken.
+    /// Steals, hand-overs, stalls and timers, and some of the waits, wakes and native sections: those of
+    /// which the [times](crate::Accounting) are taken.
     #[default]
     Rare,
     /// That, and of each task its spawn, start, waits, wakes, native sections and end.
@@ -155,6 +155,7 @@ const TASK: u64 = (1 << KIND_SHIFT) - 1;
 
 impl What {
     /// The kind, and what else there is to say.
+    #[inline(always)]
     fn code(self) -> (u8, Option<u64>) {
         match self {
             What::Spawn { by } => (SPAWN, Some(by)),
@@ -211,12 +212,13 @@ impl What {
 
 impl Ring {
     /// Records an event that happened at this time. One writer.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn record(&self, stamp: u64, task: u64, what: What) {
         let (kind, more) = what.code();
-        self.push(stamp, (u64::from(kind) << KIND_SHIFT) | (task & TASK));
-        if let Some(more) = more {
-            self.push(more, u64::from(MORE) << KIND_SHIFT);
+        let first = [stamp, (u64::from(kind) << KIND_SHIFT) | (task & TASK)];
+        match more {
+            Some(more) => self.push([first, [more, u64::from(MORE) << KIND_SHIFT]]),
+            None => self.push([first]),
         }
     }
 }
@@ -247,6 +249,18 @@ pub(crate) fn record(core: &Core, here: Option<&Thread>, task: u64, what: What) 
             let ring = core.outside_ring.ring.lock();
             ring.record(ticks::now(), task, what);
         }
+    }
+}
+
+/// The same of something that happened before, at this time.
+pub(crate) fn record_at(core: &Core, here: Option<&Thread>, at: u64, task: u64, what: What) {
+    if cfg!(any(loom, shuttle)) {
+        return;
+    }
+    match here {
+        Some(thread) => thread.ring.record(at, task, what),
+        // Who reads puts them in order.
+        None => core.outside_ring.ring.lock().record(at, task, what),
     }
 }
 

@@ -86,7 +86,8 @@ pub enum WaitReason {
 }
 
 impl WaitReason {
-    const ALL: [WaitReason; 21] = [
+    pub(crate) const COUNT: usize = 21;
+    const ALL: [WaitReason; WaitReason::COUNT] = [
         WaitReason::None,
         WaitReason::Park,
         WaitReason::Sleep,
@@ -115,6 +116,33 @@ impl WaitReason {
         Self::ALL.into_iter().skip(1)
     }
 
+    /// Its name, as it prints.
+    pub const fn name(self) -> &'static str {
+        match self {
+            WaitReason::None => "None",
+            WaitReason::Park => "Park",
+            WaitReason::Sleep => "Sleep",
+            WaitReason::Join => "Join",
+            WaitReason::Scope => "Scope",
+            WaitReason::Admission => "Admission",
+            WaitReason::Mutex => "Mutex",
+            WaitReason::RwLockRead => "RwLockRead",
+            WaitReason::RwLockWrite => "RwLockWrite",
+            WaitReason::Condvar => "Condvar",
+            WaitReason::Semaphore => "Semaphore",
+            WaitReason::Event => "Event",
+            WaitReason::Barrier => "Barrier",
+            WaitReason::Once => "Once",
+            WaitReason::ChannelSend => "ChannelSend",
+            WaitReason::ChannelReceive => "ChannelReceive",
+            WaitReason::Select => "Select",
+            WaitReason::Cancel => "Cancel",
+            WaitReason::Readable => "Readable",
+            WaitReason::Writable => "Writable",
+            WaitReason::Future => "Future",
+        }
+    }
+
     pub(crate) const fn from_bits(bits: u8) -> WaitReason {
         if (bits as usize) < Self::ALL.len() {
             Self::ALL[bits as usize]
@@ -126,7 +154,7 @@ impl WaitReason {
 
 impl fmt::Display for WaitReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
+        f.write_str(self.name())
     }
 }
 

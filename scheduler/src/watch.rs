@@ -5,19 +5,26 @@
 //!
 //! | the path asks | and if the task is watched |
 //! |---|---|
-//! | before a wait: is any flag raised? (`park.rs`) | `flag::SAMPLED`, for one wait, or `flag::WATCHED` |
+//! | before a wait: is any flag raised? (`park.rs`) | `flag::SAMPLED`, for some waits, or `flag::WATCHED` |
 //! | in a wake: is it a plain thread's record, or may it move? (`worker.rs`) | `unusual::TIMED`, during a wait, or `unusual::WATCHED` |
 //! | before and after a resume, and when it is queued: is it unlike most? | `unusual::WATCHED` |
 //! | in a spawn and an end: is there a limit on tasks? (`scheduler.rs`) | the scheduler is *special* |
 //!
 //! # Samples
 //!
-//! By default one wait in about 120 is timed: every second fairness pick, which comes after 61 resumes, raises `SAMPLED` on the task
-//! that is to run next. So the choice falls on a resume, whoever's it is, and a task is timed as often as it runs. What is
-//! timed so is in the trace as well: it has a stamp already.
+//! By default one wait in about 60 is timed. The choice is made by a fairness pick, which comes after 61 resumes: it raises
+//! `SAMPLED` on the task that is to run next, so it falls on a resume, whoever's it is. What is timed so is in the trace as
+//! well: it has a stamp already.
 //!
-//! A wait that is timed and recorded costs some 460 instructions more, four time-stamps and four locked instructions among
-//! them. One in 61 would be 7.5 for each wait, and more time than the operator's view may cost it; one in 122 is half.
+//! A wait that is timed alone costs some 460 instructions more, four time-stamps and four locked instructions among them, and the
+//! code for it is not at hand. So a task's next waits are timed in a row, [`IN_A_ROW`] of them: then the locked
+//! instructions are shared, the end of one wait is the beginning of the next turn, and the code is there.
+//! A worker has *credit*: one more for each pick, which it is given with every fourth, and one less with each wait that is
+//! timed. It is a task's turn to be chosen while there is some; so those that wait seldom, or end before, leave the rest to
+//! others. It is not saved up.
+//!
+//! That fourth pick chooses the next native section on that worker, if none of a watched task comes before.
+//!
 //! With [`Accounting::Exact`] all tasks are watched, all waits timed, and each task has a ledger (`stats/ledger.rs`). A task
 //! can ask for that alone: from the first that does, spawns and ends take the other way.
 //!
@@ -39,8 +46,10 @@ use crate::primitive::{AtomicBool, AtomicU8, AtomicU64, Ordering, Plain, ticks};
 use crate::scheduler::Core;
 use crate::stats::histogram::{Histogram, Recorder};
 use crate::stats::ledger::{self, Ledger, Meter, State};
+use crate::stats::sections;
 use crate::task::{Task, flag, unusual};
-use crate::trace::{Recording, Stop, What, record};
+use crate::timer::Timer;
+use crate::trace::{Recording, Stop, What, record, record_at};
 use crate::wait::{WaitReason, Wake};
 
 /// How exact the times are that a scheduler keeps of its tasks' waits and turns.
@@ -49,7 +58,7 @@ use crate::wait::{WaitReason, Wake};
 pub enum Accounting {
     /// None are taken.
     Off,
-    /// One wait in about 120 is timed.
+    /// One wait in about 60 is timed: some of a task in a row, then those of another one.
     #[default]
     Sampled,
     /// All waits and turns are timed, and each task has a ledger of where its time went
@@ -132,14 +141,18 @@ impl Watching {
 
 /// What a thread has measured. Written by this thread.
 pub(crate) struct Times {
-    /// The resume before the one that is sampled, and when that was about to begin. Owner: the thread.
-    sampled: Plain<(u64, u64)>,
+    /// The resume in which a wait that was timed has ended, and when. Owner: the thread.
+    went_on: Plain<(u64, u64)>,
+    /// How many waits may be timed: negative if more were than ought to have been. Owner: the thread.
+    credit: Plain<i32>,
     /// When the turn began that is under way, if its task is watched. Owner: the thread.
     turn: Plain<u64>,
     /// The ledger of the task that runs here, if it has one. Owner: the thread.
     pub(crate) ledger: Plain<Option<&'static Ledger>>,
-    /// Whether native sections of the task that runs here are noted. Owner: the thread.
+    /// Whether native sections of the task that runs here are noted, or the next one is. Owner: the thread.
     pub(crate) notes_sections: Plain<bool>,
+    /// When the section that is noted was left for; 0 if none is. Owner: the thread.
+    left_at: Plain<u64>,
     /// Whether one that has a ledger ever ran here. Owner: the thread.
     pub(crate) has_ledgers: Plain<bool>,
     pub(crate) meter: Meter,
@@ -161,10 +174,12 @@ struct Kept {
 impl Times {
     pub(crate) fn new() -> Times {
         Times {
-            sampled: Plain::new((0, 0)),
+            went_on: Plain::new((u64::MAX, 0)),
+            credit: Plain::new(0),
             turn: Plain::new(0),
             ledger: Plain::new(None),
             notes_sections: Plain::new(false),
+            left_at: Plain::new(0),
             has_ledgers: Plain::new(false),
             meter: Meter::new(),
             kept: OnceLock::new(),
@@ -205,12 +220,31 @@ impl Times {
     }
 }
 
-/// Every second fairness pick: the wait of the task that runs next is to be timed.
+/// So many waits of a task are timed in a row, unless it ends before.
+const IN_A_ROW: u8 = 8;
+
+/// So often the fairness pick comes here for nothing else.
+const PICKS: i32 = 4;
+
+/// A fairness pick: the next waits of the task that runs next are to be timed, if it is time for some, and the next native section.
+#[inline(always)]
 pub(crate) fn sample(thread: &Thread) {
-    // A pick comes every 61 resumes.
-    if cfg!(any(loom, shuttle)) || thread.switches() & 64 == 0 {
+    // Picks are 61 resumes apart, so that this is true of every fourth.
+    if !cfg!(any(loom, shuttle)) && thread.switches() & (64 * (PICKS as u64 - 1)) == 0 {
+        sample_now(thread);
+    }
+}
+
+fn sample_now(thread: &Thread) {
+    if thread.core().watching.accounting != Accounting::Sampled {
         return;
     }
+    thread.times.notes_sections.set(true);
+    let credit = thread.times.credit.get();
+    thread
+        .times
+        .credit
+        .set((credit + PICKS).min(IN_A_ROW.into()));
     if let Some(task) = thread.woken.get().or_else(|| thread.bound.next()) {
         mark(thread, task);
     }
@@ -224,12 +258,10 @@ pub(crate) fn sample_found(thread: &Thread, task: &Task) {
 }
 
 fn mark(thread: &Thread, task: &Task) {
-    // One that only yields is marked already.
-    if task.flags.load(Ordering::Relaxed) & flag::SAMPLED == 0
-        && thread.core().watching.accounting == Accounting::Sampled
-    {
+    // One that only yields is marked already. Without samples there is no credit.
+    if thread.times.credit.get() > 0 && task.flags.load(Ordering::Relaxed) & flag::SAMPLED == 0 {
+        task.samples.set(IN_A_ROW);
         task.raise(flag::SAMPLED);
-        thread.times.sampled.set((thread.switches(), ticks::now()));
     }
 }
 
@@ -245,13 +277,12 @@ pub(crate) struct Begun {
 pub(crate) fn begin(thread: &Thread, task: &Task, reason: WaitReason) -> Begun {
     let at = ticks::now();
     task.woken_at.store(0, Ordering::Relaxed);
-    task.set_unusual(unusual::TIMED);
+    // Of some in a row the first sets it, and the last clears it.
+    if !task.is_timed() {
+        task.set_unusual(unusual::TIMED);
+    }
     if task.flags.load(Ordering::Relaxed) & flag::SAMPLED != 0 {
-        task.lower(flag::SAMPLED);
-        let (before, began) = thread.times.sampled.get();
-        if thread.switches() == before + 1 {
-            thread.times.kept().turns.record(at.saturating_sub(began));
-        }
+        begin_sample(thread, task, at);
     }
     let core = thread.core();
     if let Some(ledger) = task.ledger() {
@@ -261,6 +292,22 @@ pub(crate) fn begin(thread: &Thread, task: &Task, reason: WaitReason) -> Begun {
     Begun { at, reason }
 }
 
+fn begin_sample(thread: &Thread, task: &Task, at: u64) {
+    let times = &thread.times;
+    times.credit.set(times.credit.get() - 1);
+    let left = task.samples.get() - 1;
+    task.samples.set(left);
+    if left == 0 {
+        task.lower(flag::SAMPLED);
+    }
+    // The turn that ends now has begun with the end of a wait, if it is still the same resume. That of a watched task is
+    // known from its switches.
+    let (resume, began) = times.went_on.get();
+    if thread.switches() == resume && !task.is_watched() {
+        times.kept().turns.record(at.saturating_sub(began));
+    }
+}
+
 /// Step 3. On the task's own stack, perhaps on another thread. `Again`: it did not stop in the end.
 #[cold]
 pub(crate) fn end(task: &Task, begun: Begun, wake: Wake) {
@@ -268,7 +315,10 @@ pub(crate) fn end(task: &Task, begun: Begun, wake: Wake) {
         return;
     };
     let now = ticks::now();
-    task.clear_unusual(unusual::TIMED);
+    if task.flags.load(Ordering::Relaxed) & flag::SAMPLED == 0 {
+        task.clear_unusual(unusual::TIMED);
+    }
+    thread.times.went_on.set((thread.switches(), now));
     // It was not resumed, if it did not leave its stack.
     if let Some(ledger) = task.ledger()
         && ledger.state() != State::Running
@@ -305,13 +355,13 @@ pub(crate) fn woken(here: Option<&'static Thread>, task: &'static Task) {
     if let (Some(ledger), Some(core)) = (task.ledger(), task.scheduler()) {
         ledger.turn_to(State::Runnable, core.now());
     }
-    // The waker has the task, so its scheduler is there.
-    let own = |core: &&Core| std::ptr::eq(*core, task.core.get());
-    let Some(core) = here.map(|thread| thread.core()).filter(own) else {
-        return outside(task);
-    };
-    let by = here.and_then(|thread| thread.task.get());
-    record(core, here, task.id.get(), wake_of(task, by));
+    match here {
+        Some(thread) if thread.belongs_to(task.core.get()) => {
+            let what = wake_of(task, thread.task.get());
+            thread.ring.record(now, task.id.get(), what);
+        }
+        _ => outside(task),
+    }
 }
 
 fn wake_of(task: &Task, by: Option<&Task>) -> What {
@@ -332,16 +382,15 @@ fn outside(task: &'static Task) {
     record(core, None, task.id.get(), wake_of(task, by));
 }
 
-/// A timer has ended the wait of this task, which may run already.
-pub(crate) fn timed_out(thread: &Thread, id: u64, at: u64) {
-    if !cfg!(any(loom, shuttle)) {
-        thread.ring.record(at, id, What::Timer);
+/// Ends the wait of this timer, if it is still on. `here` is the caller, if it is a worker of this scheduler.
+pub(crate) fn fire(core: &Core, here: Option<&Thread>, timer: &Timer) {
+    // Of this wait, if it is still on: then the task has not ended. Stamped before, since the task may go on at once.
+    let (id, is_timed) = (timer.task.id.get(), timer.task.is_timed());
+    let at = ticks::now();
+    // A wait that is timed is recorded by `woken`.
+    if timer.task.wake(timer.epoch, Wake::TimedOut, 0) && !is_timed {
+        record_at(core, here, at, id, What::Timer);
     }
-}
-
-/// A stamp for that: taken before, since the task may go on at once.
-pub(crate) fn stamp() -> u64 {
-    ticks::now()
 }
 
 /// A task was spawned and is not queued yet. It may want more, or less, than what its scheduler does for all.
@@ -408,16 +457,24 @@ fn note_sections(thread: &Thread, task: &Task) {
     thread.times.notes_sections.set(noted);
 }
 
-/// A task whose sections are noted has left.
+/// A task whose sections are noted has left, or any task with the one section that is noted.
 #[cold]
 pub(crate) fn left(thread: &'static Thread) {
     ledger::left(thread);
-    if let Some(task) = thread.task.get().filter(|task| task.is_watched())
-        && thread.core().watching.records(Recording::Tasks)
-    {
+    let Some(task) = thread.task.get() else {
+        return;
+    };
+    if !task.is_watched() {
+        // A sample: the next one comes with a fairness pick.
+        thread.times.notes_sections.set(false);
+    }
+    let now = ticks::now();
+    thread.times.left_at.set(now);
+    if records_sections(thread, task) {
         let target = Target::stored(thread.target.load(Ordering::Relaxed));
-        let what = What::Leave { target };
-        thread.ring.record(ticks::now(), task.id.get(), what);
+        thread
+            .ring
+            .record(now, task.id.get(), What::Leave { target });
     }
 }
 
@@ -425,11 +482,22 @@ pub(crate) fn left(thread: &'static Thread) {
 #[cold]
 pub(crate) fn entered(thread: &'static Thread) {
     ledger::entered(thread);
-    if let Some(task) = thread.task.get().filter(|task| task.is_watched())
-        && thread.core().watching.records(Recording::Tasks)
-    {
-        thread.ring.record(ticks::now(), task.id.get(), What::Enter);
+    let Some(task) = thread.task.get() else {
+        return;
+    };
+    let now = ticks::now();
+    let left = thread.times.left_at.replace(0);
+    if left != 0 {
+        sections::note(thread, now.saturating_sub(left));
     }
+    if records_sections(thread, task) {
+        thread.ring.record(now, task.id.get(), What::Enter);
+    }
+}
+
+/// Whether a section that is noted is in the trace as well: a sample is, whoever's it is.
+fn records_sections(thread: &Thread, task: &Task) -> bool {
+    !task.is_watched() || thread.core().watching.records(Recording::Tasks)
 }
 
 /// A watched task starts on this thread.

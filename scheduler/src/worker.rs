@@ -29,7 +29,6 @@ use crate::task::payload::contain;
 use crate::task::{Kind, Task};
 use crate::timer::Timer;
 use crate::trace::{self, What};
-use crate::wait::Wake;
 use crate::watch;
 
 /// A panic on a worker's own stack is a bug of ours that nobody could recover from.
@@ -507,14 +506,8 @@ impl Thread {
     }
 
     pub(crate) fn fire_timers(&self) {
-        self.fire_timers_by(|timer| {
-            // Of this wait, if it is still on: then the task has not ended.
-            let (id, is_timed) = (timer.task.id.get(), timer.task.is_timed());
-            let at = watch::stamp();
-            if timer.task.wake(timer.epoch, Wake::TimedOut, 0) && !is_timed {
-                watch::timed_out(self, id, at);
-            }
-        });
+        let core = self.core();
+        self.fire_timers_by(|timer| watch::fire(core, Some(self), &timer));
     }
 
     pub(crate) fn fire_timers_by(&self, mut fire: impl FnMut(Timer)) {

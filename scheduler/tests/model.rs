@@ -24,6 +24,7 @@ mod model {
     mod lane;
     mod leaning;
     mod lease;
+    mod ledger;
     mod lock;
     mod monitor;
     mod native;

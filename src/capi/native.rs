@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use fiberhost_scheduler::native::{self, Target};
 use fiberhost_scheduler::{Adopted, blocking};
+use parking_lot::Mutex;
 
 use super::code::{self, Code};
 use super::host::{fiberhost_host, text};
@@ -12,6 +13,9 @@ use super::{Held, Object, answer, guard};
 
 /// What a native section is called in reports.
 pub enum fiberhost_target {}
+
+/// Still referred to, for those who look for memory that was forgotten.
+static MADE: Mutex<Vec<&'static Target>> = Mutex::new(Vec::new());
 
 /// Makes a name for native sections, which is there for as long as the process: for a static variable.
 ///
@@ -27,7 +31,8 @@ pub unsafe extern "C" fn fiberhost_target_create(
         let place = unsafe { answer(target) }?;
         // SAFETY: the caller's promise.
         let name = unsafe { text(name) }?.ok_or_else(|| code::invalid("no name"))?;
-        let target = Box::leak(Box::new(Target::new(name.leak())));
+        let target: &'static Target = Box::leak(Box::new(Target::new(name.leak())));
+        MADE.lock().push(target);
         *place = std::ptr::from_ref(target).cast();
         Ok(code::FIBERHOST_OK)
     })

@@ -10,8 +10,10 @@ use std::sync::{Arc, Weak};
 use fiberhost_scheduler::Observed;
 use parking_lot::Mutex;
 
-use super::rows::HostRow;
+use super::rows::{HostRow, MemoryRow};
+use crate::hooks::{FunctionFacts, Learned};
 use crate::host::{Host, Shared};
+use crate::memory::Memory;
 
 static ALL: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
 
@@ -24,29 +26,67 @@ pub(crate) fn forget(host: &Arc<Shared>) {
     ALL.lock().retain(|it| !std::ptr::eq(it.as_ptr(), host));
 }
 
+/// What is shown of a host.
+#[derive(Clone, Debug)]
+pub(super) struct HostFacts {
+    pub(super) row: HostRow,
+    /// By critical level, if the runtime's memory is the host's.
+    pub(super) memory: Vec<MemoryRow>,
+    /// Of these functions it has learned something.
+    pub(super) functions: Vec<FunctionFacts>,
+}
+
 /// Those on this scheduler.
-pub(super) fn on(scheduler: &Observed) -> Vec<HostRow> {
+pub(super) fn on(scheduler: &Observed) -> Vec<HostFacts> {
     let all = ALL.lock();
     let hosts = all.iter().filter_map(Weak::upgrade);
-    let rows = hosts.filter(|host| scheduler.is_of(&host.scheduler));
-    rows.map(|host| row_of(&host)).collect()
+    let facts = hosts.filter(|host| scheduler.is_of(&host.scheduler));
+    facts.map(|host| facts_of(&host)).collect()
 }
 
-pub(super) fn row(host: &Host) -> HostRow {
-    row_of(host.shared())
+pub(super) fn facts(host: &Host) -> HostFacts {
+    facts_of(host.shared())
 }
 
-fn row_of(host: &Shared) -> HostRow {
+fn facts_of(host: &Shared) -> HostFacts {
     let figures = host.figures();
-    HostRow {
-        host_id: host.id,
-        host_type: "CLR",
-        name: host.scheduler.name().to_owned(),
-        objects_count: figures.objects,
-        task_switches_count: figures.switches,
-        failed_switches_count: figures.failed_switches,
-        stray_hooks_count: figures.stray_hooks,
-        frames_left_count: figures.frames_left,
-        failed_exits_count: figures.failed_exits,
+    let account = host.memory();
+    let memory = account.as_ref().map(|memory| memory.figures());
+    let learned = host.learned.as_ref();
+    HostFacts {
+        row: HostRow {
+            host_id: host.id,
+            host_type: "CLR",
+            name: host.scheduler.name().to_owned(),
+            objects_count: figures.objects,
+            task_switches_count: figures.switches,
+            failed_switches_count: figures.failed_switches,
+            stray_hooks_count: figures.stray_hooks,
+            frames_left_count: figures.frames_left,
+            failed_exits_count: figures.failed_exits,
+            pages_in_bytes: memory.as_ref().map(|memory| memory.committed),
+            reserved_in_bytes: memory.as_ref().map(|memory| memory.reserved),
+            acquired_in_bytes: memory.as_ref().map(|memory| memory.acquired),
+            pressure_notifications_count: memory.as_ref().map(|memory| memory.notifications),
+        },
+        memory: account.map_or_else(Vec::new, |account| memory_rows(host.id, &account)),
+        functions: learned.map_or_else(Vec::new, Learned::facts),
     }
+}
+
+fn memory_rows(host_id: u64, account: &Memory) -> Vec<MemoryRow> {
+    let (figures, limits) = (account.figures(), account.limits());
+    let levels = [
+        ("TASK", limits.task),
+        ("APP DOMAIN", limits.app_domain),
+        ("PROCESS", limits.process),
+    ];
+    let row = |(level, (critical_level, limit)): (usize, (&'static str, usize))| MemoryRow {
+        host_id,
+        critical_level,
+        heaps_in_bytes: figures.heaps[level],
+        limit_in_bytes: (limit != usize::MAX).then_some(limit),
+        refused_requests_count: figures.refused[level],
+    };
+    levels.into_iter().enumerate().map(row).collect()
 }

@@ -90,11 +90,11 @@ table! {
         /// Milliseconds since it was spawned, by a clock that is late by up to a tick of the monitor.
         Gauge age_ms: f64,
         /// What it waits for.
-        Fact wait_type: Option<String>,
+        Fact wait_type: Option<&'static str>,
         /// Milliseconds since it began to wait, by that clock.
         Gauge wait_duration_ms: Option<f64>,
         /// What it waits for, or waited for last.
-        Fact last_wait_type: Option<String>,
+        Fact last_wait_type: Option<&'static str>,
         /// The number of the task without which it cannot go on, as far as that is known.
         Fact blocking_task_id: Option<u64>,
         /// What its native section calls, if it is in one.
@@ -114,7 +114,7 @@ table! {
         /// Milliseconds since it began to wait, by a clock that is late by up to a tick of the monitor.
         Gauge wait_duration_ms: Option<f64>,
         /// What it waits for; nothing if it is runnable, and its thread belongs to another task.
-        Fact wait_type: Option<String>,
+        Fact wait_type: Option<&'static str>,
         /// The number of the task without which it cannot go on, as far as that is known.
         Fact blocking_task_id: Option<u64>,
         /// Why: it waits for that task's end or for a mutex that it has, or that task sleeps with the thread on which it must
@@ -135,7 +135,7 @@ table! {
     /// A reason for which tasks have waited. SQL Server shows these as `sys.dm_os_wait_stats`.
     WaitStatsRow in "wait_stats" {
         /// The reason.
-        Key wait_type: String,
+        Key wait_type: &'static str,
         /// How many waits were begun.
         Counter waiting_tasks_count: u64,
         /// How many tasks wait so now.
@@ -174,7 +174,7 @@ table! {
 }
 
 table! {
-    /// What native sections call that have lost their slot.
+    /// What native sections call that have lost their slot, or were noted.
     NativeTargetRow in "native_targets" {
         /// Its name.
         Key target: &'static str,
@@ -186,6 +186,13 @@ table! {
         Counter time_ms: f64,
         /// Milliseconds that the longest of them lasted.
         Gauge max_time_ms: f64,
+        /// How many sections were noted, whether they lost their slot or not: all of tasks whose time is booked, and of others
+        /// a sample.
+        Counter noted_calls_count: u64,
+        /// Milliseconds that those lasted together.
+        Counter noted_time_ms: f64,
+        /// Milliseconds that the longest of those lasted.
+        Gauge max_noted_time_ms: f64,
         /// How many threads are in such a section now, whether they have their slot or not.
         Gauge open_count: usize,
     }
@@ -309,7 +316,7 @@ table! {
         /// What its native section called.
         Fact native_target: Option<&'static str>,
         /// What it waited for.
-        Fact wait_type: Option<String>,
+        Fact wait_type: Option<&'static str>,
         /// The number of the task without which its wait did not end, as far as that was known.
         Fact blocking_task_id: Option<u64>,
         /// What all workers were kept by, and how many by the same; who waited for whom.
@@ -414,5 +421,71 @@ table! {
         Counter frames_left_count: u64,
         /// Runtime's tasks that did not accept their end.
         Counter failed_exits_count: u64,
+        /// Bytes of pages that its runtime has committed, if the runtime's memory is the host's, like the next three.
+        Gauge pages_in_bytes: Option<usize>,
+        /// Bytes of addresses that are reserved for it.
+        Gauge reserved_in_bytes: Option<usize>,
+        /// Bytes of addresses that it has taken from the system.
+        Gauge acquired_in_bytes: Option<usize>,
+        /// How often it was told that memory becomes scarce, or no longer is.
+        Counter pressure_notifications_count: Option<u64>,
+    }
+}
+
+table! {
+    /// Memory that a host has given to its runtime, by what the refusal of a request would cost.
+    MemoryRow in "memory" {
+        /// The host's number in the process.
+        Key host_id: u64,
+        /// `TASK`, `APP DOMAIN` or `PROCESS`: what is lost if a request is refused.
+        Key critical_level: &'static str,
+        /// Bytes of heaps that are in use at this level.
+        Gauge heaps_in_bytes: usize,
+        /// A request at this level is refused if more than so many bytes would be in use then, at all levels and as pages.
+        Gauge limit_in_bytes: Option<usize>,
+        /// Requests at this level that were refused because of a limit.
+        Counter refused_requests_count: u64,
+    }
+}
+
+table! {
+    /// A function of unmanaged code, if the host learns which calls have to be announced.
+    NativeFunctionRow in "native_functions" {
+        /// The host's number in the process.
+        Key host_id: u64,
+        /// The function's address.
+        Key function_address: usize,
+        /// Its name, if the program has it.
+        Fact function: Option<String>,
+        /// `ANNOUNCED` as long as it has not shown that it returns quickly; `TRUSTED` then, which means that only one of many
+        /// calls is announced; `CALLS BACK` if it has, which means that each call is announced for ever.
+        Fact policy: &'static str,
+        /// Calls that were announced and have returned without calling back.
+        Counter calls_count: u64,
+        /// Calls that were announced and have called back.
+        Counter callbacks_count: u64,
+        /// Calls that were not announced, since it was trusted.
+        Counter unannounced_calls_count: u64,
+        /// Milliseconds that the calls in `calls_count` took together.
+        Counter time_ms: f64,
+        /// Milliseconds that the longest of them took.
+        Gauge max_time_ms: f64,
+    }
+}
+
+table! {
+    /// A kind of the scheduler's own short locks, and how often two met there, in the whole process. SQL Server shows these
+    /// as `sys.dm_os_spinlock_stats`.
+    SpinlockRow in "spinlocks" {
+        /// What they are for. `SLOT` is a slot's queues, when another worker or the monitor takes from them.
+        Key name: &'static str,
+        /// How often one was not free.
+        Counter collisions: u64,
+        /// How often it was looked at until it was.
+        Counter spins: u64,
+        /// The mean of that.
+        Gauge spins_per_collision: f64,
+        /// How often the processor was given away meanwhile, or the attempt was given up.
+        Counter backoffs: u64,
     }
 }

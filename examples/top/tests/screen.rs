@@ -159,6 +159,9 @@ fn one_screen_shows_each_table() {
         "threads",
         "sys_info",
         "stack_classes",
+        "spinlocks",
+        "memory",
+        "native_functions",
     ] {
         let screen = world.screen(&["--table", table]);
         assert!(screen.contains(&format!("{table}: ")), "{table}:\n{screen}");

@@ -28,7 +28,7 @@
 //! All who wait are woken, not one: one change may stand for two connections to accept.
 #![forbid(unsafe_code)]
 
-use crate::primitive::SpinLock;
+use crate::primitive::{For, SpinLock};
 use crate::suspend::Arm;
 use crate::sync::wait_list::{Claimed, WaitList};
 use crate::task::Task;
@@ -132,11 +132,14 @@ impl State {
 impl Readiness {
     pub(crate) fn new() -> Self {
         Readiness {
-            state: SpinLock::new(State {
-                read: Half::new(),
-                write: Half::new(),
-                marked: false,
-            }),
+            state: SpinLock::new(
+                For::Descriptor,
+                State {
+                    read: Half::new(),
+                    write: Half::new(),
+                    marked: false,
+                },
+            ),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Waits that stand in a list (`freeze.rs`), without the switch: the calling thread is its own worker.
 
 use super::{Record, Waiter};
-use crate::primitive::SpinLock;
+use crate::primitive::{For, SpinLock};
 use crate::suspend::{Arm, Listed, Settled};
 use crate::sync::wait_list::WaitList;
 use crate::task::Task;
@@ -27,7 +27,7 @@ impl Default for List {
 impl List {
     /// Nobody waits, nothing has happened.
     pub fn new() -> Self {
-        List(SpinLock::new((false, WaitList::new())))
+        List(SpinLock::new(For::Condvar, (false, WaitList::new())))
     }
 
     /// Ends the wait of whoever stands here first, or the next one to come.

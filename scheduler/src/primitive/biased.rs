@@ -18,6 +18,7 @@
 use std::cell::UnsafeCell;
 
 use crate::primitive::barrier::{heavy, light};
+use crate::primitive::collisions::{self, For};
 use crate::primitive::{AtomicU32, Mutex, Ordering};
 
 /// How often a taker looks whether the owner is done before it withdraws.
@@ -73,6 +74,7 @@ impl<T> Biased<T> {
     #[cold]
     fn own_slow<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
         self.busy.store(0, Ordering::Release);
+        collisions::begin(For::Slot);
         let _no_taker = self.takers.lock();
         // SAFETY: the takers' lock is ours, so there is no taker, and the owner is this thread.
         work(unsafe { &mut *self.value.get() })
@@ -96,13 +98,19 @@ impl<T> Biased<T> {
     }
 
     fn owner_is_out(&self) -> bool {
-        for _ in 0..LOOKS {
+        for look in 0..LOOKS {
             // Acquire: pairs with the owner's release of `busy`.
             if self.busy.load(Ordering::Acquire) == 0 {
+                if look > 0 {
+                    collisions::begin(For::Slot);
+                    collisions::end(For::Slot, u64::from(look), 0);
+                }
                 return true;
             }
             std::hint::spin_loop();
         }
+        collisions::begin(For::Slot);
+        collisions::end(For::Slot, u64::from(LOOKS), 1);
         false
     }
 }

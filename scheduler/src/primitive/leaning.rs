@@ -34,6 +34,7 @@ use std::ops::{Deref, DerefMut};
 
 use super::spin::{SpinGuard, SpinLock};
 use crate::primitive::barrier::{heavy, is_asymmetric, light};
+use crate::primitive::collisions::{self, For};
 use crate::primitive::{AtomicBool, AtomicUsize, Ordering};
 
 /// Leans towards nobody.
@@ -80,11 +81,14 @@ impl<T> Leaning<T> {
         Leaning {
             towards: AtomicUsize::new(NOBODY),
             busy: AtomicBool::new(false),
-            shared: SpinLock::new(Habit {
-                last: NOBODY,
-                times: 0,
-                enough: ENOUGH,
-            }),
+            shared: SpinLock::new(
+                For::Event,
+                Habit {
+                    last: NOBODY,
+                    times: 0,
+                    enough: ENOUGH,
+                },
+            ),
             value: UnsafeCell::new(value),
         }
     }
@@ -145,11 +149,13 @@ impl<T> Leaning<T> {
         self.towards.store(NOBODY, Ordering::Relaxed);
         heavy();
         let mut looks = 0_u32;
+        collisions::begin(For::Event);
         // Acquire: pairs with the release of the one it leant towards; what that one wrote is visible.
         while self.busy.load(Ordering::Acquire) && !cfg!(feature = "bug_leaning_wait") {
             looks += 1;
             pause(looks);
         }
+        collisions::end(For::Event, u64::from(looks), 1);
     }
 }
 

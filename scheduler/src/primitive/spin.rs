@@ -2,7 +2,7 @@
 //!
 //! parking_lot's lock pays a second locked instruction to learn whether somebody sleeps.
 //! The sections under this lock are a few loads and stores, never a switch, a system call or an allocation,
-//! so nobody needs to sleep: a waiter spins shortly and then gives the processor away.
+//! so nobody needs to sleep: a waiter spins shortly and then gives the processor away. That it had to is counted.
 //! Under loom and Shuttle it is the checker's own mutex (a model must not spin).
 
 #[cfg(not(any(loom, shuttle)))]
@@ -11,8 +11,11 @@ mod imp {
     use std::ops::{Deref, DerefMut};
     use std::sync::atomic::{AtomicBool, Ordering};
 
+    use crate::primitive::collisions::{self, For};
+
     pub(crate) struct SpinLock<T> {
         held: AtomicBool,
+        of: For,
         value: UnsafeCell<T>,
     }
 
@@ -24,9 +27,10 @@ mod imp {
     pub(crate) struct SpinGuard<'a, T>(&'a SpinLock<T>);
 
     impl<T> SpinLock<T> {
-        pub(crate) const fn new(value: T) -> Self {
+        pub(crate) const fn new(of: For, value: T) -> Self {
             SpinLock {
                 held: AtomicBool::new(false),
+                of,
                 value: UnsafeCell::new(value),
             }
         }
@@ -42,17 +46,21 @@ mod imp {
 
         #[cold]
         fn lock_slow(&self) {
+            collisions::begin(self.of);
+            let (mut spins, mut backoffs) = (0, 0);
             loop {
                 for _ in 0..64 {
                     std::hint::spin_loop();
+                    spins += 1;
                     if !self.held.load(Ordering::Relaxed)
                         && !self.held.swap(true, Ordering::Acquire)
                     {
-                        return;
+                        return collisions::end(self.of, spins, backoffs);
                     }
                 }
                 // The holder has lost its processor; ours is the one it may need.
                 std::thread::yield_now();
+                backoffs += 1;
             }
         }
     }
@@ -92,11 +100,13 @@ mod imp {
     #[cfg(shuttle)]
     use shuttle::sync::{Mutex, MutexGuard};
 
+    use crate::primitive::collisions::For;
+
     pub(crate) struct SpinLock<T>(Mutex<T>);
     pub(crate) struct SpinGuard<'a, T>(MutexGuard<'a, T>);
 
     impl<T> SpinLock<T> {
-        pub(crate) fn new(value: T) -> Self {
+        pub(crate) fn new(_: For, value: T) -> Self {
             SpinLock(Mutex::new(value))
         }
         pub(crate) fn lock(&self) -> SpinGuard<'_, T> {
@@ -121,3 +131,33 @@ mod imp {
 }
 
 pub(crate) use imp::{SpinGuard, SpinLock};
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+    use crate::primitive::collisions::{For, of_tests};
+
+    /// The only test with locks of this kind, so the counts are its own.
+    #[test]
+    fn collisions_are_counted_one_for_each_and_nothing_else() {
+        let lock = SpinLock::new(For::Test, 0);
+        for _ in 0..1000 {
+            *lock.lock() += 1;
+        }
+        assert_eq!(of_tests(), [0; 3], "nobody had to wait");
+        for number in 1..=10 {
+            let guard = lock.lock();
+            std::thread::scope(|scope| {
+                scope.spawn(|| *lock.lock() += 1);
+                while of_tests()[0] < number {
+                    std::thread::yield_now();
+                }
+                drop(guard);
+            });
+            assert_eq!(of_tests()[0], number);
+        }
+        let [collisions, spins, _] = of_tests();
+        assert!(spins >= collisions, "{spins}");
+        assert_eq!(*lock.lock(), 1010);
+    }
+}

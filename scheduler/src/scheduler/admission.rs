@@ -5,7 +5,7 @@ use super::Core;
 use super::spawn::{Refusal, SpawnError};
 use crate::builder::{Admission, Settings};
 use crate::park::{self, Limit};
-use crate::primitive::{AtomicUsize, Ordering, SpinLock};
+use crate::primitive::{AtomicUsize, For, Ordering, SpinLock};
 use crate::sync::wait_list::WaitList;
 use crate::wait::{Interrupt, WaitReason, Wake};
 
@@ -24,7 +24,7 @@ impl Gate {
             max: settings.max_tasks,
             admission: settings.admission,
             live: AtomicUsize::new(0),
-            waiting: SpinLock::new(WaitList::new()),
+            waiting: SpinLock::new(For::Admission, WaitList::new()),
         }
     }
 

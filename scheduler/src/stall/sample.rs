@@ -34,7 +34,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, AtomicUsize
 use crate::current::Thread;
 use crate::fiber;
 use crate::fiber::overflow::earlier::{Earlier, is_installed};
-use crate::fiber::overflow::frames::{Around, Code, Linked};
+use crate::fiber::overflow::frames::{Around, Code, Linked, word};
 use crate::fiber::overflow::report::Registers;
 
 const FREE: u64 = 0;
@@ -438,8 +438,7 @@ impl Part {
     fn words(&self, most: usize) -> impl Iterator<Item = usize> {
         let words = (self.top - self.low) / 8;
         // SAFETY: as above; within the part.
-        (0..words.min(most))
-            .map(|index| unsafe { (self.low as *const usize).add(index).read_volatile() })
+        (0..words.min(most)).map(|index| unsafe { word(self.low + 8 * index) })
     }
 }
 

@@ -36,7 +36,7 @@ fn upper(bucket: usize) -> u64 {
 /// What one thread has counted, in ticks. Memory for the buckets is there once something was recorded.
 #[derive(Default)]
 pub(crate) struct Recorder {
-    buckets: OnceLock<Box<[AtomicU64]>>,
+    buckets: OnceLock<Box<[AtomicU64; BUCKETS]>>,
     sum: AtomicU64,
     max: AtomicU64,
 }
@@ -44,9 +44,7 @@ pub(crate) struct Recorder {
 impl Recorder {
     /// One writer.
     pub(crate) fn record(&self, ticks: u64) {
-        let buckets = self
-            .buckets
-            .get_or_init(|| (0..BUCKETS).map(|_| AtomicU64::new(0)).collect());
+        let buckets = self.buckets.get_or_init(make);
         // Relaxed: one writer, and a reader that is in between sees one of them a moment early.
         self.sum
             .store(self.sum.load(Ordering::Relaxed) + ticks, Ordering::Relaxed);
@@ -61,12 +59,18 @@ impl Recorder {
             return;
         };
         histogram.counts.resize(BUCKETS, 0);
-        for (sum, count) in histogram.counts.iter_mut().zip(buckets) {
+        for (sum, count) in histogram.counts.iter_mut().zip(buckets.iter()) {
             *sum += count.load(Ordering::Relaxed);
         }
         histogram.sum += self.sum.load(Ordering::Relaxed);
         histogram.max = histogram.max.max(self.max.load(Ordering::Relaxed));
     }
+}
+
+#[cold]
+fn make() -> Box<[AtomicU64; BUCKETS]> {
+    let buckets: Box<[AtomicU64]> = (0..BUCKETS).map(|_| AtomicU64::new(0)).collect();
+    buckets.try_into().expect("it has so many")
 }
 
 /// A distribution of times.

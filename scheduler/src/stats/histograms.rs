@@ -11,7 +11,7 @@ use crate::watch::Accounting;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Histograms {
-    /// How exact they are: of all waits and turns, or of one in about 120.
+    /// How exact they are: of all waits and turns, or of one in about 60.
     pub accounting: Accounting,
     /// From the moment in which a wait was ended until its task went on.
     pub dispatch_delay: Histogram,

@@ -1,9 +1,11 @@
 //! What is known of native sections without a cost to them: what the monitor sees at its ticks, and those that lose their slot.
 //!
-//! Leaving and entering are two stores, so nothing of theirs is counted by target, and no clock is read. The monitor looks at
+//! Leaving and entering are two stores, so they are not counted by target, and no clock is read; but for samples, and those of
+//! tasks that are watched (`watch.rs`). The monitor looks at
 //! every driver at each tick anyhow; a section that it sees is stamped with that time, so its age is known to a tick, and
 //! one that comes and goes between two ticks is too young to be of interest.
-//! A section that has lost its slot waits for another one when it ends: there is time to count and to measure it.
+//! A section that has lost its slot waits for another one when it ends: there is time to count and to measure it. So
+//! hand-overs are counted and timed each.
 #![forbid(unsafe_code)]
 
 use std::time::Duration;
@@ -84,16 +86,19 @@ pub(crate) fn opened(thread: &Thread) -> u64 {
     thread.lease.left()
 }
 
-/// Those that lost their slot, by what they call. Few, and found by going through them.
+/// Those that lost their slot or were noted, by what they call. Few, and found by going through them.
 pub(crate) struct Lasting(Mutex<Vec<Kept>>);
 
 struct Kept {
     target: &'static Target,
     handovers: u64,
+    /// Of those that lost their slot.
     times: Recorder,
+    /// Of those that were noted.
+    noted: Recorder,
 }
 
-/// Native sections to one target that lost their slot.
+/// Native sections to one target that lost their slot, or were noted.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TargetFacts {
@@ -107,6 +112,13 @@ pub struct TargetFacts {
     pub time: Duration,
     /// The longest.
     pub max: Duration,
+    /// How many were noted, whether they lost their slot or not: all of tasks whose [time is booked](crate::Accounting), and of
+    /// others one now and then, where waits are sampled. One that is called back from counts once for each part of it.
+    pub noted: u64,
+    /// How long those lasted together.
+    pub noted_time: Duration,
+    /// The longest of those.
+    pub noted_max: Duration,
 }
 
 impl Lasting {
@@ -124,6 +136,7 @@ impl Lasting {
                 target,
                 handovers: 0,
                 times: Recorder::default(),
+                noted: Recorder::default(),
             });
             all.len() - 1
         });
@@ -137,7 +150,8 @@ impl Lasting {
             kept.times.add_to(&mut histogram);
             (kept.target, histogram)
         };
-        all.iter().map(one).collect()
+        let lost = all.iter().filter(|kept| kept.handovers > 0);
+        lost.map(one).collect()
     }
 
     pub(crate) fn facts(&self, rate: Rate) -> Vec<TargetFacts> {
@@ -145,15 +159,29 @@ impl Lasting {
         let one = |kept: &Kept| {
             let mut histogram = Histogram::new(rate);
             kept.times.add_to(&mut histogram);
+            let mut noted = Histogram::new(rate);
+            kept.noted.add_to(&mut noted);
             TargetFacts {
                 target: kept.target,
                 handovers: kept.handovers,
                 ended: histogram.count(),
                 time: histogram.total(),
                 max: histogram.max(),
+                noted: noted.count(),
+                noted_time: noted.total(),
+                noted_max: noted.max(),
             }
         };
         all.iter().map(one).collect()
+    }
+}
+
+/// The thread comes back from a section that was noted, and that has lasted for so many ticks.
+pub(crate) fn note(thread: &Thread, lasted: u64) {
+    let target = Target::stored(thread.target.load(Ordering::Relaxed));
+    if let Some(target) = target {
+        let lasting = &thread.core().lasting;
+        lasting.with(target, |kept| kept.noted.record(lasted));
     }
 }
 

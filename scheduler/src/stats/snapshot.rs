@@ -31,6 +31,7 @@ use std::time::Duration;
 use crate::current::Thread;
 use crate::deadlock::Blocker;
 use crate::native::Target;
+use crate::primitive::collisions::{self, SpinFacts};
 use crate::primitive::{Ordering, fence};
 use crate::scheduler::Core;
 use crate::stats::histogram::Histogram;
@@ -64,8 +65,10 @@ pub struct Snapshot {
     pub tasks: Vec<TaskFacts>,
     /// One for each reason for which a task has ever waited.
     pub waits: Vec<WaitFacts>,
-    /// One for each target of native sections that have lost their slot.
+    /// One for each target of native sections that have lost their slot, or were noted.
     pub targets: Vec<TargetFacts>,
+    /// One for each kind of the scheduler's own short locks.
+    pub spins: Vec<SpinFacts>,
     /// How exact the times in [`waits`](Snapshot::waits) are.
     pub accounting: Accounting,
     /// Tasks in the common queue, from which every worker takes.
@@ -241,10 +244,10 @@ pub struct WaitFacts {
 /// What the threads were at, read before the tasks.
 struct Threads {
     facts: Vec<ThreadFacts>,
-    /// From the address of a thread's record to its place in `facts`.
-    by_address: HashMap<usize, usize>,
-    /// From the number of a task that runs to that place, and whether its thread only waits for a slot.
-    running: HashMap<u64, (usize, bool)>,
+    /// From the address of a thread's record to its place in `facts`; sorted. It is asked for each task, and they are few.
+    by_address: Vec<(usize, usize)>,
+    /// From the number of a task that runs to that place, and whether its thread only waits for a slot; sorted.
+    running: Vec<(u64, (usize, bool))>,
     /// The task that sleeps with the thread, by that place.
     owners: Vec<Option<u64>>,
 }
@@ -256,7 +259,8 @@ impl Snapshot {
         let figures = Stats::of(core);
         let mut threads = Threads::read(core, began);
         let mut missed = 0;
-        let mut tasks = Vec::new();
+        // One at a time it would grow, and be copied, again and again.
+        let mut tasks = Vec::with_capacity(figures.live() as usize + SOME_MORE);
         pool::for_each(|task| match read(core, task, &threads, began) {
             Read::Is(facts) => tasks.push(facts),
             Read::IsNot => {}
@@ -275,6 +279,7 @@ impl Snapshot {
             waits: waits(core, &tasks),
             tasks,
             targets: core.lasting.facts(core.origin.rate()),
+            spins: collisions::facts(),
             accounting: core.watching.accounting(),
             injected: core.injector.len(),
             missed,
@@ -306,8 +311,8 @@ impl Threads {
         }
         let mut threads = Threads {
             facts: Vec::new(),
-            by_address: HashMap::new(),
-            running: HashMap::new(),
+            by_address: Vec::new(),
+            running: Vec::new(),
             owners: Vec::new(),
         };
         for thread in core.threads.iter() {
@@ -322,22 +327,40 @@ impl Threads {
             if let Some(task) = facts.task {
                 // Asleep, but not with its task: it waits for a slot in which to go on.
                 let is_kept = thread.sleeper.is_away() && facts.section.is_none();
-                threads.running.insert(task, (place, is_kept));
+                threads.running.push((task, (place, is_kept)));
             }
-            threads
-                .by_address
-                .insert(std::ptr::from_ref(thread).addr(), place);
+            let address = std::ptr::from_ref(thread).addr();
+            threads.by_address.push((address, place));
             threads.owners.push(owner.map(|task| task.id.get()));
             threads.facts.push(facts);
         }
+        threads.by_address.sort_unstable();
+        // One that has moved while this was read runs where it was seen last.
+        threads.running.reverse();
+        threads.running.sort_by_key(|&(task, _)| task);
+        threads.running.dedup_by_key(|&mut (task, _)| task);
         threads
+    }
+
+    /// Which thread runs this task, and whether that only waits for a slot.
+    fn runner(&self, task: u64) -> Option<(usize, bool)> {
+        let place = self.running.binary_search_by_key(&task, |&(task, _)| task);
+        place.ok().map(|place| self.running[place].1)
+    }
+
+    /// The thread with this address.
+    fn at(&self, address: usize) -> Option<usize> {
+        let place = self
+            .by_address
+            .binary_search_by_key(&address, |&(at, _)| at);
+        place.ok().map(|place| self.by_address[place].1)
     }
 
     /// A task that a thread ran, and that has ended before it was read itself, is not there.
     fn forget_ended(&mut self, tasks: &[TaskFacts]) {
         let mut there: Vec<u64> = Vec::new();
         for task in tasks {
-            if self.running.contains_key(&task.id) {
+            if self.runner(task.id).is_some() {
                 there.push(task.id);
             }
         }
@@ -388,6 +411,9 @@ impl ThreadFacts {
     }
 }
 
+/// Room for tasks that are spawned after their number was read.
+const SOME_MORE: usize = 64;
+
 /// What came of reading a record.
 enum Read {
     Is(TaskFacts),
@@ -423,10 +449,10 @@ fn read(core: &'static Core, task: &'static Task, threads: &Threads, now: u64) -
 
 fn facts(task: &'static Task, kind: Kind, threads: &Threads, now: u64) -> TaskFacts {
     let id = task.id.get();
-    let running = threads.running.get(&id);
+    let running = threads.runner(id);
     let home = task.bound_to.load(Ordering::Acquire);
-    let thread = running.map(|&(place, _)| place);
-    let thread = thread.or_else(|| threads.by_address.get(&home).copied());
+    let thread = running.map(|(place, _)| place);
+    let thread = thread.or_else(|| threads.at(home));
     let is_armed = task.wait.is_armed();
     let last_wait = task.last_reason();
     let since = coarse::age(now, task.since.load(Ordering::Relaxed));
@@ -455,7 +481,7 @@ fn facts(task: &'static Task, kind: Kind, threads: &Threads, now: u64) -> TaskFa
         wait: (state == TaskState::Suspended).then_some((last_wait, since)),
         last_wait,
         blocked_by: blocker(task, kind, thread.and_then(|place| threads.owners[place])),
-        section: running.and_then(|&(place, _)| threads.facts[place].section),
+        section: running.and_then(|(place, _)| threads.facts[place].section),
     }
 }
 
@@ -502,9 +528,9 @@ fn kept(task: &'static Task, id: u64) -> (Option<Arc<str>>, Option<Box<LedgerFac
 }
 
 fn waits(core: &Core, tasks: &[TaskFacts]) -> Vec<WaitFacts> {
-    let mut waiting = HashMap::<WaitReason, usize>::new();
+    let mut waiting = [0; WaitReason::COUNT];
     for (reason, _) in tasks.iter().filter_map(|task| task.wait) {
-        *waiting.entry(reason).or_default() += 1;
+        waiting[reason as usize] += 1;
     }
     let rate = core.origin.rate();
     let facts = WaitReason::all().map(|reason| {
@@ -517,7 +543,7 @@ fn waits(core: &Core, tasks: &[TaskFacts]) -> Vec<WaitFacts> {
         WaitFacts {
             reason,
             count,
-            waiting: waiting.get(&reason).copied().unwrap_or(0),
+            waiting: waiting[reason as usize],
             timed: timed.count(),
             time: timed.total(),
             max: timed.max(),

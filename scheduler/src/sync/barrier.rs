@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::current;
 use crate::park::{self, Limit};
-use crate::primitive::SpinLock;
+use crate::primitive::{For, SpinLock};
 use crate::suspend::Arm;
 use crate::sync::wait_list::WaitList;
 use crate::task::{Task, flag};
@@ -63,7 +63,7 @@ impl Barrier {
         pub const fn new(size: usize) -> Self {
             Barrier {
                 size,
-                state: SpinLock::new(State {
+                state: SpinLock::new(For::Barrier, State {
                     arrived: 0,
                     round: 0,
                     waiters: WaitList::new(),

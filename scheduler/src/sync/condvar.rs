@@ -15,7 +15,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::park::{self, Limit};
-use crate::primitive::SpinLock;
+use crate::primitive::{For, SpinLock};
 use crate::suspend::Arm;
 use crate::sync::mutex::MutexGuard;
 use crate::sync::raw_mutex::RawMutex;
@@ -72,7 +72,7 @@ impl Condvar {
         /// A condition variable on which nobody waits.
         pub const fn new() -> Self {
             Condvar {
-                waiters: SpinLock::new(WaitList::new()),
+                waiters: SpinLock::new(For::Condvar, WaitList::new()),
             }
         }
     }

@@ -38,10 +38,11 @@
 //! to one who still stands there for it has that one as its owner: a way that ends there is none. Who waits to read behind
 //! one who waits to write does so as long as both waits are on.
 //!
-//! A wait that somebody else has interrupted, by a flag that it heeds, is about to end and leads nowhere.
+//! A member whose wait somebody has aborted or alerted stands there until it has run again, and waits for nobody meanwhile: a
+//! circle that is just being broken from outside is none.
 //!
 //! Waits with a limit end by themselves, and do not stand in the table.
-//! What a task reads is known for a few locks (`task/reads.rs`).
+//! What a task reads it notes itself (`task/reads.rs`).
 //! The models of other protocols leave the table out, as it orders what they are there to find unordered.
 
 pub(crate) mod inquirer;
@@ -57,7 +58,7 @@ use crate::deadlock::{self, Blocker, Deadlock};
 use crate::join::TaskRef;
 use crate::park::Limit;
 use crate::pinned;
-use crate::primitive::{SpinLock, simulated};
+use crate::primitive::{For, SpinLock, simulated};
 use crate::scheduler::Core;
 use crate::suspend::FOREVER;
 use crate::task::state::Epoch;
@@ -73,12 +74,12 @@ pub(crate) struct Waits(SpinLock<Table>);
 impl Waits {
     #[cfg(not(any(loom, shuttle)))]
     const fn new() -> Waits {
-        Waits(SpinLock::new(Table::new()))
+        Waits(SpinLock::new(For::LockTable, Table::new()))
     }
 
     #[cfg(any(loom, shuttle))]
     pub(crate) fn new() -> Waits {
-        Waits(SpinLock::new(Table::new()))
+        Waits(SpinLock::new(For::LockTable, Table::new()))
     }
 
     /// How many have come to stand in the table, if this one still does.
@@ -125,7 +126,7 @@ fn as_task(thread: &'static Thread, task: &'static Task, allow: Interrupt) -> Wh
     Who {
         task,
         wakes: task,
-        keeps: if owns {
+        keeps: if task.keeps_its_thread() {
             std::ptr::from_ref(thread).addr()
         } else {
             0
@@ -279,7 +280,7 @@ impl<'a> Place<'a> {
         };
         // Found before: it takes long.
         let owners = match thread {
-            Some(thread) if entry.task.owns_its_thread() => owners_of(thread.core(), entry),
+            Some(thread) if entry.task.keeps_its_thread() => owners_of(thread.core(), entry),
             _ => Vec::new(),
         };
         let mut table = waits.0.lock();

@@ -34,7 +34,7 @@ use std::time::Duration;
 use crate::current;
 use crate::deadlock::{Blocker, Deadlock};
 use crate::park::{self, Limit};
-use crate::primitive::{AtomicU64, Ordering, SpinLock, simulated};
+use crate::primitive::{AtomicU64, For, Ordering, SpinLock, simulated};
 use crate::suspend::Arm;
 use crate::sync::lock_waits::{self, Place, What};
 use crate::sync::until::Until;
@@ -107,7 +107,7 @@ impl RawMutex {
             RawMutex {
                 word: AtomicU64::new(0),
                 fair,
-                queue: SpinLock::new(WaitList::new()),
+                queue: SpinLock::new(For::Mutex, WaitList::new()),
             }
         }
     }

@@ -12,7 +12,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::park::{self, Limit};
-use crate::primitive::{SpinLock, simulated};
+use crate::primitive::{For, SpinLock, simulated};
 use crate::suspend::Arm;
 use crate::sync::wait_list::{Claimed, WaitList};
 use crate::task::Task;
@@ -113,7 +113,7 @@ impl Semaphore {
         /// A semaphore with so many permits.
         pub const fn new(permits: usize) -> Self {
             Semaphore {
-                state: SpinLock::new(State {
+                state: SpinLock::new(For::Semaphore, State {
                     permits,
                     waiters: WaitList::new(),
                 }),

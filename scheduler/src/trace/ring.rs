@@ -3,13 +3,14 @@
 //! An event is a *unit* of two words, stamp and content, or two units, of which the second has what else there is to say.
 //! *head* counts the units ever written.
 //!
-//! 1. The writer stores the unit at *head* (release), then *head* + 1 (release).
+//! 1. The writer stores the units of an event at *head* (release), then the *head* behind them (release).
 //! 2. The reader reads *head* (acquire) and then the units before it, as many as the ring has.
 //! 3. Behind a fence it reads *head* again. The writer may by then have written over every unit whose number plus the
-//!    size of the ring is below the new *head*, and is perhaps at the one after that: these are thrown away, and counted as lost.
+//!    size of the ring is below the new *head*, and is perhaps at the event after that: these are thrown away, and counted as
+//!    lost.
 //!
-//! If step 2 read a unit of a later round, the writer had stored the *head* of that round's unit before (release and acquire
-//! by way of the unit itself), so step 3 sees it.
+//! If step 2 read a unit of a later round, the writer had stored the *head* before that unit's event before (release and
+//! acquire by way of the unit itself), so step 3 sees it.
 #![forbid(unsafe_code)]
 
 use std::sync::OnceLock;
@@ -21,10 +22,12 @@ pub(crate) const UNITS: usize = 8192;
 const MASK: u64 = UNITS as u64 - 1;
 
 type Unit = [AtomicU64; 2];
+/// The most units of an event.
+const EVENT: u64 = 2;
 
 pub(crate) struct Ring {
     head: AtomicU64,
-    units: OnceLock<Box<[Unit]>>,
+    units: OnceLock<Box<[Unit; UNITS]>>,
 }
 
 /// What was found in a ring.
@@ -44,16 +47,20 @@ impl Ring {
         }
     }
 
-    /// Appends a unit. One writer.
-    #[inline]
-    pub(crate) fn push(&self, stamp: u64, content: u64) {
+    /// Appends the units of an event. One writer.
+    #[inline(always)]
+    pub(crate) fn push<const N: usize>(&self, event: [[u64; 2]; N]) {
+        const { assert!(N as u64 <= EVENT) };
         let units = self.units.get_or_init(make);
-        let head = self.head.load(Ordering::Relaxed);
-        let unit = &units[(head & MASK) as usize];
+        let mut head = self.head.load(Ordering::Relaxed);
         // Step 1.
-        unit[0].store(stamp, Ordering::Release);
-        unit[1].store(content, Ordering::Release);
-        self.head.store(head + 1, Ordering::Release);
+        for [stamp, content] in event {
+            let unit = &units[(head & MASK) as usize];
+            unit[0].store(stamp, Ordering::Release);
+            unit[1].store(content, Ordering::Release);
+            head += 1;
+        }
+        self.head.store(head, Ordering::Release);
     }
 
     /// Reads what is there.
@@ -75,7 +82,7 @@ impl Ring {
         // Step 3.
         fence(Ordering::Acquire);
         let now = self.head.load(Ordering::Acquire);
-        let kept_from = (now + 1).saturating_sub(UNITS as u64).max(first);
+        let kept_from = (now + EVENT).saturating_sub(UNITS as u64).max(first);
         found.drain(..((kept_from - first) as usize).min(found.len()));
         Found {
             units: found,
@@ -85,10 +92,11 @@ impl Ring {
 }
 
 #[cold]
-fn make() -> Box<[Unit]> {
-    (0..UNITS)
+fn make() -> Box<[Unit; UNITS]> {
+    let units: Box<[Unit]> = (0..UNITS)
         .map(|_| [AtomicU64::new(0), AtomicU64::new(0)])
-        .collect()
+        .collect();
+    units.try_into().expect("it has so many")
 }
 
 #[cfg(all(test, not(any(loom, shuttle))))]
@@ -105,7 +113,7 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for number in 0..ROUNDS * UNITS as u64 {
-                    ring.push(number, !number);
+                    ring.push([[number, !number]]);
                 }
                 done.store(true, Ordering::Release);
             });
@@ -119,7 +127,7 @@ mod tests {
                 }
                 wrapped += u64::from(found.lost > 0);
                 if last {
-                    assert_eq!(found.lost, (ROUNDS - 1) * UNITS as u64 + 1);
+                    assert_eq!(found.lost, (ROUNDS - 1) * UNITS as u64 + EVENT);
                     break;
                 }
             }

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use crate::current;
 use crate::park::{self, Limit};
-use crate::primitive::{AtomicBool, Ordering, SpinLock};
+use crate::primitive::{AtomicBool, For, Ordering, SpinLock};
 use crate::sync::channel::error::{RecvError, SelectTimeoutError, SendError, TrySelectError};
 use crate::sync::channel::state::{
     AGAIN, Channel, HAS_PACKET, Packet, ROOM, Taken, WITHOUT_ITEM, hand_item, in_hand,
@@ -221,7 +221,7 @@ impl<'a> Select<'a> {
 
     /// Steps 2 and 3.
     fn wait_once(&self, limit: Limit, allow: Interrupt, joining: Joining) -> Wake {
-        let publishing = SpinLock::new(());
+        let publishing = SpinLock::new(For::Channel, ());
         let waited = park::wait(WaitReason::Select, limit, allow, |task, allow| {
             let _until_all_are_joined =
                 (!cfg!(feature = "bug_select_publish")).then(|| publishing.lock());

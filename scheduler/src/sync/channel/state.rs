@@ -41,7 +41,7 @@
 use std::cell::{Cell, UnsafeCell};
 
 use crate::park::{self, Limit};
-use crate::primitive::{AtomicUsize, SpinLock};
+use crate::primitive::{AtomicUsize, For, SpinLock};
 use crate::suspend::Arm;
 use crate::sync::channel::buffer::{Buffer, Chunk, Room};
 use crate::sync::until::Until;
@@ -321,14 +321,17 @@ unsafe fn take_item<T>(sender: &WaitNode) -> T {
 impl<T> Channel<T> {
     pub(super) fn new(capacity: Option<usize>) -> Self {
         Channel {
-            state: SpinLock::new(State {
-                buffer: Buffer::with_room(capacity.unwrap_or(0)),
-                reserved: 0,
-                senders: WaitList::new(),
-                receivers: WaitList::new(),
-                no_senders: false,
-                no_receivers: false,
-            }),
+            state: SpinLock::new(
+                For::Channel,
+                State {
+                    buffer: Buffer::with_room(capacity.unwrap_or(0)),
+                    reserved: 0,
+                    senders: WaitList::new(),
+                    receivers: WaitList::new(),
+                    no_senders: false,
+                    no_receivers: false,
+                },
+            ),
             capacity,
             senders: AtomicUsize::new(1),
             receivers: AtomicUsize::new(1),

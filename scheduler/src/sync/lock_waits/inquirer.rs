@@ -8,8 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::deadlock::Deadlock;
-use crate::primitive::SpinLock;
 use crate::primitive::sleeper::Sleeper;
+use crate::primitive::{For, SpinLock};
 use crate::sync::lock_waits;
 use crate::sync::lock_waits::outer::{OuterWait, Standing};
 use crate::sync::lock_waits::table::Ticket;
@@ -92,7 +92,7 @@ impl Inquirer {
     /// One that has nothing to do yet, and no thread.
     pub fn new() -> Inquirer {
         Inquirer(Arc::new(Calls {
-            state: SpinLock::new(State::default()),
+            state: SpinLock::new(For::LockTable, State::default()),
             sleeper: Sleeper::new(),
         }))
     }

@@ -26,7 +26,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::join::TaskRef;
-use crate::primitive::SpinLock;
+use crate::primitive::{For, SpinLock};
 use crate::sync::lock_waits::Waits;
 use crate::sync::lock_waits::inquirer::Calls;
 use crate::sync::lock_waits::table::Question;
@@ -95,7 +95,7 @@ impl Standing {
         Standing {
             wait,
             calls: Arc::clone(calls),
-            answer: SpinLock::new(Answer::default()),
+            answer: SpinLock::new(For::LockTable, Answer::default()),
             asked: RawMutex::new(),
         }
     }

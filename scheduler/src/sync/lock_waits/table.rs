@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use std::ptr;
 use std::sync::Arc;
 
+use crate::current::Thread;
 use crate::deadlock::{Blocker, Deadlock};
 use crate::join::TaskRef;
 use crate::park;
@@ -82,11 +83,12 @@ pub(crate) struct Entry {
     pub(super) wakes: &'static Task,
     /// The address of the record of the thread on which nobody else runs meanwhile; 0: there is none.
     keeps: usize,
-    allow: Interrupt,
     pub(super) what: What,
     /// Whether the wait may be refused when it begins, and whether it may be ended later.
     refusable: bool,
     breakable: bool,
+    /// What else may end it.
+    allow: Interrupt,
     /// The circle for which it is to be ended. From then on the one who stands here waits for nobody.
     pub(super) broken: RefCell<Option<Deadlock>>,
     /// The wait, if it was on when the entry was made: then it counts as long as it is on.
@@ -196,6 +198,16 @@ impl Entry {
         }
     }
 
+    /// Whether it may wait for somebody who does not stand here: for an end, for what a layer above knows, or for a task that
+    /// sleeps with its thread.
+    fn may_lead_out(&self) -> bool {
+        let thread = self.task.bound_to.load(Ordering::Acquire) as *const Thread;
+        // SAFETY: who stands here has not ended, and its scheduler keeps the records of its threads until all tasks have.
+        let sleeper = unsafe { thread.as_ref() }.and_then(Thread::sleeps_with);
+        let is_kept = sleeper.is_some_and(|sleeper| !ptr::eq(sleeper, self.task));
+        is_kept || matches!(self.what, What::End(_) | What::Outer(_))
+    }
+
     /// Whether it has to do with read-write locks.
     #[inline]
     fn is_rw(&self) -> bool {
@@ -235,9 +247,9 @@ impl Look {
 
 /// What a look from an entry has seen.
 pub(super) enum Seen {
-    /// Nobody of those it waits for stands here.
+    /// No way of those it waits for leads back to it, or out of the table.
     Nobody,
-    /// They do, and no way of theirs leads back to it here.
+    /// None leads back to it here, but one may do so outside.
     Others,
     Circle(Deadlock),
 }
@@ -247,6 +259,8 @@ pub(crate) struct Table {
     /// As many as a power of two; none before the first entry.
     chains: Vec<*const Entry>,
     entries: usize,
+    /// How many of them keep others from a thread.
+    keepers: usize,
     /// Those that have to do with read-write locks: wait for one, or read while they wait.
     rw: Vec<*const Entry>,
     /// How many have come.
@@ -269,6 +283,7 @@ impl Table {
         Table {
             chains: Vec::new(),
             entries: 0,
+            keepers: 0,
             rw: Vec::new(),
             turns: 0,
             rounds: Plain::new(0),
@@ -280,6 +295,7 @@ impl Table {
         Table {
             chains: Vec::new(),
             entries: 0,
+            keepers: 0,
             rw: Vec::new(),
             turns: 0,
             rounds: Plain::new(0),
@@ -301,6 +317,7 @@ impl Table {
             self.grow();
         }
         self.entries += 1;
+        self.keepers += usize::from(entry.keeps != 0);
         self.turns += 1;
         entry.turn.set(self.turns);
         entry.epoch.set(epoch);
@@ -339,6 +356,7 @@ impl Table {
     #[inline]
     pub(super) fn leave(&mut self, entry: &Entry) {
         self.entries -= 1;
+        self.keepers -= usize::from(entry.keeps != 0);
         if entry.place.get() != NOWHERE {
             self.leave_rw(entry);
         }
@@ -572,6 +590,12 @@ impl Table {
     /// Looks for a circle through the one who has just entered, of those who stand here.
     #[inline]
     pub(super) fn circle(&self, mine: &Entry, look: &Look) -> Seen {
+        // Mostly the one who has it waits for nobody.
+        if let Some(owner) = mine.owner()
+            && self.find(owner).is_none()
+        {
+            return Seen::Nobody;
+        }
         let round = self.rounds.get() + 1;
         self.rounds.set(round);
         let mut open: *const Entry = ptr::null();
@@ -598,7 +622,9 @@ impl Table {
             let Some(next) = (unsafe { open.as_ref() }) else {
                 return seen;
             };
-            seen = Seen::Others;
+            if self.keepers > 0 || next.may_lead_out() {
+                seen = Seen::Others;
+            }
             at = next;
             open = at.open.get();
         }
