@@ -652,6 +652,20 @@ pub(crate) fn take_mark() -> Option<&'static Thread> {
     unsafe { launder(thread).as_ref() }
 }
 
+/// Whether an outer section is open that is marked, with none in it. It is not marked any more. Answers whose thread it is.
+#[inline(never)]
+pub(crate) fn take_mark_of_last() -> Option<&'static Thread> {
+    let thread = place::with(|here| {
+        if here.depth.get() != MARKED {
+            return std::ptr::null();
+        }
+        here.depth.set(0);
+        here.left.get()
+    });
+    // SAFETY: as in `thread`.
+    unsafe { launder(thread).as_ref() }
+}
+
 /// How many sections are open inside the outer one, if one is.
 #[inline(never)]
 pub(crate) fn depth() -> Option<u32> {

@@ -184,7 +184,7 @@ pub unsafe fn enter_if<T: 'static>(
     agree: impl FnOnce(&T) -> bool,
 ) -> bool {
     let Some(thread) = current::step_in_last() else {
-        return false;
+        return enter_marked_if(|thread| key.last_of(thread).is_some_and(agree));
     };
     if !key.last_of(thread).is_some_and(agree) {
         current::step_out_first();
@@ -193,6 +193,21 @@ pub unsafe fn enter_if<T: 'static>(
     if !thread.lease.enter() {
         claim(thread);
     }
+    true
+}
+
+/// The same for an outer section that is marked.
+#[cold]
+fn enter_marked_if(agree: impl FnOnce(&'static Thread) -> bool) -> bool {
+    let Some(thread) = current::take_mark_of_last() else {
+        return false;
+    };
+    if !agree(thread) {
+        current::mark();
+        return false;
+    }
+    preserving_errno(|| watch::entered(thread));
+    stepped_in(current::step_in());
     true
 }
 
