@@ -1,8 +1,9 @@
 //! One client's endless guest, and what the others see of it: at most two quanta more at their 99th percentile, on the one
 //! worker that all of them share.
 //!
-//! With and without the guest by turns, and by the median of many short rounds. On a busy machine all our threads are late, and
-//! with the guest a read waits for more of them: how late a plain thread is at worst beside it is not the guest's doing.
+//! With and without the guest by turns, and by the median of many short rounds. How late a plain thread is at worst beside it is
+//! not the guest's doing. On a machine that is busy with something else a read with the guest waits for several threads that
+//! are late, and this fails: it is for a quiet one.
 #![forbid(unsafe_code)]
 
 mod common;
@@ -18,9 +19,6 @@ use sql_host::wasm::QUANTUM;
 
 /// Clients that read.
 const READERS: usize = 4;
-/// Threads that a read waits for with the guest, one after the other: the one that asks for sockets, the clock of quanta, the
-/// guest's, and the one that gets its slot.
-const THREADS: u32 = 4;
 const ROUND: Duration = Duration::from_millis(200);
 const ROUNDS: usize = 9;
 
@@ -122,7 +120,7 @@ fn an_endless_guest_costs_the_others_two_quanta_at_most() {
                  a plain thread is {late:?} late"
             );
             println!("{said}");
-            assert!(with <= without + 2 * QUANTUM + THREADS * late, "{said}");
+            assert!(with <= without + 2 * QUANTUM + late, "{said}");
         }
         drop(client);
         served.stop();
