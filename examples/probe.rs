@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use fiberhost::capi::native::{fiberhost_enter, fiberhost_leave, fiberhost_target};
 use fiberhost::scheduler::native::{self, Target};
-use fiberhost::scheduler::sync::AutoResetEvent;
+use fiberhost::scheduler::sync::{AutoResetEvent, Mutex, RwLock};
 use fiberhost::scheduler::{Scheduler, spawn, yield_now};
 use tables::Tables;
 
@@ -29,6 +29,8 @@ fn main() -> ExitCode {
             "c_pair",
             "heap",
             "malloc",
+            "mutex_wait",
+            "read_lock",
             "hook_pair",
             "hook_chain",
             "current_task",
@@ -72,6 +74,8 @@ fn run(case: &str, count: u64) -> Option<()> {
         "c_pair" => Plain(c_pair),
         "heap" => Hosting(heap),
         "malloc" => Plain(malloc),
+        "mutex_wait" => Plain(mutex_wait),
+        "read_lock" => Plain(read_lock),
         "hook_pair" => Hosting(hook_pair),
         "hook_chain" => Hosting(hook_chain),
         "current_task" => Hosting(current_task),
@@ -192,6 +196,31 @@ fn malloc(count: u64) {
                 BLOCK,
             ))))
         };
+    }
+}
+
+/// Two tasks take turns with a lock that the other one wants each time.
+fn mutex_wait(count: u64) {
+    let lock = Arc::new(Mutex::new(()));
+    let tasks = [(); 2].map(|()| {
+        let lock = Arc::clone(&lock);
+        spawn(move || {
+            for _ in 0..count / 2 {
+                let _held = lock.lock();
+                yield_now();
+            }
+        })
+    });
+    for task in tasks {
+        task.join().expect("it only locks");
+    }
+}
+
+/// Nobody else is there.
+fn read_lock(count: u64) {
+    let lock = RwLock::new(());
+    for _ in 0..count {
+        drop(std::hint::black_box(&lock).read());
     }
 }
 

@@ -23,7 +23,6 @@ use crate::current::{self, Current};
 use crate::deadlock::{self, Broken, Edge};
 use crate::host::Shared;
 use crate::task::Kind;
-use crate::transition::State;
 
 /// The latch of one task.
 #[derive(Debug, Default)]
@@ -151,7 +150,7 @@ pub(crate) fn wait_for_owner(
 
 /// Whether a wait of this task blocks its thread.
 fn blocks(caller: &Current) -> bool {
-    is_adopted(caller) || caller.state() == State::Native
+    is_adopted(caller) || caller.blocks_thread()
 }
 
 /// It is alerted as the thread that it is.

@@ -17,7 +17,7 @@
 //! |---|---|
 //! | leave | a native section begins: the slot can be taken from now on |
 //! | enter | it ends: the task waits for a slot, if its slot was taken |
-//! | call from native | a callback: the task has a slot again, and waits as a task that owns its thread |
+//! | call from native | a callback: the task has a slot again, and waits as a task that owns its thread; if none comes free in time, it goes on without one, and the section around it goes on too |
 //! | call from base or managed | the same without a section around it: only the thread is kept |
 //! | end of a call | the section around it goes on, if there is one |
 #![forbid(unsafe_code)]
@@ -115,6 +115,8 @@ pub(crate) struct Current {
     affinity: Rc<Cell<u32>>,
     /// What the scheduler has said of each frame of a call.
     callbacks: RefCell<Vec<native::Begun>>,
+    /// The last of these has no slot, so what waits there blocks the thread.
+    without_slot: Cell<bool>,
     /// It stays on its thread for good: its runtime cannot switch it.
     for_life: RefCell<Option<native::Own>>,
     /// The runtime was told that it is switched out, or is being told.
@@ -219,7 +221,7 @@ pub(crate) fn enter_quickly(host: &Shared) -> bool {
 pub(crate) fn waits_quietly(host: &Shared) -> bool {
     with_quick(host, |current| {
         let task = current.task();
-        current.state() != State::Native && task.kind() != Kind::Adopted && !task.has_clr_task()
+        !current.blocks_thread() && task.kind() != Kind::Adopted && !task.has_clr_task()
     })
     .unwrap_or(false)
 }
@@ -279,6 +281,7 @@ pub(crate) fn become_current(
         object: RefCell::new(Some(object)),
         frames: Frames::new(),
         callbacks: RefCell::new(Vec::with_capacity(CALLBACKS_AT_START)),
+        without_slot: Cell::new(false),
         for_life: RefCell::new(None),
         switched: Cell::new(false),
         ended: Cell::new(false),
@@ -406,6 +409,11 @@ impl Current {
 
     pub(crate) fn state(&self) -> State {
         self.frames.state()
+    }
+
+    /// Whether a wait blocks its thread: in unmanaged code, and in a callback from there that has no slot.
+    pub(crate) fn blocks_thread(&self) -> bool {
+        self.state() == State::Native || self.without_slot.get()
     }
 
     /// Whether its thread is its own at this moment.
@@ -541,12 +549,22 @@ impl Edges for Current {
             self.note_callback();
         }
         // It may wait for a slot: no list is borrowed meanwhile.
-        let begun = sections::call();
+        let begun = sections::call(self.task.host.callback_patience);
+        if !begun.has_slot() {
+            self.task.host.figures.note_callback_without_slot();
+        }
+        self.without_slot.set(!begun.has_slot());
         self.callbacks.borrow_mut().push(begun);
     }
 
     fn end_call(&self, _to: State) {
-        let begun = self.callbacks.borrow_mut().pop();
-        sections::end_call(begun.expect("a frame of a call was pushed with it"));
+        let mut callbacks = self.callbacks.borrow_mut();
+        let begun = callbacks
+            .pop()
+            .expect("a frame of a call was pushed with it");
+        let before = callbacks.last().is_some_and(|begun| !begun.has_slot());
+        drop(callbacks);
+        self.without_slot.set(before);
+        sections::end_call(begun);
     }
 }

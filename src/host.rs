@@ -70,6 +70,7 @@ pub(crate) struct Shared {
     /// If it is by what was learned that hooks are asked for.
     pub(crate) learned: Option<Learned>,
     stack_size: usize,
+    pub(crate) callback_patience: Duration,
     pub(crate) figures: Counts,
     pub(crate) quanta: Arc<Quanta>,
     pub(crate) blocked: Blocked,
@@ -106,9 +107,14 @@ pub(crate) struct Counts {
     stray_hooks: AtomicU64,
     frames_left: AtomicU64,
     failed_exits: AtomicU64,
+    callbacks_without_slot: AtomicU64,
 }
 
 impl Counts {
+    pub(crate) fn note_callback_without_slot(&self) {
+        self.callbacks_without_slot.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn note_stray_hook(&self) {
         self.stray_hooks.fetch_add(1, Ordering::Relaxed);
     }
@@ -144,7 +150,12 @@ pub struct Figures {
     pub yields_asked: u64,
     /// Waits that were broken since tasks waited for each other in a circle.
     pub deadlocks_broken: u64,
+    /// Callbacks from unmanaged code that went on without a slot, since none came free in time.
+    pub callbacks_without_slot: u64,
 }
+
+/// Ten quanta: whoever has a slot and is asked for it gives it up within one, unless it does not settle.
+const CALLBACK_PATIENCE: Duration = Duration::from_millis(40);
 
 /// The most that `SetStackGuarantee` can promise.
 const STACK_RESERVE: u32 = 64 * 1024;
@@ -259,6 +270,7 @@ pub struct Builder {
     hooks: Hooks,
     mode: TaskMode,
     stack_size: Option<usize>,
+    callback_patience: Option<Duration>,
     pool: Option<(u32, u32)>,
     pool_patience: Option<Duration>,
     without_pool: bool,
@@ -324,6 +336,14 @@ impl Builder {
     /// Bytes of stack for a created task that asks for no size. Default: 256 KiB.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = Some(bytes);
+        self
+    }
+
+    /// How long managed code that unmanaged code calls back waits for a slot (`ReverseEnterRuntime`). The runtime calls that
+    /// where it may hold up a collection. When all slots are kept by tasks that do not settle for so long, it goes on without one, beside as
+    /// many tasks as there are workers; what it waits for then blocks its thread. Default: 40 ms.
+    pub fn callback_patience(mut self, limit: Duration) -> Self {
+        self.callback_patience = Some(limit);
         self
     }
 
@@ -482,6 +502,7 @@ impl Builder {
             },
             hooks: self.hooks,
             stack_size: self.stack_size.unwrap_or(STACK_SIZE),
+            callback_patience: self.callback_patience.unwrap_or(CALLBACK_PATIENCE),
             figures: Counts::default(),
             quanta,
             blocked: Blocked::default(),
@@ -805,6 +826,7 @@ impl Shared {
             escalations: self.overseer.steps(),
             yields_asked: self.quanta.asked(),
             deadlocks_broken: self.deadlocks.broken(),
+            callbacks_without_slot: load(&counts.callbacks_without_slot),
         }
     }
 }

@@ -268,7 +268,7 @@ impl Memory {
 
     pub(crate) fn limits(&self) -> MemoryLimits {
         let load = |number: &AtomicUsize| number.load(Ordering::Relaxed);
-        let [task, app_domain, process] = [0, 1, 2].map(|level| load(self.limit(level)));
+        let [task, app_domain, process] = std::array::from_fn(|level| load(self.limit(level)));
         MemoryLimits {
             task,
             app_domain,

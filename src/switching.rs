@@ -18,7 +18,6 @@ use crate::com::clr::ICLRTask;
 use crate::com::{Hresult, ThreadHandle};
 use crate::current::{self, Current};
 use crate::host::Shared;
-use crate::transition::State;
 
 /// On what the tasks of a runtime run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,9 +57,9 @@ struct Out {
     urgent: Option<Urgent>,
 }
 
-/// In unmanaged code a task holds nobody up, and no slot is involved.
+/// In unmanaged code a task holds nobody up, and where its thread blocks no slot is involved.
 fn urgency(caller: &Current, clr_task: &ICLRTask) -> Option<Urgent> {
-    if caller.state() == State::Native {
+    if caller.blocks_thread() {
         return None;
     }
     // It may call back, and must not be asked again by that.

@@ -5,6 +5,7 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use common::sides::Random;
 use common::{at_workers, at_workers_on_fibers, checked, until_waits, with_on_fibers};
 use fiberhost::scheduler::sync::{AutoResetEvent, Barrier, Mutex, RawMutex};
 use fiberhost::scheduler::{Blocker, Deadlock, Scheduler, WaitReason, current, scope, yield_now};
@@ -89,18 +90,6 @@ fn of_two_that_close_a_circle_at_once_one_is_refused() {
     });
 }
 
-/// A small generator of its own: the same seed gives the same orders.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 33) as usize % limit
-    }
-}
-
 const LOCKS: usize = 5;
 const TASKS: usize = 4;
 
@@ -159,7 +148,7 @@ impl Run {
 /// Runs in which each task takes locks in an order that `order` makes; how many waits were refused.
 fn random_runs(scheduler: &Scheduler, runs: u64, seed: u64, sorted: bool) -> usize {
     scheduler.run(move || {
-        let mut random = Random(seed);
+        let mut random = Random::of(seed);
         let (mut refused, mut met) = (0, 0);
         for _ in 0..runs {
             let run = Run {
@@ -174,9 +163,9 @@ fn random_runs(scheduler: &Scheduler, runs: u64, seed: u64, sorted: bool) -> usi
                 for at in 0..TASKS {
                     let mut order: Vec<usize> = (0..LOCKS).collect();
                     for end in (1..LOCKS).rev() {
-                        order.swap(end, random.below(end + 1));
+                        order.swap(end, random.place(end + 1));
                     }
-                    order.truncate(2 + random.below(LOCKS - 1));
+                    order.truncate(2 + random.place(LOCKS - 1));
                     if sorted {
                         order.sort_unstable();
                     }

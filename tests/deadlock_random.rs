@@ -9,6 +9,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use common::sides::Random;
 use common::{checked, with_on_fibers};
 use fiberhost::scheduler::sync::{
     AutoResetEvent, Barrier, Mutex, MutexGuard, Once, RwLock, RwLockReadGuard, RwLockWriteGuard,
@@ -18,18 +19,6 @@ use fiberhost::scheduler::{Scheduler, TaskRef, scope, spawn, yield_now};
 /// How many runs in all.
 fn runs() -> u64 {
     std::env::var("FIBERHOST_DEADLOCK_RUNS").map_or(60_000, |runs| runs.parse().expect("a number"))
-}
-
-/// A small generator of its own: the same seed gives the same orders.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 33) as usize % limit
-    }
 }
 
 /// Two of each kind, in an order of their own: mutexes, read-write locks and initialisers in turn.
@@ -86,9 +75,9 @@ impl Run {
     fn plan(random: &mut Random, sorted: bool) -> Vec<Step> {
         let mut levels: Vec<usize> = (0..LEVELS).collect();
         for end in (1..LEVELS).rev() {
-            levels.swap(end, random.below(end + 1));
+            levels.swap(end, random.place(end + 1));
         }
-        levels.truncate(2 + random.below(LEVELS - 1));
+        levels.truncate(2 + random.place(LEVELS - 1));
         if sorted {
             levels.sort_unstable();
         } else {
@@ -102,10 +91,10 @@ impl Run {
         };
         let mut plan: Vec<Step> = Vec::new();
         for level in levels {
-            if random.below(8) == 0 {
+            if random.place(8) == 0 {
                 plan.push(Step::Join);
             }
-            plan.push(step(level, random.below(3)));
+            plan.push(step(level, random.place(3)));
         }
         plan
     }
@@ -199,7 +188,7 @@ fn keep<G, E>(taken: Result<G, E>, held: &mut Vec<G>) -> bool {
 /// So many runs; how many waits were refused, and how often tasks met.
 fn random_runs(scheduler: &Scheduler, runs: u64, seed: u64, sorted: bool) -> (usize, usize) {
     scheduler.run(move || {
-        let mut random = Random(seed);
+        let mut random = Random::of(seed);
         let (mut refused, mut met) = (0, 0);
         for _ in 0..runs {
             let run = Arc::new(Run::new());

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use common::{SHORT, at_workers, checked, eventually, until_waits, with_on_fibers};
 use fiberhost::scheduler::native::{self, Target};
-use fiberhost::scheduler::sync::{AutoResetEvent, Mutex, Once, RwLock};
-use fiberhost::scheduler::{Blocker, Deadlock, WaitReason, current, park, spawn};
+use fiberhost::scheduler::sync::{AutoResetEvent, Mutex, Once, OnceLock, RwLock};
+use fiberhost::scheduler::{Blocker, Deadlock, JoinHandle, WaitReason, current, park, spawn};
 
 static BELOW: Target = Target::new("code that calls back");
 
@@ -35,27 +35,46 @@ impl Locks {
     }
 }
 
+/// How a task has the read-write lock.
+#[derive(Clone, Copy)]
+enum Way {
+    Reads,
+    Writes,
+}
+
+/// A task that has the read-write lock and waits for the mutex, which the caller has.
+fn waits_for_the_mutex(locks: &Arc<Locks>, way: Way) -> JoinHandle<()> {
+    let its = Arc::clone(locks);
+    let task = spawn(move || {
+        let _read = matches!(way, Way::Reads).then(|| its.rw.read());
+        let _write = matches!(way, Way::Writes).then(|| its.rw.write());
+        its.ready.set();
+        drop(its.mutex.lock());
+    });
+    locks.ready.wait();
+    until_waits(task.task(), WaitReason::Mutex);
+    task
+}
+
+/// The wait was refused, since the task that waits for the mutex has the read-write lock.
+#[track_caller]
+fn assert_refused(refused: Result<(), Deadlock>, task: &JoinHandle<()>) {
+    let circle = refused.expect_err("it could never end");
+    let (me, id) = (current().id(), task.task().id());
+    assert_eq!(
+        members(&circle),
+        [(me, Blocker::RwLock), (id, Blocker::Lock)]
+    );
+}
+
 #[test]
 fn a_writer_waits_for_a_reader_that_waits_for_its_mutex() {
     at_workers(|scheduler| {
         let locks = Locks::new();
-        let its = Arc::clone(&locks);
         scheduler.run(move || {
             let mine = locks.mutex.lock();
-            let reader = spawn(move || {
-                let _read = its.rw.read();
-                its.ready.set();
-                drop(its.mutex.lock());
-            });
-            locks.ready.wait();
-            until_waits(reader.task(), WaitReason::Mutex);
-            let refused = locks.rw.write_or_deadlock().map(drop);
-            let circle = refused.expect_err("it could never end");
-            let (me, id) = (current().id(), reader.task().id());
-            assert_eq!(
-                members(&circle),
-                [(me, Blocker::RwLock), (id, Blocker::Lock)]
-            );
+            let reader = waits_for_the_mutex(&locks, Way::Reads);
+            assert_refused(locks.rw.write_or_deadlock().map(drop), &reader);
             // Nothing was changed: others read still, and nobody waits.
             assert!(locks.rw.try_read().is_some() && locks.rw.waiters() == 0);
             drop(mine);
@@ -69,23 +88,10 @@ fn a_writer_waits_for_a_reader_that_waits_for_its_mutex() {
 fn a_reader_waits_for_a_writer_that_waits_for_its_mutex() {
     at_workers(|scheduler| {
         let locks = Locks::new();
-        let its = Arc::clone(&locks);
         scheduler.run(move || {
             let mine = locks.mutex.lock();
-            let writer = spawn(move || {
-                let _write = its.rw.write();
-                its.ready.set();
-                drop(its.mutex.lock());
-            });
-            locks.ready.wait();
-            until_waits(writer.task(), WaitReason::Mutex);
-            let refused = locks.rw.read_or_deadlock().map(drop);
-            let circle = refused.expect_err("it could never end");
-            let (me, id) = (current().id(), writer.task().id());
-            assert_eq!(
-                members(&circle),
-                [(me, Blocker::RwLock), (id, Blocker::Lock)]
-            );
+            let writer = waits_for_the_mutex(&locks, Way::Writes);
+            assert_refused(locks.rw.read_or_deadlock().map(drop), &writer);
             drop(mine);
             writer.join().unwrap();
             drop(locks.rw.read_or_deadlock().expect("nobody writes"));
@@ -115,18 +121,39 @@ fn one_reader_of_many_is_enough() {
                 reader
             });
             until_waits(readers[2].task(), WaitReason::Mutex);
-            let refused = locks.rw.write_or_deadlock().map(drop);
-            let circle = refused.expect_err("it could never end");
-            let (me, id) = (current().id(), readers[2].task().id());
-            assert_eq!(
-                members(&circle),
-                [(me, Blocker::RwLock), (id, Blocker::Lock)]
-            );
+            assert_refused(locks.rw.write_or_deadlock().map(drop), &readers[2]);
             drop(mine);
             for reader in readers {
                 reader.task().unpark();
                 reader.join().unwrap();
             }
+        });
+    });
+}
+
+/// The lock that a task reads is known, however many others it reads as well.
+#[test]
+fn a_reader_of_many_locks() {
+    const LOCKS: usize = 100;
+    at_workers(|scheduler| {
+        let locks = Locks::new();
+        let many: Arc<[RwLock<()>; LOCKS]> = Arc::new(std::array::from_fn(|_| RwLock::new(())));
+        let (its, its_many) = (Arc::clone(&locks), Arc::clone(&many));
+        scheduler.run(move || {
+            let mine = locks.mutex.lock();
+            let reader = spawn(move || {
+                let _read = its_many.each_ref().map(RwLock::read);
+                its.ready.set();
+                drop(its.mutex.lock());
+            });
+            locks.ready.wait();
+            until_waits(reader.task(), WaitReason::Mutex);
+            for lock in &*many {
+                assert_refused(lock.write_or_deadlock().map(drop), &reader);
+            }
+            drop(mine);
+            reader.join().unwrap();
+            assert!(many.iter().all(|lock| lock.try_write().is_some()));
         });
     });
 }
@@ -161,14 +188,7 @@ fn reading_behind_a_writer_behind_a_reader() {
         let locks = Locks::new();
         scheduler.run(move || {
             let mine = locks.mutex.lock();
-            let its = Arc::clone(&locks);
-            let reader = spawn(move || {
-                let _read = its.rw.read();
-                its.ready.set();
-                drop(its.mutex.lock());
-            });
-            locks.ready.wait();
-            until_waits(reader.task(), WaitReason::Mutex);
+            let reader = waits_for_the_mutex(&locks, Way::Reads);
             let its = Arc::clone(&locks);
             let writer = spawn(move || drop(its.rw.write()));
             eventually("a writer waits", || locks.rw.waiters() == 1);
@@ -258,6 +278,89 @@ fn an_initialiser_that_waits_for_one_who_waits_for_it() {
                 [(current().id(), Blocker::Lock), (id, Blocker::Once)]
             );
             waiter.join().unwrap();
+        });
+    });
+}
+
+/// The same, with a caller who can be told: the initialiser goes on, and its wait was never broken.
+#[test]
+fn who_waits_for_an_initialiser_that_waits_for_it_is_refused() {
+    at_workers(|scheduler| {
+        let locks = Locks::new();
+        let its = Arc::clone(&locks);
+        scheduler.run(move || {
+            let mine = locks.mutex.lock();
+            let initialises = spawn(move || {
+                its.once.call_once(|| {
+                    its.ready.set();
+                    drop(its.mutex.lock());
+                });
+            });
+            locks.ready.wait();
+            until_waits(initialises.task(), WaitReason::Mutex);
+            let never = || unreachable!("the other one has begun");
+            let circle = locks.once.call_once_or_deadlock(never);
+            let id = initialises.task().id();
+            assert_eq!(
+                members(&circle.expect_err("it could never end")),
+                [(current().id(), Blocker::Once), (id, Blocker::Lock)]
+            );
+            drop(mine);
+            initialises.join().unwrap();
+            locks
+                .once
+                .call_once_or_deadlock(never)
+                .expect("it was done");
+        });
+    });
+}
+
+/// A wait for an initialiser is broken later, by who closes the circle and cannot be told: the least urgent one's is.
+#[test]
+fn a_wait_for_an_initialiser_is_broken_by_who_closes_the_circle() {
+    at_workers(|scheduler| {
+        let locks = Locks::new();
+        let its = Arc::clone(&locks);
+        scheduler.run(move || {
+            let waiter = spawn(move || {
+                let _mine = its.mutex.lock();
+                its.ready.set();
+                park();
+                its.once
+                    .call_once_or_deadlock(|| unreachable!("the other one has begun"))
+            });
+            locks.ready.wait();
+            let (me, id) = (current().id(), waiter.task().id());
+            locks.once.call_once(|| {
+                waiter.task().unpark();
+                until_waits(waiter.task(), WaitReason::Once);
+                drop(locks.mutex.lock());
+            });
+            let circle = waiter.join().unwrap().expect_err("it was broken");
+            assert_eq!(members(&circle), [(me, Blocker::Lock), (id, Blocker::Once)]);
+            assert_eq!(circle.victim().map(|task| task.id()), Some(id));
+        });
+    });
+}
+
+/// A task whose initialiser waits for itself is told so, and the initialiser may go on.
+#[test]
+fn an_initialiser_that_waits_for_itself() {
+    at_workers(|scheduler| {
+        scheduler.run(|| {
+            let (once, cell) = (Once::new(), OnceLock::new());
+            let alone = [(current().id(), Blocker::Once)];
+            once.call_once(|| {
+                let circle = once.call_once_or_deadlock(|| unreachable!("one has begun"));
+                assert_eq!(members(&circle.expect_err("it runs it")), alone);
+            });
+            let value = cell.get_or_init_or_deadlock(|| {
+                let circle = cell.get_or_init_or_deadlock(|| unreachable!("one has begun"));
+                assert_eq!(members(&circle.expect_err("it makes it")), alone);
+                3
+            });
+            assert_eq!(value.expect("nobody else is there"), &3);
+            assert!(once.is_completed());
         });
     });
 }

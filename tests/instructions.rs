@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const CASES: [&str; 12] = [
+const CASES: [&str; 14] = [
     "yield",
     "yield_deep",
     "pingpong",
@@ -17,6 +17,8 @@ const CASES: [&str; 12] = [
     "leave_enter",
     "c_pair",
     "heap",
+    "mutex_wait",
+    "read_lock",
     "hook_pair",
     "hook_chain",
     "current_task",

@@ -321,23 +321,42 @@ fn a_time_limit_from_outside_does_not_count_in_a_callback() {
     });
 }
 
-/// One worker, and a native call of a second: what may move is not late.
+/// One worker, and a native call of a second: others that may move, and were there before, are not late.
 #[test]
 fn a_long_call_delays_nobody_who_may_move() {
+    const CALL: Duration = Duration::from_secs(1);
+    const PERIOD: Duration = Duration::from_millis(2);
     with(checked(1), |scheduler| {
-        let (sender, receiver) = mpsc::channel();
-        let stuck = mobile(scheduler, move || blocked_until(&receiver));
-        std::thread::sleep(SHORT);
-        let mut late = Vec::new();
-        for _ in 0..20 {
-            let began = Instant::now();
-            mobile(scheduler, yield_now).join().unwrap();
-            late.push(began.elapsed());
+        let over = Arc::new(AtomicBool::new(false));
+        let others: Vec<_> = (0..8)
+            .map(|_| {
+                let over = Arc::clone(&over);
+                mobile(scheduler, move || {
+                    let mut late = Vec::new();
+                    while !over.load(Ordering::Relaxed) {
+                        let due = Instant::now() + PERIOD;
+                        assert_eq!(sleep(PERIOD), Wake::TimedOut);
+                        late.push(Instant::now().saturating_duration_since(due));
+                    }
+                    late
+                })
+            })
+            .collect();
+        for task in &others {
+            until_waits(task.task(), WaitReason::Sleep);
         }
-        late.sort();
-        assert!(late[10] < Duration::from_millis(5), "{late:?}");
-        sender.send(()).unwrap();
+        let stuck = mobile(scheduler, || {
+            native::section(&BLOCKS, || std::thread::sleep(CALL));
+        });
         stuck.join().unwrap();
+        over.store(true, Ordering::Relaxed);
+        let late = others.into_iter().map(|task| task.join().unwrap());
+        let mut late: Vec<_> = late.flatten().collect();
+        late.sort_unstable();
+        // The kernel of a busy machine lets some come late, whoever has the slot; but none that waits for the call.
+        let (median, worst) = (late[late.len() / 2], late[late.len() - 1]);
+        assert!(median < Duration::from_millis(5), "{median:?}");
+        assert!(worst < CALL / 2, "{worst:?}");
     });
 }
 

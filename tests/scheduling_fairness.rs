@@ -2,15 +2,16 @@
 
 mod common;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{LONG, SHORT, at, checked, eventually, until_waits, with};
+use common::delays::Delays;
+use common::{LONG, SHORT, at, checked, eventually, until_waits, with, with_as};
 use fiberhost::scheduler::sync::AutoResetEvent;
 use fiberhost::scheduler::{
-    JoinHandle, Priority, Scheduler, TaskBuilder, WaitReason, Wake, check_quantum, park, sleep,
-    spawn, yield_now,
+    Backing, JoinHandle, Priority, Scheduler, TaskBuilder, WaitReason, Wake, check_quantum, park,
+    sleep, spawn, yield_now,
 };
 
 /// How the busy ones give their worker away, if at all.
@@ -306,6 +307,48 @@ fn turns_are_about_even() {
         // The counts were not read at one moment, so they cannot be equal.
         assert!(most / least < 10, "{more:?}");
     });
+}
+
+/// Whenever the kernel takes the processor away from one of them: it stands among those who wait for the slot before another
+/// one can give it away.
+#[test]
+fn tasks_on_threads_that_yield_have_their_turns_in_order() {
+    const TASKS: usize = 5;
+    const TURNS: usize = 2_000;
+    with_as(
+        checked(1).default_backing(Backing::Thread),
+        Backing::Thread,
+        |scheduler| {
+            let _delays = Delays::of_threads_named("fiberhost");
+            let begun = Arc::new(AtomicUsize::new(0));
+            // There is one slot, so nobody ever waits for this lock.
+            let order = Arc::new(Mutex::new(Vec::with_capacity(TASKS * TURNS)));
+            let tasks: Vec<_> = (0..TASKS)
+                .map(|number| {
+                    let (begun, order) = (Arc::clone(&begun), Arc::clone(&order));
+                    scheduler.spawn(move || {
+                        begun.fetch_add(1, Ordering::SeqCst);
+                        while begun.load(Ordering::SeqCst) < TASKS {
+                            yield_now();
+                        }
+                        for _ in 0..TURNS {
+                            order.lock().unwrap().push(number);
+                            yield_now();
+                        }
+                    })
+                })
+                .collect();
+            for task in tasks {
+                task.join().unwrap();
+            }
+            let order = order.lock().unwrap();
+            let mut first = order[..TASKS].to_vec();
+            first.sort_unstable();
+            assert!(first.into_iter().eq(0..TASKS), "{:?}", &order[..TASKS]);
+            let out_of_turn = (TASKS..order.len()).find(|&at| order[at] != order[at - TASKS]);
+            assert_eq!(out_of_turn, None, "of {} turns", order.len());
+        },
+    );
 }
 
 #[test]

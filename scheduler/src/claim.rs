@@ -22,6 +22,9 @@
 //!    most three times in a row. The rest stand by the priority of their tasks, and then as they came: who has stood there is
 //!    passed by those of a higher one, but not more than 61 times in a row, as in a worker's queues.
 //!
+//! Who was called back by native code may have to give the claim up after some time, since others wait for it: it leaves its
+//! list, under the same lock under which it would have been given a slot, and goes on as one that is out.
+//!
 //! # A claim of one that yields
 //!
 //! It has had its turn, and those who waited when it yielded have theirs first, as if it had gone to the end of their queue.
@@ -42,11 +45,15 @@
 //!
 //! The thread that is given a slot as the last spare starts its successor. If there can be no more threads, the slot stays
 //! with the one who would have given it up.
+//!
+//! A thread whose only task yields gives the slot up and stands among the returners under one hold of the lock
+//! (`take_turns`). In between, the kernel would take the processor away from it, most likely, for the thread that it has
+//! just called; that one's yield would find a list without it, and the last of them, with nobody in the list, all turns.
 #![forbid(unsafe_code)]
 
 use crate::current::{FAIR_EVERY, Thread};
 use crate::idle::{Lists, Role};
-use crate::primitive::{Ordering, barrier};
+use crate::primitive::{Instant, Ordering, barrier};
 use crate::scheduler::{Core, Phase};
 use crate::slot::Slot;
 use crate::stats::sections;
@@ -119,15 +126,39 @@ impl Thread {
     /// Waits for a slot to go on with the one task this thread has.
     #[cold]
     pub(crate) fn claim(&'static self, claim: Claim) {
+        let has_it = self.claim_until(claim, None);
+        debug_assert!(has_it, "nothing else ends it");
+    }
+
+    /// The same until this time. `false`: there is none, and the thread claims none any more.
+    #[cold]
+    pub(crate) fn claim_until(&'static self, claim: Claim, until: Option<Instant>) -> bool {
         let core = self.core();
         loop {
             match core.idle.with(|lists| self.find_to_return(lists, claim)) {
-                Found::Slot(role) => return self.begin_with_slot(role),
+                Found::Slot(role) => {
+                    self.begin_with_slot(role);
+                    return true;
+                }
                 Found::Wait { call: true } => core.call_drivers(),
                 Found::Wait { call: false } | Found::End => {}
             }
-            self.sleeper.sleep(None);
+            let called = self.sleeper.sleep(until);
+            if !called && until.is_some() && self.gives_up() {
+                return false;
+            }
         }
+    }
+
+    /// The time is over: out of the lists, unless somebody has just given it a slot.
+    fn gives_up(&self) -> bool {
+        self.core().idle.with(|lists| {
+            let gives_up = self.slot.get().is_none();
+            if gives_up {
+                self.leave_lists(lists);
+            }
+            gives_up
+        })
     }
 
     fn find_to_return(&'static self, lists: &mut Lists, claim: Claim) -> Found {
@@ -136,20 +167,24 @@ impl Thread {
         }
         let call = self.standing.get() == Standing::None;
         if call {
-            let returns = claim == Claim::Return;
-            if returns && self.goes_first() && lists.went_before < BEFORE_MAX {
-                lists.went_before += 1;
-                lists.returners.push_front(self.index);
-            } else {
-                self.stand_by_priority(lists);
-            }
-            self.lets_pass.set(match claim {
-                Claim::Return => 0,
-                Claim::Yield(waited) => waited.min(PASSED_MAX),
-            });
-            self.standing.set(Standing::Returner);
+            self.become_returner(lists, claim);
         }
         Found::Wait { call }
+    }
+
+    fn become_returner(&self, lists: &mut Lists, claim: Claim) {
+        let returns = claim == Claim::Return;
+        if returns && self.goes_first() && lists.went_before < BEFORE_MAX {
+            lists.went_before += 1;
+            lists.returners.push_front(self.index);
+        } else {
+            self.stand_by_priority(lists);
+        }
+        self.lets_pass.set(match claim {
+            Claim::Return => 0,
+            Claim::Yield(waited) => waited.min(PASSED_MAX),
+        });
+        self.standing.set(Standing::Returner);
     }
 
     /// Behind those of its priority, and of higher ones.
@@ -336,13 +371,39 @@ impl Thread {
             core.note_off(self);
             core.dispose(lists, slot, needed)
         });
-        if let Some(Disposed::Called(index)) = disposed {
-            core.threads.get(index).sleeper.call();
+        let given = disposed.is_some();
+        disposed.into_iter().for_each(|how| core.follow(how));
+        given
+    }
+
+    /// A yield of the one task that this thread has, while so many waited for a turn: the slot goes to who is next, and the
+    /// thread waits for its own. `false`: there is nobody to have the slot.
+    pub(crate) fn take_turns(&'static self, waited: u32) -> bool {
+        let core = self.core();
+        let claim = Claim::Yield(waited);
+        let disposed = core.idle.with(|lists| {
+            if !lists.has_takers() {
+                return None;
+            }
+            let slot = self.slot();
+            self.slot.set(None);
+            core.note_off(self);
+            let disposed = core.dispose(lists, slot, true);
+            if !cfg!(feature = "bug_claim_window") {
+                self.become_returner(lists, claim);
+            }
+            Some(disposed.expect("there are takers"))
+        });
+        let Some(disposed) = disposed else {
+            return false;
+        };
+        core.follow(disposed);
+        if core.slots.len() > 1 {
+            // The one that has the slot now looks for claimants by itself.
+            core.call_drivers();
         }
-        if let Some(Disposed::Placed) = disposed {
-            core.look_for_placed();
-        }
-        disposed.is_some()
+        self.claim(claim);
+        true
     }
 
     /// The end of a thread that drives its slot for one task only: somebody else has the slot from now on, if there is one.
@@ -359,8 +420,7 @@ impl Thread {
             disposed
         });
         match disposed {
-            Some(Disposed::Called(index)) => core.threads.get(index).sleeper.call(),
-            Some(Disposed::Placed) => core.look_for_placed(),
+            Some(how) => core.follow(how),
             None => core.ensure_spare(),
         }
     }
@@ -531,6 +591,14 @@ impl Core {
         let listed = &self.threads.get(index).listed;
         self.idle.place(lists, index, listed);
         Some(Disposed::Placed)
+    }
+
+    /// What is left to do for a slot that was given away, without the lock.
+    fn follow(&'static self, how: Disposed) {
+        match how {
+            Disposed::Called(index) => self.threads.get(index).sleeper.call(),
+            Disposed::Placed => self.look_for_placed(),
+        }
     }
 
     /// Steps S2 and S3 of the idle protocol on behalf of the thread with which a slot was placed.

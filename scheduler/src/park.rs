@@ -303,6 +303,18 @@ fn deadline(core: &Core, task: &Task, limit: Limit) -> u64 {
     own.min(task.deadline.get())
 }
 
+/// Whether a wait of this task that allows this is about to end, or would not begin, since somebody has interrupted it.
+pub(crate) fn is_interrupted(task: &Task, allow: Interrupt) -> bool {
+    let flags = task.flags.load(Ordering::Acquire);
+    let abort = flags & flag::ABORT != 0 && flags & flag::UNWINDING == 0;
+    match allow {
+        Interrupt::Never => false,
+        Interrupt::Unwind => abort,
+        Interrupt::Abort => abort || flags & flag::CANCELS != 0,
+        Interrupt::Alert => abort || flags & (flag::CANCELS | flag::ALERT) != 0,
+    }
+}
+
 /// Flags raised before the wait began.
 #[cold]
 fn interrupted(task: &'static Task, allow: Interrupt) -> Option<Ended> {

@@ -15,7 +15,6 @@
 //! may be woken: they stand in its queue until it is theirs again.
 #![forbid(unsafe_code)]
 
-use crate::claim::Claim;
 use crate::current::Thread;
 use crate::primitive::{clock, simulated};
 use crate::stats::ledger;
@@ -122,7 +121,7 @@ impl Thread {
         }
     }
 
-    /// A yield of such a task: gives the slot to who wants it, and claims one again. `true`: somebody did.
+    /// A yield of such a task: gives the slot to who wants it, and waits for its next turn. `true`: somebody did.
     #[cold]
     pub(crate) fn yield_pinned(&'static self) -> bool {
         simulated::point();
@@ -141,13 +140,7 @@ impl Thread {
         if waiting == 0 && core.idle.claimants() == 0 {
             return false;
         }
-        ledger::around_claim(self, || {
-            self.lease.leave();
-            self.give_up(true);
-            if !self.lease.enter() {
-                self.claim(Claim::Yield(u32::try_from(waiting).unwrap_or(u32::MAX)));
-            }
-        });
-        true
+        let waited = u32::try_from(waiting).unwrap_or(u32::MAX);
+        ledger::around_claim(self, || self.take_turns(waited))
     }
 }

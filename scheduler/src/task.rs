@@ -594,6 +594,12 @@ impl Task {
         self.held.get() > HOLD_MAX
     }
 
+    /// Whether it keeps others, which may have started there, from its thread while it waits. On a thread of its own nobody has.
+    #[inline(always)]
+    pub(crate) fn keeps_its_thread(&self) -> bool {
+        self.owns_its_thread() && !self.is_on_thread()
+    }
+
     /// Whether native frames lie on its stack.
     #[inline(always)]
     pub(crate) fn has_native_frames(&self) -> bool {

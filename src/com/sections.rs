@@ -7,6 +7,8 @@
 //!
 //! Room for unsafe code: the promise of pairs.
 
+use std::time::Duration;
+
 use fiberhost_scheduler::LocalKey;
 use fiberhost_scheduler::native::{self, Begun, Target};
 
@@ -42,9 +44,10 @@ pub(crate) fn enter() {
     unsafe { native::enter() };
 }
 
-pub(crate) fn call() -> Begun {
+/// A call from unmanaged code goes on without a slot if there is none after this time.
+pub(crate) fn call(patience: Duration) -> Begun {
     // SAFETY: the module docs.
-    unsafe { native::callback_begin() }
+    unsafe { native::callback_begin_within(patience) }
 }
 
 pub(crate) fn end_call(begun: Begun) {

@@ -191,6 +191,11 @@ impl Random {
         Random(seed | 1)
     }
 
+    /// The same orders for the same seed.
+    pub(crate) fn of(seed: u64) -> Random {
+        Random(seed.max(1))
+    }
+
     /// One of its own, for another task.
     pub(crate) fn fork(&mut self) -> Random {
         Random(self.next().wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
@@ -206,5 +211,10 @@ impl Random {
     /// Below the limit.
     pub(crate) fn below(&mut self, limit: u64) -> u64 {
         (self.next() >> 16) % limit
+    }
+
+    /// The same for places in a list.
+    pub(crate) fn place(&mut self, limit: usize) -> usize {
+        self.below(limit as u64) as usize
     }
 }

@@ -203,7 +203,10 @@ pub(crate) fn builder(workers: usize) -> Builder {
         .workers(workers)
         .check_invariants(true)
         .force_migration(true);
-    Host::builder().scheduler_settings(settings)
+    // The machine may be loaded: only what tests that has callbacks go on without a slot.
+    Host::builder()
+        .scheduler_settings(settings)
+        .callback_patience(LONG)
 }
 
 #[track_caller]

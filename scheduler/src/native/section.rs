@@ -5,11 +5,12 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
 
 use crate::current::{self, Thread};
 use crate::local::LocalKey;
 use crate::native::hold;
-use crate::primitive::Ordering;
+use crate::primitive::{Ordering, clock};
 use crate::stats::sections;
 use crate::suspend::FOREVER;
 use crate::task::Hold;
@@ -198,7 +199,40 @@ pub unsafe fn enter_if<T: 'static>(
 #[cold]
 #[inline(never)]
 extern "C" fn claim(thread: &'static Thread) {
-    preserving_errno(|| sections::come_back(thread));
+    preserving_errno(|| {
+        sections::come_back(thread, None);
+    });
+}
+
+/// As [`enter`] from an outer section, but waits for a slot no longer than this. `false`: there was none, and the section goes
+/// on as if it had just been begun.
+#[inline]
+fn enter_within(target: &'static Target, limit: Duration) -> bool {
+    match current::step_in().or_else(end_mark) {
+        Some(thread) if !thread.lease.enter() => claim_within(thread, target, limit),
+        Some(_) | None => true,
+    }
+}
+
+/// The end of an outer section that is marked, if it was that.
+#[cold]
+fn end_mark() -> Option<&'static Thread> {
+    let thread = current::take_mark()?;
+    preserving_errno(|| watch::entered(thread));
+    current::step_in()
+}
+
+#[cold]
+#[inline(never)]
+fn claim_within(thread: &'static Thread, target: &'static Target, limit: Duration) -> bool {
+    // Too far away to be a time: never.
+    let until = clock::now().checked_add(limit);
+    let has_it = preserving_errno(|| sections::come_back(thread, until));
+    if !has_it {
+        // SAFETY: in the place of the leave that was just taken back, of which who called that knows nothing.
+        unsafe { leave(target) };
+    }
+    has_it
 }
 
 /// Runs code that may block the thread or hold its locks, such as a call into a library of another language.
@@ -286,6 +320,15 @@ struct Outside {
     /// Of the sections that are open around the callback, if any are.
     section: Option<(u32, &'static Target)>,
     limit: u64,
+    has_slot: bool,
+}
+
+impl Begun {
+    /// Whether the callback runs with a slot, as far as there is one to have on this thread. Without one it is still in
+    /// the section around it: see [`callback_begin_within`].
+    pub fn has_slot(&self) -> bool {
+        self.outside.is_none_or(|outside| outside.has_slot)
+    }
 }
 
 /// Begins a [`callback`] whose end is another call. If a section is open and its slot was taken, waits for one; `errno` is as
@@ -295,18 +338,44 @@ struct Outside {
 /// Each call is paired with one [`callback_end`] on the same thread and by the same task, and these pairs and those of [`leave`]
 /// and [`enter`] nest. The task does not end in between.
 pub unsafe fn callback_begin() -> Begun {
+    // SAFETY: as the caller promises.
+    unsafe { callback_begin_until(None) }
+}
+
+/// The same for code that others wait for: if there is no slot after this time, since all are kept by tasks that do not
+/// settle, the callback goes on without one, beside as many tasks as there are workers ([`Begun::has_slot`]). Then the section
+/// around it goes on: what waits in it blocks the thread, and interruptions do not reach it.
+///
+/// # Safety
+/// As for [`callback_begin`].
+pub unsafe fn callback_begin_within(limit: Duration) -> Begun {
+    // SAFETY: as the caller promises.
+    unsafe { callback_begin_until(Some(limit)) }
+}
+
+/// # Safety
+/// As for [`callback_begin`].
+unsafe fn callback_begin_until(limit: Option<Duration>) -> Begun {
     let depth = current::depth();
     let outside = current::within().map(|(thread, task)| {
         hold::raise(task, Hold::Callback);
-        if depth.is_some() {
+        let target = Target::stored(thread.target.load(Ordering::Relaxed)).unwrap_or(&UNNAMED);
+        let mut has_slot = true;
+        if let Some(depth) = depth {
             current::set_depth(0);
-            // SAFETY: pairs with the leave of `callback_end`; the sections around the callback are counted in `depth`.
-            unsafe { enter() };
+            match limit {
+                // SAFETY: pairs with the leave of `callback_end`; the sections around the callback are counted in `depth`.
+                None => unsafe { enter() },
+                Some(limit) => has_slot = enter_within(target, limit),
+            }
+            if !has_slot {
+                current::set_depth(depth);
+            }
         }
-        let target = Target::stored(thread.target.load(Ordering::Relaxed));
         Outside {
-            section: depth.map(|depth| (depth, target.unwrap_or(&UNNAMED))),
+            section: depth.filter(|_| has_slot).map(|depth| (depth, target)),
             limit: task.deadline.replace(FOREVER),
+            has_slot,
         }
     });
     Begun {

@@ -21,7 +21,7 @@ pub(crate) enum For {
     Event,
     /// The end of a scope's tasks, and their results.
     Scope,
-    /// The table in which waits for locks stand.
+    /// The table in which waits for locks stand, and what is asked for it.
     LockTable,
     Mutex,
     Once,

@@ -14,7 +14,7 @@ use crate::claim::Claim;
 use crate::current::Thread;
 use crate::native::Target;
 use crate::primitive::ticks::{self, Rate};
-use crate::primitive::{AtomicU32, AtomicU64, Mutex, Ordering};
+use crate::primitive::{AtomicU32, AtomicU64, Instant, Mutex, Ordering};
 use crate::scheduler::Core;
 use crate::stats::histogram::{Histogram, Recorder};
 use crate::stats::{coarse, ledger};
@@ -202,11 +202,12 @@ pub(crate) fn note_handover(core: &Core, thread: &Thread) {
     trace::record(core, None, task, what);
 }
 
-/// The end of a section that has lost its slot: the thread gets another one. The mark is even already.
+/// The end of a section that has lost its slot: the thread gets another one, or none until that time. The mark is even
+/// already.
 #[cold]
-pub(crate) fn come_back(thread: &'static Thread) {
+pub(crate) fn come_back(thread: &'static Thread, until: Option<Instant>) -> bool {
     if cfg!(any(loom, shuttle)) {
-        return thread.claim(Claim::Return);
+        return thread.claim_until(Claim::Return, until);
     }
     let core = thread.core();
     let stamp = thread.section.stamp(thread.lease.last_out());
@@ -215,7 +216,10 @@ pub(crate) fn come_back(thread: &'static Thread) {
         let lasted = ticks::now().saturating_sub(stamp);
         core.lasting.with(target, |kept| kept.times.record(lasted));
     }
-    ledger::around_claim(thread, || thread.claim(Claim::Return));
-    let task = thread.task.get().map_or(0, |task| task.id.get());
-    trace::record(core, Some(thread), task, What::Return);
+    let has_it = ledger::around_claim(thread, || thread.claim_until(Claim::Return, until));
+    if has_it {
+        let task = thread.task.get().map_or(0, |task| task.id.get());
+        trace::record(core, Some(thread), task, What::Return);
+    }
+    has_it
 }

@@ -38,11 +38,11 @@
 //! to one who still stands there for it has that one as its owner: a way that ends there is none. Who waits to read behind
 //! one who waits to write does so as long as both waits are on.
 //!
-//! A member of a circle whose wait for a mutex somebody aborts or alerts stands there until it has run again: a circle that
-//! is just being broken from outside is still found.
+//! A member whose wait somebody has aborted or alerted stands there until it has run again, and waits for nobody meanwhile: a
+//! circle that is just being broken from outside is none.
 //!
 //! Waits with a limit end by themselves, and do not stand in the table.
-//! What a task reads is known for a few locks (`task/reads.rs`).
+//! What a task reads it notes itself (`task/reads.rs`).
 //! The models of other protocols leave the table out, as it orders what they are there to find unordered.
 
 pub(crate) mod inquirer;
@@ -62,7 +62,7 @@ use crate::primitive::{For, SpinLock, simulated};
 use crate::scheduler::Core;
 use crate::suspend::FOREVER;
 use crate::task::state::Epoch;
-use crate::task::{Kind, Task, flag, pool};
+use crate::task::{Task, flag, pool};
 use crate::wait::Interrupt;
 use outer::{Quiet, Standing};
 use table::{Entry, Question, Seen, Ticket, Who};
@@ -109,34 +109,46 @@ fn waits() -> Option<&'static Waits> {
 }
 
 /// The caller as one that waits: a task, or a thread that blocks, for its task if it is in a native section or panics.
+/// `allow`: what may end the wait.
 #[inline]
-fn who_waits() -> (Option<&'static Thread>, Who) {
+fn who_waits(allow: Interrupt) -> (Option<&'static Thread>, Who) {
     match current::running() {
-        Some((thread, task)) if !simulated::panicking() => (Some(thread), as_task(thread, task)),
-        _ => (None, as_thread()),
+        Some((thread, task)) if !simulated::panicking() => {
+            (Some(thread), as_task(thread, task, allow))
+        }
+        _ => (None, as_thread(allow)),
     }
 }
 
 #[inline]
-fn as_task(thread: &'static Thread, task: &'static Task) -> Who {
-    let keeps = if task.owns_its_thread() {
-        std::ptr::from_ref(thread).addr()
-    } else {
-        0
-    };
+fn as_task(thread: &'static Thread, task: &'static Task, allow: Interrupt) -> Who {
+    let owns = task.owns_its_thread();
     Who {
         task,
         wakes: task,
-        keeps,
+        keeps: if task.keeps_its_thread() {
+            std::ptr::from_ref(thread).addr()
+        } else {
+            0
+        },
+        allow: if owns {
+            pinned::allowed(task, allow)
+        } else {
+            allow
+        },
     }
 }
 
+/// It heeds nothing unless the thread has asked for that.
 #[cold]
-fn as_thread() -> Who {
+fn as_thread(allow: Interrupt) -> Who {
+    let wakes = current::plain();
+    let heeds = cfg!(any(loom, shuttle)) || wakes.heeds();
     Who {
         task: current::any(),
-        wakes: current::plain(),
+        wakes,
         keeps: current::within().map_or(0, |(thread, _)| std::ptr::from_ref(thread).addr()),
+        allow: if heeds { allow } else { Interrupt::Never },
     }
 }
 
@@ -209,9 +221,9 @@ impl<'a> Place<'a> {
         if place.table.is_none() && current::running().is_none() {
             return place;
         }
-        let (thread, who) = who_waits();
+        let (thread, who) = who_waits(allow);
         if matches!(limit, Limit::Never) && who.task.deadline.get() == FOREVER {
-            let ends = (refusable, refusable && can_end(&who, allow));
+            let ends = (refusable, refusable && who.allow != Interrupt::Never);
             place.stands = Some((thread, Entry::new(who, what, ends)));
         }
         place
@@ -219,7 +231,8 @@ impl<'a> Place<'a> {
 
     /// The place of a wait of a layer above.
     fn outside(wait: &Arc<Standing>, told: &'a [u64]) -> Place<'a> {
-        let (thread, who) = who_waits();
+        // What else it is woken for is that layer's business.
+        let (thread, who) = who_waits(Interrupt::Never);
         let breakable = wait.is_breakable();
         let entry = Entry::new(who, What::Outer(wait), (breakable, breakable));
         Place {
@@ -267,7 +280,7 @@ impl<'a> Place<'a> {
         };
         // Found before: it takes long.
         let owners = match thread {
-            Some(thread) if entry.task.owns_its_thread() => owners_of(thread.core(), entry),
+            Some(thread) if entry.task.keeps_its_thread() => owners_of(thread.core(), entry),
             _ => Vec::new(),
         };
         let mut table = waits.0.lock();
@@ -366,15 +379,6 @@ impl Drop for Place<'_> {
             found.break_it();
         }
     }
-}
-
-/// Whether a wait that allows this can be ended by others. One that blocks a thread can if the thread has asked for that.
-fn can_end(who: &Who, allow: Interrupt) -> bool {
-    let blocks = who.wakes.kind() == Kind::PlainThread && !cfg!(any(loom, shuttle));
-    if blocks && !who.wakes.heeds() {
-        return false;
-    }
-    pinned::allowed(who.task, allow) != Interrupt::Never
 }
 
 /// Step 2.

@@ -15,6 +15,8 @@
 
 use std::fmt;
 
+use crate::current;
+use crate::deadlock::{Blocker, Deadlock};
 use crate::park::{self, Limit};
 use crate::primitive::{AtomicU64, For, Ordering, SpinLock};
 use crate::suspend::Arm;
@@ -22,7 +24,7 @@ use crate::sync::lock_waits::{self, Place, What};
 use crate::sync::raw_mutex::caller;
 use crate::sync::wait_list::WaitList;
 use crate::task::Task;
-use crate::wait::{Interrupt, WaitReason};
+use crate::wait::{Interrupt, WaitReason, Wake};
 use crate::worker::make_runnable;
 
 const INCOMPLETE: u64 = 0;
@@ -86,8 +88,25 @@ impl Once {
     #[inline]
     pub fn call_once(&self, initialise: impl FnOnce()) {
         if !self.is_completed() {
-            self.call(false, |_| initialise());
+            self.call_unrefused(false, |_| initialise());
         }
+    }
+
+    /// As [`call_once`](Once::call_once), but a wait in a circle of tasks that wait for each other may be refused, when it
+    /// begins, or be broken later: see [`Mutex::lock_or_deadlock`](crate::sync::Mutex::lock_or_deadlock).
+    ///
+    /// # Errors
+    /// The circle; the initialiser of the caller was not run. A task that calls it from the initialiser itself is a circle of
+    /// one.
+    ///
+    /// # Panics
+    /// If an earlier initialiser was unwound, or if a plain thread calls it from the initialiser itself.
+    #[inline]
+    pub fn call_once_or_deadlock(&self, initialise: impl FnOnce()) -> Result<(), Deadlock> {
+        if self.is_completed() {
+            return Ok(());
+        }
+        self.call(false, Refusable::Yes, |_| initialise())
     }
 
     /// The same, also if an earlier initialiser was unwound.
@@ -97,8 +116,14 @@ impl Once {
     #[inline]
     pub fn call_once_force(&self, initialise: impl FnOnce(&OnceState)) {
         if !self.is_completed() {
-            self.call(true, initialise);
+            self.call_unrefused(true, initialise);
         }
+    }
+
+    /// The same for [`OnceLock`](crate::sync::OnceLock), which may tell its caller of a circle.
+    #[inline]
+    pub(crate) fn call_force_or_deadlock(&self, initialise: impl FnOnce()) -> Result<(), Deadlock> {
+        self.call(true, Refusable::Yes, |_| initialise())
     }
 
     /// Whether an initialiser has run to its end; what it did is visible then.
@@ -108,13 +133,23 @@ impl Once {
         self.word.load(Ordering::Acquire) == COMPLETE
     }
 
+    fn call_unrefused(&self, force: bool, initialise: impl FnOnce(&OnceState)) {
+        self.call(force, Refusable::No, initialise)
+            .expect("only a wait that says so is refused");
+    }
+
     #[cold]
-    fn call(&self, force: bool, initialise: impl FnOnce(&OnceState)) {
+    fn call(
+        &self,
+        force: bool,
+        refusable: Refusable,
+        initialise: impl FnOnce(&OnceState),
+    ) -> Result<(), Deadlock> {
         let me = caller() << RUNNER_SHIFT | RUNNING;
         loop {
             let word = self.word.load(Ordering::Acquire);
             match word {
-                COMPLETE => return,
+                COMPLETE => return Ok(()),
                 POISONED if !force => panic!("an initialiser was unwound earlier"),
                 INCOMPLETE | POISONED => {
                     // Acquire: what an unwound initialiser did is visible to the next.
@@ -130,12 +165,14 @@ impl Once {
                             poisoned: word == POISONED,
                         });
                         run.end = COMPLETE;
-                        return;
+                        return Ok(());
                     }
                 }
                 _ => {
-                    assert!(word != me, "an initialiser waits for itself");
-                    self.wait_standing();
+                    if word == me {
+                        return Err(waits_for_itself(refusable));
+                    }
+                    self.wait_standing(refusable)?;
                 }
             }
         }
@@ -149,18 +186,20 @@ impl Once {
     }
 
     /// Waits until nobody runs an initialiser; who comes after that may find another one running.
-    fn wait_standing(&self) {
+    fn wait_standing(&self, refusable: Refusable) -> Result<(), Deadlock> {
         let wait = |place: &Place<'_>| {
-            if !place.enter() {
-                self.wait();
+            if place.enter() {
+                return Wake::Aborted;
             }
+            self.wait()
         };
-        let what = (What::Once(self), false);
-        lock_waits::wait(what, Limit::Never, Interrupt::Unwind, wait, |()| true)
-            .expect("only a wait that says so is refused");
+        let what = (What::Once(self), refusable == Refusable::Yes);
+        let (limit, allow) = (Limit::Never, Interrupt::Unwind);
+        let has_it = |wake: &Wake| *wake == Wake::Signalled;
+        lock_waits::wait(what, limit, allow, wait, has_it).map(drop)
     }
 
-    fn wait(&self) {
+    fn wait(&self) -> Wake {
         let publish = |task: &'static Task, arm: Arm| {
             let mut waiters = self.waiters.lock();
             if !is_running(self.word.load(Ordering::Relaxed)) {
@@ -174,8 +213,8 @@ impl Once {
         let waited = park::wait_listed(WaitReason::Once, limit, allow, publish, |task| {
             self.waiters.lock().remove(&task.node)
         });
-        // What else ends a wait of this kind unwinds the task.
-        park::check(waited.wake);
+        // What else ends a wait of this kind unwinds the task, or breaks a circle.
+        park::check(waited.wake)
     }
 
     fn end(&self, end: u64) {
@@ -185,6 +224,23 @@ impl Once {
         let woken = waiters.claim_all();
         drop(waiters);
         woken.for_each(make_runnable);
+    }
+}
+
+/// Whether the caller can be told of a circle.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Refusable {
+    Yes,
+    No,
+}
+
+#[cold]
+fn waits_for_itself(refusable: Refusable) -> Deadlock {
+    match current::running() {
+        Some((_, task)) if refusable == Refusable::Yes => {
+            Deadlock::with_itself(task, Blocker::Once)
+        }
+        _ => panic!("an initialiser waits for itself"),
     }
 }
 

@@ -5,6 +5,7 @@
 use std::cell::UnsafeCell;
 use std::fmt;
 
+use crate::deadlock::Deadlock;
 use crate::sync::once::Once;
 
 /// A value that is set once, as [`std::sync::OnceLock`]. Who comes while somebody makes it waits, a task by parking.
@@ -57,13 +58,33 @@ impl<T> OnceLock<T> {
     #[inline]
     pub fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
         if !self.once.is_completed() {
-            self.once.call_once_force(|_| {
-                let value = make();
-                // SAFETY: one initialiser runs at a time, none has completed, and before that nobody reads.
-                unsafe { *self.value.get() = Some(value) };
-            });
+            self.once.call_once_force(|_| self.initialise(make));
         }
         self.get().expect("an initialiser has completed")
+    }
+
+    /// As [`get_or_init`](OnceLock::get_or_init), but a wait in a circle of tasks that wait for each other may be refused, when
+    /// it begins, or be broken later: see [`Mutex::lock_or_deadlock`](crate::sync::Mutex::lock_or_deadlock).
+    ///
+    /// # Errors
+    /// The circle; `make` of the caller was not called. A task whose `make` asks for the value is a circle of one.
+    ///
+    /// # Panics
+    /// With the panic of `make`, and if `make` of a plain thread asks for the value.
+    #[inline]
+    pub fn get_or_init_or_deadlock(&self, make: impl FnOnce() -> T) -> Result<&T, Deadlock> {
+        if !self.once.is_completed() {
+            self.once.call_force_or_deadlock(|| self.initialise(make))?;
+        }
+        Ok(self.get().expect("an initialiser has completed"))
+    }
+
+    /// The one initialiser that runs.
+    #[inline]
+    fn initialise(&self, make: impl FnOnce() -> T) {
+        let value = make();
+        // SAFETY: one initialiser runs at a time, none has completed, and before that nobody reads.
+        unsafe { *self.value.get() = Some(value) };
     }
 
     /// Sets the value, unless it was made already; waits if somebody is making it.

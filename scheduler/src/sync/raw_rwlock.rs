@@ -30,6 +30,7 @@ use crate::sync::lock_waits::{self, Place, What};
 use crate::sync::raw_mutex::caller;
 use crate::sync::wait_list::{Claimed, WaitList};
 use crate::task::Task;
+use crate::task::reads::Note;
 use crate::wait::{Interrupt, WaitReason, Wake};
 use crate::worker::make_runnable;
 
@@ -104,15 +105,13 @@ impl RawRwLock {
         }
     }
 
-    /// [`Wake::Signalled`]: the caller has the lock.
+    /// [`Wake::Signalled`]: the caller has the lock, and notes that.
     #[inline]
     pub(super) fn read(&self, limit: Limit, allow: Interrupt) -> Wake {
         if self.try_read() {
             return Wake::Signalled;
         }
-        let wake = self.take_slow(&Reading, limit, allow);
-        self.note_read_if(wake);
-        wake
+        self.take_slow(&Reading, limit, allow)
     }
 
     /// The same without a limit.
@@ -124,8 +123,7 @@ impl RawRwLock {
         if self.try_read() {
             return Ok(Wake::Signalled);
         }
-        let taken = self.take_slow_or_deadlock(&Reading, allow);
-        taken.inspect(|wake| self.note_read_if(*wake))
+        self.take_slow_or_deadlock(&Reading, allow)
     }
 
     #[inline]
@@ -149,11 +147,7 @@ impl RawRwLock {
 
     #[inline]
     pub(super) fn try_read(&self) -> bool {
-        let taken = self.try_take(&Reading);
-        if taken {
-            self.note_read();
-        }
-        taken
+        self.try_take(&Reading)
     }
 
     #[inline]
@@ -161,19 +155,17 @@ impl RawRwLock {
         self.try_take(&Writing(caller()))
     }
 
-    fn note_read_if(&self, wake: Wake) {
-        if wake == Wake::Signalled {
-            self.note_read();
-        }
+    /// For who has just taken the lock to read: a task knows what it reads, the word does not. The answer is for
+    /// [`release_read`](RawRwLock::release_read).
+    #[inline]
+    pub(super) fn note_read(&self) -> Option<Note> {
+        let task = lock_waits::who_reads()?;
+        Some(task.reads.begin(task.id.get(), self.address()))
     }
 
-    /// A task knows what it reads: the word does not.
-    #[inline]
-    fn note_read(&self) {
-        if let Some(task) = lock_waits::who_reads() {
-            task.reads
-                .begin(task.id.get(), std::ptr::from_ref(self).addr());
-        }
+    #[inline(always)]
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
     }
 
     pub(crate) fn writer(&self) -> Option<u64> {
@@ -321,11 +313,10 @@ impl RawRwLock {
     }
 
     #[inline]
-    pub(super) fn release_read(&self) {
+    pub(super) fn release_read(&self, note: Option<Note>) {
         // Before others can have it, and before the caller can wait for anything.
-        if let Some(task) = lock_waits::who_reads() {
-            task.reads
-                .end(task.id.get(), std::ptr::from_ref(self).addr());
+        if let Some(note) = note {
+            note.end(self.address());
         }
         if !self.try_release_read() {
             self.release_last_read();

@@ -12,6 +12,7 @@ use crate::deadlock::Deadlock;
 use crate::park::Limit;
 use crate::primitive::simulated;
 use crate::sync::raw_rwlock::RawRwLock;
+use crate::task::reads::Note;
 use crate::wait::{Interrupt, Wake};
 
 /// A value that many may read or one may change, as [`std::sync::RwLock`], without poisoning.
@@ -20,8 +21,7 @@ use crate::wait::{Interrupt, Wake};
 /// Therefore a task that reads, and reads again while a writer waits, deadlocks with that writer.
 /// Taking the lock in any way while writing panics instead of waiting for ever; writing while reading waits for oneself.
 /// Both deadlocks are told, as all circles of tasks that wait for each other, to
-/// [`Builder::on_deadlock`](crate::Builder::on_deadlock). Of each task it is known which locks it reads, but not more than four
-/// at a time.
+/// [`Builder::on_deadlock`](crate::Builder::on_deadlock).
 ///
 /// [`read`](RwLock::read) and [`write`](RwLock::write) end only with the lock or, if the task was
 /// [aborted](crate::TaskRef::abort), by unwinding; those with a limit end also when the task was
@@ -59,6 +59,8 @@ unsafe impl<T: ?Sized + Send> Send for RwLock<T> {}
 #[must_use = "the lock is unlocked at once if the guard is not kept"]
 pub struct RwLockReadGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
+    /// Where its task has noted the lock.
+    note: Option<Note>,
     not_send: PhantomData<*const ()>,
 }
 
@@ -203,9 +205,11 @@ impl<T: ?Sized> RwLock<T> {
         self.value.get_mut()
     }
 
+    #[inline]
     fn read_guard(&self) -> RwLockReadGuard<'_, T> {
         RwLockReadGuard {
             lock: self,
+            note: self.raw.note_read(),
             not_send: PhantomData,
         }
     }
@@ -247,7 +251,7 @@ impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
 impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.lock.raw.release_read();
+        self.lock.raw.release_read(self.note);
     }
 }
 

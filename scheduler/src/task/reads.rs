@@ -1,14 +1,19 @@
 //! Which reader-writer locks a task has taken to read. A lock's word counts its readers and does not name them; whoever
 //! looks for a circle of waits asks the tasks that wait themselves (`sync/lock_waits.rs`).
 //!
-//! Each task notes the first few; those beyond are not known, so a circle through one of them is not found.
+//! A task notes each lock in a place of its own, which the guard remembers. The record has a few places, and gets more, for
+//! good, when a task reads under more locks at once.
 //! What was noted in an earlier life of the record is none of this one's: the notes say by a number whose they are.
 #![forbid(unsafe_code)]
 
+use std::sync::OnceLock;
+
 use crate::primitive::ShownWord;
 
-/// So many locks at a time.
-const READS: usize = 4;
+/// So many locks at a time without an allocation.
+const READS: usize = 2;
+/// And so many with each allocation more.
+const READS_MORE: usize = 32;
 
 /// Owner: the task. Others look while it stands in the table of waits, and so changes nothing; or while they keep it from its
 /// thread.
@@ -16,58 +21,98 @@ pub(crate) struct Reads {
     /// The number of the task.
     of: ShownWord,
     /// Addresses; 0 is none.
-    locks: [ShownWord; READS],
+    first: [ShownWord; READS],
+    more: OnceLock<Box<More>>,
+}
+
+struct More {
+    places: [ShownWord; READS_MORE],
+    more: OnceLock<Box<More>>,
+}
+
+impl More {
+    fn new() -> Box<More> {
+        Box::new(More {
+            places: std::array::from_fn(|_| ShownWord::new(0)),
+            more: OnceLock::new(),
+        })
+    }
+}
+
+/// Where a lock was noted, until it is given back.
+#[derive(Clone, Copy)]
+pub(crate) struct Note(&'static ShownWord);
+
+impl Note {
+    /// The lock is given back. If the guard has outlived its task, the place may be another one's by now.
+    #[inline(always)]
+    pub(crate) fn end(self, lock: usize) {
+        if self.0.get() == lock as u64 {
+            self.0.set(0);
+        }
+    }
 }
 
 impl Reads {
     pub(crate) fn new() -> Self {
         Reads {
             of: ShownWord::new(0),
-            locks: std::array::from_fn(|_| ShownWord::new(0)),
+            first: std::array::from_fn(|_| ShownWord::new(0)),
+            more: OnceLock::new(),
         }
     }
 
     /// The task of this number has taken the lock.
     #[inline]
-    pub(crate) fn begin(&self, me: u64, lock: usize) {
+    pub(crate) fn begin(&'static self, me: u64, lock: usize) -> Note {
         if self.of.get() != me {
             self.clear(me);
         }
-        if let Some(free) = self.locks.iter().find(|place| place.get() == 0) {
-            free.set(lock as u64);
-        }
+        let first = &self.first[0];
+        let place = if first.get() == 0 {
+            first
+        } else {
+            self.another_place()
+        };
+        place.set(lock as u64);
+        Note(place)
     }
 
     #[cold]
     fn clear(&self, me: u64) {
-        self.locks.iter().for_each(|place| place.set(0));
+        self.places().for_each(|place| place.set(0));
         self.of.set(me);
     }
 
-    /// It has given it back, once.
-    #[inline]
-    pub(crate) fn end(&self, me: u64, lock: usize) {
-        if self.of.get() == me
-            && let Some(place) = self.place(lock)
-        {
-            place.set(0);
+    #[cold]
+    fn another_place(&'static self) -> &'static ShownWord {
+        let is_free = |place: &&ShownWord| place.get() == 0;
+        if let Some(free) = self.places().find(is_free) {
+            return free;
         }
+        let mut last = &self.more;
+        while let Some(more) = last.get() {
+            last = &more.more;
+        }
+        &last.get_or_init(More::new).places[0]
     }
 
-    #[inline]
-    fn place(&self, lock: usize) -> Option<&ShownWord> {
-        self.locks.iter().find(|place| place.get() == lock as u64)
+    fn places(&self) -> impl Iterator<Item = &ShownWord> {
+        let more = std::iter::successors(self.more.get(), |more| more.more.get());
+        self.first
+            .iter()
+            .chain(more.flat_map(|more| more.places.iter()))
     }
 
     /// Whether the task of this number reads under this lock.
     pub(crate) fn has(&self, whose: u64, lock: usize) -> bool {
-        self.of.get() == whose && self.place(lock).is_some()
+        self.of.get() == whose && self.places().any(|place| place.get() == lock as u64)
     }
 
     /// Whether it reads under any.
     #[inline]
     pub(crate) fn any(&self, whose: u64) -> bool {
-        self.of.get() == whose && self.locks.iter().any(|place| place.get() != 0)
+        self.of.get() == whose && self.places().any(|place| place.get() != 0)
     }
 }
 
@@ -75,37 +120,49 @@ impl Reads {
 mod tests {
     use super::*;
 
+    fn reads() -> &'static Reads {
+        Box::leak(Box::new(Reads::new()))
+    }
+
     #[test]
     fn what_is_taken_twice_is_noted_twice() {
-        let reads = Reads::new();
-        reads.begin(7, 64);
-        reads.begin(7, 64);
-        reads.end(7, 64);
+        let reads = reads();
+        let notes = [reads.begin(7, 64), reads.begin(7, 64)];
+        notes[0].end(64);
         assert!(reads.has(7, 64));
-        reads.end(7, 64);
+        notes[1].end(64);
         assert!(!reads.has(7, 64) && !reads.any(7));
     }
 
     #[test]
     fn notes_of_an_earlier_life_are_nobodys() {
-        let reads = Reads::new();
-        reads.begin(7, 64);
+        let reads = reads();
+        let old = reads.begin(7, 64);
         assert!(!reads.has(8, 64) && !reads.any(8));
-        reads.begin(8, 128);
+        let new = reads.begin(8, 128);
         assert!(reads.has(8, 128) && !reads.has(8, 64));
+        // A guard that was left behind.
+        old.end(64);
+        assert!(reads.has(8, 128));
+        new.end(128);
+        assert!(!reads.any(8));
     }
 
     #[test]
-    fn what_is_beyond_the_room_is_not_known_and_does_no_harm() {
-        let reads = Reads::new();
-        for lock in 1..=READS + 1 {
-            reads.begin(7, lock * 64);
+    fn any_number_of_locks_is_known() {
+        const LOCKS: usize = READS + 2 * READS_MORE + 1;
+        let reads = reads();
+        for round in 0..2 {
+            let notes: Vec<_> = (1..=LOCKS).map(|lock| reads.begin(7, lock * 64)).collect();
+            assert!((1..=LOCKS).all(|lock| reads.has(7, lock * 64)), "{round}");
+            for (note, lock) in notes.into_iter().zip(1..LOCKS + 1).rev() {
+                assert!(reads.has(7, lock * 64));
+                note.end(lock * 64);
+                assert!(!reads.has(7, lock * 64));
+            }
+            assert!(!reads.any(7));
         }
-        let last = (READS + 1) * 64;
-        assert!(!reads.has(7, last));
-        for lock in (1..=READS + 1).rev() {
-            reads.end(7, lock * 64);
-        }
-        assert!(!reads.any(7));
+        let blocks = std::iter::successors(reads.more.get(), |more| more.more.get());
+        assert_eq!(blocks.count(), 3, "places are used again");
     }
 }

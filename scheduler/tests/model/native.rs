@@ -16,7 +16,7 @@ use super::whole::{end, scheduler_of};
 #[cfg(loom)]
 use loom::sync::atomic::{AtomicBool, Ordering};
 #[cfg(shuttle)]
-use shuttle::sync::atomic::{AtomicBool, Ordering};
+use shuttle::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 static CALL: Target = Target::new("a call");
 
@@ -659,6 +659,40 @@ mod sampled {
             for task in tasks {
                 task.join().unwrap();
             }
+            end(scheduler);
+        });
+    }
+
+    /// Tasks on threads of their own that yield on one slot have their turns one after the other, however long one of them
+    /// takes from giving the slot up to its sleep.
+    #[test]
+    fn yields_are_in_turn() {
+        const TASKS: usize = 3;
+        explore(Bounds::whole(0).schedules(1_000), || {
+            let scheduler = scheduler_of(1, 10);
+            let begun = Arc::new(AtomicUsize::new(0));
+            // Not one of the checker's: only one task runs.
+            let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+            let tasks = [0, 1, 2].map(|number| {
+                let (begun, order) = (begun.clone(), order.clone());
+                spawn_as(&scheduler, Kind::OnThread, move || {
+                    begun.fetch_add(1, Ordering::AcqRel);
+                    while begun.load(Ordering::Acquire) < TASKS {
+                        yield_now();
+                        thread::yield_now();
+                    }
+                    for _ in 0..3 {
+                        order.lock().unwrap().push(number);
+                        yield_now();
+                    }
+                })
+            });
+            for task in tasks {
+                task.join().unwrap();
+            }
+            let order = order.lock().unwrap();
+            let is_in_turn = |at: usize| order[at] == order[at - TASKS];
+            assert!((TASKS..order.len()).all(is_in_turn), "{order:?}");
             end(scheduler);
         });
     }

@@ -84,38 +84,35 @@ fn reading_again_meets_a_writer() {
 }
 
 /// Something of a layer above that somebody has, and waits for it: who has it, has to be asked for.
+///
+/// Both facts are locks: the checker lets others in only where they touch the same thing.
 struct Owned {
     owner: TaskRef,
-    /// Nothing of the checker's, so `pause` is where others get in between.
-    has: AtomicBool,
-    /// The one who waits has gone on, and nothing may be asked any more.
-    gone: AtomicBool,
+    /// As long as the owner has it.
+    has: RawMutex,
+    /// As long as somebody waits, and may be asked about.
+    waits: RawMutex,
     event: AutoResetEvent,
-    word: RawMutex,
 }
 
 impl Owned {
+    /// The caller has it.
     fn new() -> Arc<Owned> {
-        Arc::new(Owned {
+        let owned = Owned {
             owner: current(),
-            has: AtomicBool::new(true),
-            gone: AtomicBool::new(false),
+            has: RawMutex::new(),
+            waits: RawMutex::new(),
             event: AutoResetEvent::new(false),
-            word: RawMutex::new(),
-        })
-    }
-
-    /// A step at which the checker may let others run.
-    fn pause(&self) {
-        assert!(!self.word.is_locked());
+        };
+        owned.has.lock_through();
+        Arc::new(owned)
     }
 
     fn wait(self: &Arc<Owned>, inquirer: &Inquirer) -> Result<Wake, Deadlock> {
         let it = Arc::clone(self);
         let owners = move || {
-            it.pause();
-            assert!(!it.gone.load(Ordering::SeqCst), "it waits no more");
-            let has = it.has.load(Ordering::SeqCst);
+            assert!(it.waits.is_locked(), "it waits no more");
+            let has = it.has.is_locked();
             has.then(|| it.owner.clone()).into_iter().collect()
         };
         let outer = OuterWait {
@@ -124,15 +121,15 @@ impl Owned {
             rank: 0,
             breakable: true,
         };
+        self.waits.lock_through();
         let wait = || self.event.wait_heeding(None, Heed::Alert);
         let waited = inquirer.wait(outer, wait, |wake| *wake == Wake::Signalled);
-        self.gone.store(true, Ordering::SeqCst);
+        self.waits.unlock().unwrap();
         waited
     }
 
     fn give_up(&self) {
-        self.pause();
-        self.has.store(false, Ordering::SeqCst);
+        self.has.unlock().unwrap();
         self.event.set();
     }
 }

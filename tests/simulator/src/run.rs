@@ -143,6 +143,8 @@ fn builder(way: Way, script: &Script) -> Builder {
         .check_invariants(true)
         .force_migration(true);
     let mut builder = Host::builder()
+        // The machine may be loaded, and scripts look at who has a slot.
+        .callback_patience(Duration::from_secs(60))
         .scheduler_settings(settings)
         .tasks(way.mode)
         .io_completion(way.engine)

@@ -7,8 +7,10 @@ use std::ops::ControlFlow;
 use std::ptr;
 use std::sync::Arc;
 
+use crate::current::Thread;
 use crate::deadlock::{Blocker, Deadlock};
 use crate::join::TaskRef;
+use crate::park;
 use crate::primitive::{Ordering, Plain};
 use crate::scheduler::Core;
 use crate::sync::lock_waits::outer::{Standing, Told};
@@ -17,6 +19,7 @@ use crate::sync::raw_mutex::RawMutex;
 use crate::sync::raw_rwlock::RawRwLock;
 use crate::task::state::Epoch;
 use crate::task::{Kind, Priority, Task, flag};
+use crate::wait::Interrupt;
 
 /// What somebody waits for.
 #[derive(Clone, Copy)]
@@ -69,6 +72,8 @@ pub(super) struct Who {
     pub(super) task: &'static Task,
     pub(super) wakes: &'static Task,
     pub(super) keeps: usize,
+    /// What ends the wait from outside, whether it is broken for a circle or not.
+    pub(super) allow: Interrupt,
 }
 
 /// One entry: who waits, and for what. It lies in a frame of the one who waits. Owner of the cells: the table's lock.
@@ -82,6 +87,8 @@ pub(crate) struct Entry {
     /// Whether the wait may be refused when it begins, and whether it may be ended later.
     refusable: bool,
     breakable: bool,
+    /// What else may end it.
+    allow: Interrupt,
     /// The circle for which it is to be ended. From then on the one who stands here waits for nobody.
     pub(super) broken: RefCell<Option<Deadlock>>,
     /// The wait, if it was on when the entry was made: then it counts as long as it is on.
@@ -107,6 +114,7 @@ impl Entry {
             task: who.task,
             wakes: who.wakes,
             keeps: who.keeps,
+            allow: who.allow,
             what,
             refusable,
             breakable,
@@ -162,8 +170,10 @@ impl Entry {
     /// Whether its wait has ended already, or will: the task has not run since.
     #[inline]
     pub(super) fn is_over(&self) -> bool {
-        let ended = |epoch| !self.task.wait.is_armed_for(epoch);
-        self.epoch.get().is_some_and(ended) || self.broken.borrow().is_some()
+        let ended = |epoch| !self.wakes.wait.is_armed_for(epoch);
+        self.epoch.get().is_some_and(ended)
+            || self.broken.borrow().is_some()
+            || park::is_interrupted(self.wakes, self.allow)
     }
 
     /// Who has what this one waits for, by the number. It is not this one itself, which may have been handed it.
@@ -186,6 +196,16 @@ impl Entry {
             (None, What::Write(lock)) => task.reads.has(number, lock.addr()),
             (None, _) => false,
         }
+    }
+
+    /// Whether it may wait for somebody who does not stand here: for an end, for what a layer above knows, or for a task that
+    /// sleeps with its thread.
+    fn may_lead_out(&self) -> bool {
+        let thread = self.task.bound_to.load(Ordering::Acquire) as *const Thread;
+        // SAFETY: who stands here has not ended, and its scheduler keeps the records of its threads until all tasks have.
+        let sleeper = unsafe { thread.as_ref() }.and_then(Thread::sleeps_with);
+        let is_kept = sleeper.is_some_and(|sleeper| !ptr::eq(sleeper, self.task));
+        is_kept || matches!(self.what, What::End(_) | What::Outer(_))
     }
 
     /// Whether it has to do with read-write locks.
@@ -227,9 +247,9 @@ impl Look {
 
 /// What a look from an entry has seen.
 pub(super) enum Seen {
-    /// Nobody of those it waits for stands here.
+    /// No way of those it waits for leads back to it, or out of the table.
     Nobody,
-    /// They do, and no way of theirs leads back to it here.
+    /// None leads back to it here, but one may do so outside.
     Others,
     Circle(Deadlock),
 }
@@ -239,6 +259,8 @@ pub(crate) struct Table {
     /// As many as a power of two; none before the first entry.
     chains: Vec<*const Entry>,
     entries: usize,
+    /// How many of them keep others from a thread.
+    keepers: usize,
     /// Those that have to do with read-write locks: wait for one, or read while they wait.
     rw: Vec<*const Entry>,
     /// How many have come.
@@ -261,6 +283,7 @@ impl Table {
         Table {
             chains: Vec::new(),
             entries: 0,
+            keepers: 0,
             rw: Vec::new(),
             turns: 0,
             rounds: Plain::new(0),
@@ -272,6 +295,7 @@ impl Table {
         Table {
             chains: Vec::new(),
             entries: 0,
+            keepers: 0,
             rw: Vec::new(),
             turns: 0,
             rounds: Plain::new(0),
@@ -293,6 +317,7 @@ impl Table {
             self.grow();
         }
         self.entries += 1;
+        self.keepers += usize::from(entry.keeps != 0);
         self.turns += 1;
         entry.turn.set(self.turns);
         entry.epoch.set(epoch);
@@ -331,6 +356,7 @@ impl Table {
     #[inline]
     pub(super) fn leave(&mut self, entry: &Entry) {
         self.entries -= 1;
+        self.keepers -= usize::from(entry.keeps != 0);
         if entry.place.get() != NOWHERE {
             self.leave_rw(entry);
         }
@@ -564,6 +590,12 @@ impl Table {
     /// Looks for a circle through the one who has just entered, of those who stand here.
     #[inline]
     pub(super) fn circle(&self, mine: &Entry, look: &Look) -> Seen {
+        // Mostly the one who has it waits for nobody.
+        if let Some(owner) = mine.owner()
+            && self.find(owner).is_none()
+        {
+            return Seen::Nobody;
+        }
         let round = self.rounds.get() + 1;
         self.rounds.set(round);
         let mut open: *const Entry = ptr::null();
@@ -590,7 +622,9 @@ impl Table {
             let Some(next) = (unsafe { open.as_ref() }) else {
                 return seen;
             };
-            seen = Seen::Others;
+            if self.keepers > 0 || next.may_lead_out() {
+                seen = Seen::Others;
+            }
             at = next;
             open = at.open.get();
         }
