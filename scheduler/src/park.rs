@@ -19,6 +19,7 @@ use crate::scheduler::Core;
 use crate::simulation;
 use crate::stats::waits;
 use crate::suspend::{AT_ONCE, Arm, FOREVER, Listed, Settled, Wait, settle_word};
+use crate::sync::lock_waits;
 use crate::task::payload::contain;
 use crate::task::state::{Ended, Epoch};
 use crate::task::{Task, flag};
@@ -333,7 +334,8 @@ fn interrupted(task: &'static Task, allow: Interrupt) -> Option<Ended> {
         Interrupt::Never | Interrupt::Unwind => None,
         _ if flags & flag::CANCELS != 0 => aborted,
         Interrupt::Alert if flags & flag::ALERT != 0 => {
-            task.flags.fetch_and(!flag::ALERT, Ordering::AcqRel);
+            lock_waits::ends_by_alert(task);
+            task.lower(flag::ALERT);
             Some(Ended {
                 wake: Wake::Alerted,
                 token: 0,
@@ -354,7 +356,8 @@ fn after(task: &'static Task, ended: Ended, limit: u64) {
         thread.slot().cancel_timer(task);
     }
     if ended.wake == Wake::Alerted {
-        task.flags.fetch_and(!flag::ALERT, Ordering::AcqRel);
+        lock_waits::ends_by_alert(task);
+        task.lower(flag::ALERT);
     }
 }
 
@@ -463,6 +466,7 @@ where
         Some(epoch) => Waited::new(me, sleep_plainly(me, epoch, limit)),
     };
     if stands_in && waited.wake == Wake::Alerted {
+        lock_waits::ends_by_alert(current::any());
         me.lower(flag::ALERT);
     }
     me.set_past_reason(reason);

@@ -498,6 +498,15 @@ fn owners_of(core: &Core, entry: &Entry) -> Vec<TaskRef> {
     found
 }
 
+/// To be called before an alert is taken back that has ended a wait of who stands in the table as this task. A look finds the
+/// flag or the note.
+#[cold]
+pub(crate) fn ends_by_alert(task: &Task) {
+    if let Some(waits) = waits() {
+        waits.0.lock().ends_by_alert(task.id.get());
+    }
+}
+
 /// Who has what the task with this number waits for, if it stands in the table: a number, and why.
 pub(crate) fn holder(task: u64) -> Option<(u64, Blocker)> {
     waits()?.0.lock().holder(task)

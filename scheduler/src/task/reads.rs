@@ -118,15 +118,14 @@ impl Reads {
 
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
-    use super::*;
+    use std::sync::LazyLock;
 
-    fn reads() -> &'static Reads {
-        Box::leak(Box::new(Reads::new()))
-    }
+    use super::*;
 
     #[test]
     fn what_is_taken_twice_is_noted_twice() {
-        let reads = reads();
+        static READS_OF_ONE: LazyLock<Reads> = LazyLock::new(Reads::new);
+        let reads = &*READS_OF_ONE;
         let notes = [reads.begin(7, 64), reads.begin(7, 64)];
         notes[0].end(64);
         assert!(reads.has(7, 64));
@@ -136,7 +135,8 @@ mod tests {
 
     #[test]
     fn notes_of_an_earlier_life_are_nobodys() {
-        let reads = reads();
+        static READS_OF_ONE: LazyLock<Reads> = LazyLock::new(Reads::new);
+        let reads = &*READS_OF_ONE;
         let old = reads.begin(7, 64);
         assert!(!reads.has(8, 64) && !reads.any(8));
         let new = reads.begin(8, 128);
@@ -151,7 +151,8 @@ mod tests {
     #[test]
     fn any_number_of_locks_is_known() {
         const LOCKS: usize = READS + 2 * READS_MORE + 1;
-        let reads = reads();
+        static READS_OF_ONE: LazyLock<Reads> = LazyLock::new(Reads::new);
+        let reads = &*READS_OF_ONE;
         for round in 0..2 {
             let notes: Vec<_> = (1..=LOCKS).map(|lock| reads.begin(7, lock * 64)).collect();
             assert!((1..=LOCKS).all(|lock| reads.has(7, lock * 64)), "{round}");

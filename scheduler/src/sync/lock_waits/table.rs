@@ -89,7 +89,9 @@ pub(crate) struct Entry {
     breakable: bool,
     /// What else may end it.
     allow: Interrupt,
-    /// The circle for which it is to be ended. From then on the one who stands here waits for nobody.
+    /// Its wait has ended by an alert that was taken back. From then on the one who stands here waits for nobody.
+    alerted: Plain<bool>,
+    /// The circle for which it is to be ended. From then on, too.
     pub(super) broken: RefCell<Option<Deadlock>>,
     /// The wait, if it was on when the entry was made: then it counts as long as it is on.
     epoch: Plain<Option<Epoch>>,
@@ -118,6 +120,7 @@ impl Entry {
             what,
             refusable,
             breakable,
+            alerted: Plain::new(false),
             broken: RefCell::new(None),
             epoch: Plain::new(None),
             next: Plain::new(ptr::null()),
@@ -173,6 +176,7 @@ impl Entry {
         let ended = |epoch| !self.wakes.wait.is_armed_for(epoch);
         self.epoch.get().is_some_and(ended)
             || self.broken.borrow().is_some()
+            || self.alerted.get()
             || park::is_interrupted(self.wakes, self.allow)
     }
 
@@ -201,8 +205,12 @@ impl Entry {
     /// Whether it may wait for somebody who does not stand here: for an end, for what a layer above knows, or for a task that
     /// sleeps with its thread.
     fn may_lead_out(&self) -> bool {
-        let thread = self.task.bound_to.load(Ordering::Acquire) as *const Thread;
-        // SAFETY: who stands here has not ended, and its scheduler keeps the records of its threads until all tasks have.
+        // Of a plain thread the record may say whose it was in an earlier life.
+        let thread = match self.task.kind() {
+            Kind::Started => self.task.bound_to.load(Ordering::Acquire) as *const Thread,
+            _ => ptr::null(),
+        };
+        // SAFETY: a task that stands here has not ended, and its scheduler keeps the records of its threads until all have.
         let sleeper = unsafe { thread.as_ref() }.and_then(Thread::sleeps_with);
         let is_kept = sleeper.is_some_and(|sleeper| !ptr::eq(sleeper, self.task));
         is_kept || matches!(self.what, What::End(_) | What::Outer(_))
@@ -393,6 +401,14 @@ impl Table {
         let entry = self.find(task)?;
         let told = || entry.outer().and_then(|wait| wait.told_one());
         Some((entry.owner().or_else(told)?, entry.blocker()))
+    }
+
+    /// The wait of the task of this number, if it is one that heeds alerts, ends by one.
+    pub(super) fn ends_by_alert(&self, task: u64) {
+        let entry = self.find(task);
+        if let Some(entry) = entry.filter(|entry| entry.allow == Interrupt::Alert) {
+            entry.alerted.set(true);
+        }
     }
 
     /// How many have come to stand here until now.
