@@ -185,6 +185,8 @@ fn spawns_are_refused_one_by_one(guards: Guards, kinds: i32) {
             count.fetch_add(1, Ordering::SeqCst);
         }
     });
+    // Its stack comes with its first turn, and is not to be among what is refused.
+    eventually("the other one runs", || turns.load(Ordering::SeqCst) > 0);
     let ever_refused = AtomicUsize::new(0);
     refuse_each(kinds, |_| {
         // A scheduler of its own, so that its stacks are new each time.
