@@ -17,6 +17,10 @@ pub(crate) enum For {
     Channel,
     Condvar,
     /// What is known of a descriptor.
+    #[cfg_attr(
+        not(feature = "net"),
+        allow(dead_code, reason = "the table has the same rows")
+    )]
     Descriptor,
     Event,
     /// The end of a scope's tasks, and their results.
