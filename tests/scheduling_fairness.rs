@@ -312,7 +312,6 @@ fn turns_are_about_even() {
 /// Whenever the kernel takes the processor away from one of them: it stands among those who wait for the slot before another
 /// one can give it away.
 #[test]
-#[ignore = "open defect: the way that keeps this order lets others wait for ever (`Thread::take_turns`)"]
 fn tasks_on_threads_that_yield_have_their_turns_in_order() {
     const TASKS: usize = 5;
     const TURNS: usize = 2_000;

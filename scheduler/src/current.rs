@@ -85,6 +85,8 @@ pub(crate) struct Thread {
     pub(crate) standing: Plain<Standing>,
     /// How many turns it lets pass before it takes a slot, since its task has yielded. Owner: that lock, too.
     pub(crate) lets_pass: Plain<u32>,
+    /// The last wait of its one task was over at once. Owner: this thread.
+    pub(crate) went_on: Plain<bool>,
     /// It passed others when it last stood among those that come back. Owner: that lock, too.
     pub(crate) passes: Plain<bool>,
     /// The monitor finds that it has had its slot for a quantum while other threads wait for one.
@@ -157,6 +159,7 @@ impl Thread {
             listed: Plain::new(false),
             blocks: Plain::new(false),
             lets_pass: Plain::new(0),
+            went_on: Plain::new(false),
             pinned: AtomicUsize::new(0),
             standing: Plain::new(Standing::None),
             passes: Plain::new(false),

@@ -161,12 +161,13 @@ where
 /// `word` is the address of a wait on this stack, which is that of `task`; `task` runs on `thread`, which is the caller's.
 #[cold]
 unsafe fn settle_here(thread: &'static Thread, task: &'static Task, word: fiber::Word) {
+    thread.look_before_wait();
     thread.bound.leave(task);
     Thread::count(&thread.settled_here);
     // SAFETY: the caller's promise; the task runs on only when it was woken.
     match unsafe { settle_word(word, thread, task) } {
         Settled::Parked => thread.sleep_with(task),
-        Settled::Again => thread.go_on_pinned(),
+        Settled::Again => thread.went_on.set(true),
     }
 }
 

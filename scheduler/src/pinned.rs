@@ -15,7 +15,6 @@
 //! may be woken: they stand in its queue until it is theirs again.
 #![forbid(unsafe_code)]
 
-use crate::claim::Claim;
 use crate::current::Thread;
 use crate::primitive::{clock, simulated};
 use crate::stats::ledger;
@@ -113,10 +112,13 @@ impl Thread {
         woken
     }
 
-    /// A wait of such a task was over at once. It goes on, but now and then it looks whether somebody wants the slot, as a
-    /// worker does: a task that never has to sleep keeps nobody from running.
-    pub(crate) fn go_on_pinned(&'static self) {
-        if self.looks_now() {
+    /// Before a wait of such a task whose last one was over at once: now and then it looks whether somebody wants the slot, as a
+    /// worker does, so that a task that never has to sleep keeps nobody from running.
+    ///
+    /// Not right after that one: what it published still stands where others find it, and they would give way to it in turn,
+    /// each for what the one before has left there. Nor before one that sleeps after another: it gives the slot away itself.
+    pub(crate) fn look_before_wait(&'static self) {
+        if self.went_on.replace(false) && self.looks_now() {
             self.fire_timers();
             self.offer_slot();
         }
@@ -142,18 +144,6 @@ impl Thread {
             return false;
         }
         let waited = u32::try_from(waiting).unwrap_or(u32::MAX);
-        if cfg!(any(loom, shuttle)) {
-            return ledger::around_claim(self, || self.take_turns(waited));
-        }
-        // Threads were seen to hand a slot to each other for ever by `take_turns`, an open defect: until it is found only models
-        // go that way.
-        ledger::around_claim(self, || {
-            self.lease.leave();
-            self.give_up(true);
-            if !self.lease.enter() {
-                self.claim(Claim::Yield(waited));
-            }
-        });
-        true
+        ledger::around_claim(self, || self.take_turns(waited))
     }
 }
