@@ -292,16 +292,10 @@ fn transfer(criterion: &mut Criterion) {
         bencher.iter_custom(|iterations| reader.reads(iterations, || ()));
     });
     group.bench_function("io_uring", |bencher| {
-        let mut ring = io_uring::IoUring::new(8).expect("the kernel has a ring");
-        let mut buffer = vec![0_u8; PIECE];
+        let mut bare = Bare::new(fd);
         bencher.iter(|| {
-            let fd = io_uring::types::Fd(fd);
-            let read = io_uring::opcode::Read::new(fd, buffer.as_mut_ptr(), PIECE as u32);
-            // SAFETY: the buffer is there until the answer was taken.
-            unsafe { ring.submission().push(&read.offset(0).build()) }.expect("there is room");
-            ring.submit_and_wait(1).expect("it is taken");
-            let answer = ring.completion().next().expect("it is there");
-            assert_eq!(answer.result(), PIECE as i32);
+            bare.put(0);
+            bare.take();
         });
     });
     group.finish();
@@ -325,25 +319,48 @@ fn transfer_waits(criterion: &mut Criterion) {
         bencher.iter_custom(|iterations| reader.reads(iterations, fill.clone()));
     });
     group.bench_function("io_uring", |bencher| {
-        let mut ring = io_uring::IoUring::new(8).expect("the kernel has a ring");
-        let mut buffer = vec![0_u8; PIECE];
+        let mut bare = Bare::new(fd);
         bencher.iter(|| {
-            let fd = io_uring::types::Fd(fd);
-            let read = io_uring::opcode::Read::new(fd, buffer.as_mut_ptr(), PIECE as u32);
-            // SAFETY: the buffer is there until the answer was taken.
-            unsafe { ring.submission().push(&read.offset(u64::MAX).build()) }
-                .expect("there is room");
-            ring.submit().expect("it is taken");
+            bare.put(u64::MAX);
+            bare.ring.submit().expect("it is taken");
             fill();
-            ring.submit_and_wait(1).expect("it is taken");
-            let answer = ring.completion().next().expect("it is there");
-            assert_eq!(answer.result(), PIECE as i32);
+            bare.take();
         });
     });
     group.finish();
     let figures = reader.transfers.figures();
     assert_eq!(figures.at_once, 0, "each has waited");
     reader.host.shutdown(LIMIT).expect("every task has ended");
+}
+
+/// Reads without a host, one at a time.
+struct Bare {
+    ring: io_uring::IoUring,
+    buffer: Vec<u8>,
+    fd: io_uring::types::Fd,
+}
+
+impl Bare {
+    fn new(fd: i32) -> Bare {
+        Bare {
+            ring: io_uring::IoUring::new(8).expect("the kernel has a ring"),
+            buffer: vec![0; PIECE],
+            fd: io_uring::types::Fd(fd),
+        }
+    }
+
+    fn put(&mut self, offset: u64) {
+        let read = io_uring::opcode::Read::new(self.fd, self.buffer.as_mut_ptr(), PIECE as u32)
+            .offset(offset);
+        // SAFETY: the buffer is there until the answer was taken: `take` comes next, and nobody drops a `Bare` in between.
+        unsafe { self.ring.submission().push(&read.build()) }.expect("there is room");
+    }
+
+    fn take(&mut self) {
+        self.ring.submit_and_wait(1).expect("it is taken");
+        let answer = self.ring.completion().next().expect("it is there");
+        assert_eq!(answer.result(), PIECE as i32);
+    }
 }
 
 /// So many reads, one after the other, each waited for.

@@ -642,24 +642,19 @@ pub(crate) fn mark() {
 
 /// After a [`step_in`] that answered nothing: whether it was for an outer section that is marked. It is not any more. Answers
 /// whose thread it is.
-#[inline(never)]
 pub(crate) fn take_mark() -> Option<&'static Thread> {
-    let thread = place::with(|here| {
-        if here.depth.get() != ENDING {
-            return std::ptr::null();
-        }
-        here.depth.set(0);
-        here.left.get()
-    });
-    // SAFETY: as in `thread`.
-    unsafe { launder(thread).as_ref() }
+    take_mark_as(ENDING)
 }
 
-/// Whether an outer section is open that is marked, with none in it. It is not marked any more. Answers whose thread it is.
-#[inline(never)]
+/// The same before a step: whether an outer section is open that is marked, with none in it.
 pub(crate) fn take_mark_of_last() -> Option<&'static Thread> {
+    take_mark_as(MARKED)
+}
+
+#[inline(never)]
+fn take_mark_as(mark: u32) -> Option<&'static Thread> {
     let thread = place::with(|here| {
-        if here.depth.get() != MARKED {
+        if here.depth.get() != mark {
             return std::ptr::null();
         }
         here.depth.set(0);

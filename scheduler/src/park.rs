@@ -87,11 +87,8 @@ where
     };
     let flags = task.flags.load(Ordering::Relaxed);
     if flags != 0 {
-        if flags & !WATCHES != 0 {
-            simulated::point();
-            if let Some(ended) = interrupted(task, allow) {
-                return Waited::new(task, ended);
-            }
+        if let Some(ended) = stopped(task, flags, allow) {
+            return Waited::new(task, ended);
         }
         if flags & WATCHES != 0 {
             return wait_watched(thread, task, reason, limit, allow, &publish);
@@ -102,6 +99,16 @@ where
 
 /// What watches a task's wait.
 const WATCHES: u32 = flag::SAMPLED | flag::WATCHED;
+
+/// A wait that does not begin. `flags` are the task's as they were just now.
+#[inline(always)]
+fn stopped(task: &'static Task, flags: u32, allow: Interrupt) -> Option<Ended> {
+    if flags & !WATCHES == 0 {
+        return None;
+    }
+    simulated::point();
+    interrupted(task, allow)
+}
 
 /// A wait of which the times are taken.
 #[cold]
@@ -213,11 +220,8 @@ where
         {
             let flags = task.flags.load(Ordering::Relaxed);
             if flags != 0 {
-                if flags & !WATCHES != 0 {
-                    simulated::point();
-                    if let Some(ended) = interrupted(task, allow) {
-                        return Waited::new(task, ended);
-                    }
+                if let Some(ended) = stopped(task, flags, allow) {
+                    return Waited::new(task, ended);
                 }
                 if flags & WATCHES != 0 {
                     let begun = watch::begin(thread, task, reason);
@@ -307,13 +311,19 @@ fn deadline(core: &Core, task: &Task, limit: Limit) -> u64 {
 
 /// Whether a wait of this task that allows this is about to end, or would not begin, since somebody has interrupted it.
 pub(crate) fn is_interrupted(task: &Task, allow: Interrupt) -> bool {
-    let flags = task.flags.load(Ordering::Acquire);
-    let abort = flags & flag::ABORT != 0 && flags & flag::UNWINDING == 0;
+    stop_of(task.flags.load(Ordering::Acquire), allow).is_some()
+}
+
+/// How such flags end a wait that allows this.
+fn stop_of(flags: u32, allow: Interrupt) -> Option<Wake> {
+    let aborts = flags & flag::ABORT != 0 && flags & flag::UNWINDING == 0;
     match allow {
-        Interrupt::Never => false,
-        Interrupt::Unwind => abort,
-        Interrupt::Abort => abort || flags & flag::CANCELS != 0,
-        Interrupt::Alert => abort || flags & (flag::CANCELS | flag::ALERT) != 0,
+        Interrupt::Never => None,
+        _ if aborts => Some(Wake::Aborted),
+        Interrupt::Unwind => None,
+        _ if flags & flag::CANCELS != 0 => Some(Wake::Aborted),
+        Interrupt::Alert if flags & flag::ALERT != 0 => Some(Wake::Alerted),
+        _ => None,
     }
 }
 
@@ -321,29 +331,23 @@ pub(crate) fn is_interrupted(task: &Task, allow: Interrupt) -> bool {
 #[cold]
 fn interrupted(task: &'static Task, allow: Interrupt) -> Option<Ended> {
     let flags = task.flags.load(Ordering::Acquire);
-    let aborted = Some(Ended {
-        wake: Wake::Aborted,
-        token: 0,
-    });
-    if flags & flag::ABORT != 0 && flags & flag::UNWINDING == 0 && allow != Interrupt::Never {
-        return aborted;
+    let broken = flags & flag::BREAK != 0 && allow != Interrupt::Never;
+    let wake = if broken {
+        Wake::Aborted
+    } else {
+        stop_of(flags, allow)?
+    };
+    if wake == Wake::Alerted {
+        take_back_alert(task);
     }
-    if flags & flag::BREAK != 0 && allow != Interrupt::Never {
-        return aborted;
-    }
-    match allow {
-        Interrupt::Never | Interrupt::Unwind => None,
-        _ if flags & flag::CANCELS != 0 => aborted,
-        Interrupt::Alert if flags & flag::ALERT != 0 => {
-            lock_waits::ends_by_alert(task);
-            task.lower(flag::ALERT);
-            Some(Ended {
-                wake: Wake::Alerted,
-                token: 0,
-            })
-        }
-        _ => None,
-    }
+    Some(Ended { wake, token: 0 })
+}
+
+/// The alert that has ended a wait, of the task itself.
+#[cold]
+fn take_back_alert(task: &'static Task) {
+    lock_waits::ends_by_alert(task);
+    task.lower(flag::ALERT);
 }
 
 /// What is left to do when a wait had a limit or ended otherwise than by a signal.
@@ -357,8 +361,7 @@ fn after(task: &'static Task, ended: Ended, limit: u64) {
         thread.slot().cancel_timer(task);
     }
     if ended.wake == Wake::Alerted {
-        lock_waits::ends_by_alert(task);
-        task.lower(flag::ALERT);
+        take_back_alert(task);
     }
 }
 

@@ -142,11 +142,10 @@ extern "C" fn note_left(thread: &'static Thread) {
 /// The end of an inner section, of none on a plain thread, or of an outer one that is marked.
 #[inline(never)]
 extern "C" fn enter_marked() {
-    if let Some(thread) = current::take_mark() {
-        preserving_errno(|| watch::entered(thread));
-        if current::step_in().is_some() && !thread.lease.enter() {
-            claim(thread);
-        }
+    if let Some(thread) = end_mark()
+        && !thread.lease.enter()
+    {
+        claim(thread);
     }
 }
 
@@ -206,8 +205,7 @@ fn enter_marked_if(agree: impl FnOnce(&'static Thread) -> bool) -> bool {
         current::mark();
         return false;
     }
-    preserving_errno(|| watch::entered(thread));
-    stepped_in(current::step_in());
+    stepped_in(step_in_noted(thread));
     true
 }
 
@@ -232,7 +230,11 @@ fn enter_within(target: &'static Target, limit: Duration) -> bool {
 /// The end of an outer section that is marked, if it was that.
 #[cold]
 fn end_mark() -> Option<&'static Thread> {
-    let thread = current::take_mark()?;
+    step_in_noted(current::take_mark()?)
+}
+
+/// The second step of that end, when the mark is gone.
+fn step_in_noted(thread: &'static Thread) -> Option<&'static Thread> {
     preserving_errno(|| watch::entered(thread));
     current::step_in()
 }
