@@ -27,13 +27,13 @@ use std::fmt;
 use std::ptr;
 use std::sync::Arc;
 
-use crate::current::Thread;
 use crate::join::TaskRef;
 use crate::scheduler::Core;
 use crate::sync::lock_waits::{Look, Table};
 use crate::task::payload::contain;
 use crate::task::state::Epoch;
 use crate::task::{Kind, Task};
+use crate::thread::Thread;
 use crate::wait::WaitReason;
 
 /// Why a task of a cycle cannot go on.

@@ -10,17 +10,18 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::current::{Thread, any, running, within};
+use crate::current::{any, running, within};
 use crate::deadlock::Deadlock;
 use crate::park::{self, Limit};
+use crate::runnable::{make_runnable, make_runnable_from};
 use crate::scheduler::SpawnError;
 use crate::stats::LedgerFacts;
 use crate::suspend::Arm;
 use crate::sync::lock_waits::{self, Place, What};
 use crate::task::state::{Epoch, Stand};
 use crate::task::{Kind, Priority, Task, flag, release};
+use crate::thread::Thread;
 use crate::wait::{Interrupt, WaitReason, Wake};
-use crate::worker::{make_runnable, make_runnable_from};
 
 /// Why a task has no result.
 pub struct JoinError(Why);

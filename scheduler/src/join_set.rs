@@ -17,11 +17,11 @@ use crate::current;
 use crate::join::{self, JoinError, JoinHandle, TaskRef};
 use crate::park::{self, Elapsed, Limit};
 use crate::primitive::{Instant, Mutex, barrier, clock};
+use crate::runnable::make_runnable;
 use crate::scheduler::{Scheduler, SpawnError};
 use crate::sync::wait_list::WaitList;
 use crate::task::flag;
 use crate::wait::{Interrupt, WaitReason, Wake};
-use crate::worker::make_runnable;
 
 /// Tasks that belong together: their results come in the order in which they end, and dropping the set aborts what is left.
 ///

@@ -14,7 +14,6 @@ pub(crate) mod state;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::current::Thread;
 use crate::fiber::Fiber;
 use crate::freeze::break_exclusive;
 use crate::primitive::sleeper::Sleeper;
@@ -25,6 +24,7 @@ use crate::primitive::{
 use crate::scheduler::Core;
 use crate::stats::ledger::Ledger;
 use crate::sync::wait_list::{WaitList, WaitNode};
+use crate::thread::Thread;
 use crate::wait::{Interrupt, WaitReason, Wake};
 use payload::Payload;
 use reads::Reads;
@@ -673,7 +673,7 @@ impl Task {
     pub(crate) fn wake(&'static self, epoch: Epoch, wake: Wake, token: u16) -> bool {
         let claimed = self.wait.claim(epoch, wake, token);
         if claimed {
-            crate::worker::make_runnable(self);
+            crate::runnable::make_runnable(self);
         }
         claimed
     }
@@ -724,7 +724,7 @@ impl Task {
         };
         // A wait that begins only now finds the flag itself.
         if self.wait.interrupt(wake, strength) || break_exclusive(self, wake, None, strength) {
-            crate::worker::make_runnable(self);
+            crate::runnable::make_runnable(self);
         }
     }
 
@@ -738,7 +738,7 @@ impl Task {
         };
         let wake = Wake::Aborted;
         if self.wait.interrupt(wake, strength) || break_exclusive(self, wake, None, strength) {
-            crate::worker::make_runnable(self);
+            crate::runnable::make_runnable(self);
         }
     }
 

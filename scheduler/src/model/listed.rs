@@ -7,7 +7,7 @@ use crate::sync::wait_list::WaitList;
 use crate::task::Task;
 use crate::task::state::Epoch;
 use crate::wait::{Interrupt, Wake};
-use crate::{freeze, join, worker};
+use crate::{freeze, join, runnable};
 
 /// An auto-reset event reduced to what the protocol is about.
 pub struct List(SpinLock<(bool, WaitList)>);
@@ -37,7 +37,7 @@ impl List {
         state.0 = woken.is_none();
         drop(state);
         if let Some(task) = woken {
-            worker::make_runnable(task);
+            runnable::make_runnable(task);
         }
     }
 

@@ -53,7 +53,7 @@ use std::cell::{Cell, RefCell};
 use std::ops::DerefMut;
 use std::sync::Arc;
 
-use crate::current::{self, Thread};
+use crate::current;
 use crate::deadlock::{self, Blocker, Deadlock};
 use crate::join::TaskRef;
 use crate::park::Limit;
@@ -63,6 +63,7 @@ use crate::scheduler::Core;
 use crate::suspend::FOREVER;
 use crate::task::state::Epoch;
 use crate::task::{Task, flag, pool};
+use crate::thread::Thread;
 use crate::wait::Interrupt;
 use outer::{Quiet, Standing};
 use table::{Entry, Question, Seen, Ticket, Who};

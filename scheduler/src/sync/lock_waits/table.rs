@@ -7,7 +7,6 @@ use std::ops::ControlFlow;
 use std::ptr;
 use std::sync::Arc;
 
-use crate::current::Thread;
 use crate::deadlock::{Blocker, Deadlock};
 use crate::join::TaskRef;
 use crate::park;
@@ -19,6 +18,7 @@ use crate::sync::raw_mutex::RawMutex;
 use crate::sync::raw_rwlock::RawRwLock;
 use crate::task::state::Epoch;
 use crate::task::{Kind, Priority, Task, flag};
+use crate::thread::Thread;
 use crate::wait::Interrupt;
 
 /// What somebody waits for.
