@@ -47,7 +47,7 @@
 //! with the one who would have given it up.
 //!
 //! A thread whose only task yields gives the slot up and stands among the returners under one hold of the lock
-//! (`take_turns`). In between, the kernel would take the processor away from it, most likely, for the thread that it has
+//! (`take_turns`); so does one with bound tasks that gives way to a claimant. In between, the kernel would take the processor away from it, most likely, for the thread that it has
 //! just called; that one's yield would find a list without it, and the last of them, with nobody in the list, all turns.
 #![forbid(unsafe_code)]
 
@@ -176,6 +176,7 @@ impl Thread {
         }
         self.lets_pass.set(match claim {
             Claim::Return => 0,
+            Claim::Yield(_) if cfg!(feature = "bug_claim_order") => 0,
             Claim::Yield(waited) => waited.min(PASSED_MAX),
         });
         self.standing.set(Standing::Returner);
@@ -195,7 +196,9 @@ impl Thread {
 
     /// One of the turns has come that it lets pass.
     fn let_pass(&self) {
-        self.lets_pass.set(self.lets_pass.get() - 1);
+        if !cfg!(feature = "bug_claim_pass") {
+            self.lets_pass.set(self.lets_pass.get() - 1);
+        }
     }
 
     /// Whose task comes before whose, as far as priorities say.
@@ -236,7 +239,7 @@ impl Thread {
             self.leave_lists(lists);
             return Found::End;
         }
-        let wants = self.woken.get().is_some() || !self.bound.is_empty();
+        let wants = self.has_bound();
         match self.standing.get() {
             Standing::Spare | Standing::None if wants => self.claim_for_bound(lists),
             Standing::None => self.become_spare(lists),
@@ -249,9 +252,19 @@ impl Thread {
             return Found::Slot(None);
         }
         self.leave_lists(lists);
+        self.stand_with_bound(lists);
+        Found::Wait { call: true }
+    }
+
+    /// Whether it has bound tasks that could run, as far as it has looked.
+    fn has_bound(&self) -> bool {
+        self.woken.get().is_some() || !self.bound.is_empty()
+    }
+
+    /// Among those that have bound tasks to run.
+    fn stand_with_bound(&self, lists: &mut Lists) {
         lists.others.push_back(self.index);
         self.standing.set(Standing::Other);
-        Found::Wait { call: true }
     }
 
     fn become_spare(&'static self, lists: &mut Lists) -> Found {

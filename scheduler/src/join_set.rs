@@ -226,7 +226,7 @@ impl<T: Send + 'static> JoinSet<T> {
                 continue;
             };
             let task = handle.task().record();
-            let wake = join::wait_for_end(task, WaitReason::Join, left(until), allow);
+            let wake = join::wait_for_end(task, left(until), allow);
             if wake != Wake::Signalled {
                 self.ended.state.lock().numbers.push_front(number);
                 return Some(Err(park::check(wake)));
@@ -256,6 +256,8 @@ impl Ended {
                 if !state.numbers.is_empty() {
                     return None;
                 }
+                // Whichever ends first.
+                task.joins_nobody();
                 let epoch = task.wait.arm(allow);
                 state.waiters.push(&task.node, task, epoch, 0);
                 Some(epoch)

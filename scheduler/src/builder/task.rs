@@ -110,7 +110,8 @@ impl TaskBuilder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn span(mut self, span: tracing::Span) -> Self {
-        self.plan.span = Some(span);
+        // One that nobody listens to costs no switch anything.
+        self.plan.span = (!span.is_disabled()).then_some(span);
         self
     }
 

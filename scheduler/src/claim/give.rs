@@ -35,10 +35,17 @@ impl Thread {
             let next = core.next_claimant(lists, slot)?;
             self.slot.set(None);
             core.give(slot, next);
+            if self.has_bound() && !cfg!(feature = "bug_claim_window") {
+                self.stand_with_bound(lists);
+            }
             Some(next)
         });
         let Some(next) = called else { return true };
         next.sleeper.call();
+        if core.slots.len() > 1 {
+            // The one that has the slot now looks for claimants by itself.
+            core.call_drivers();
+        }
         self.stand_by()
     }
 
