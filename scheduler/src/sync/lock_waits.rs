@@ -213,7 +213,7 @@ enum State {
 
 impl<'a> Place<'a> {
     /// `allow`: what may end the wait. `refusable`: whether the caller can be told that it was broken.
-    #[inline]
+    #[inline(always)]
     fn new(
         what: What,
         limit: Limit,
@@ -221,22 +221,25 @@ impl<'a> Place<'a> {
         refusable: bool,
         told: &'a [u64],
     ) -> Place<'a> {
-        let mut place = Place {
-            stands: None,
-            table: waits(),
+        let table = waits();
+        // Made in its place: it is too long to be moved at each wait.
+        Place {
+            stands: if table.is_none() && current::running().is_none() {
+                None
+            } else {
+                let (thread, who) = who_waits(allow);
+                if matches!(limit, Limit::Never) && who.task.deadline.get() == FOREVER {
+                    let ends = (refusable, refusable && who.allow != Interrupt::Never);
+                    Some((thread, Entry::new(who, what, ends)))
+                } else {
+                    None
+                }
+            },
+            table,
             told,
             state: Cell::new(State::Out),
             found: RefCell::new(None),
-        };
-        if place.table.is_none() && current::running().is_none() {
-            return place;
         }
-        let (thread, who) = who_waits(allow);
-        if matches!(limit, Limit::Never) && who.task.deadline.get() == FOREVER {
-            let ends = (refusable, refusable && who.allow != Interrupt::Never);
-            place.stands = Some((thread, Entry::new(who, what, ends)));
-        }
-        place
     }
 
     /// The place of a wait of a layer above.

@@ -114,7 +114,7 @@ pub(crate) struct Entry {
 const NOWHERE: usize = usize::MAX;
 
 impl Entry {
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(who: Who, what: What, (refusable, breakable): (bool, bool)) -> Entry {
         Entry {
             task: who.task,
