@@ -2,6 +2,8 @@
 //!
 //! `probe CASE N` with the cases of `operations`; see `tests/instructions.rs`.
 
+#[path = "probe/heap.rs"]
+mod heap;
 #[path = "probe/tables.rs"]
 mod tables;
 
@@ -13,6 +15,7 @@ use fiberhost::capi::native::{fiberhost_enter, fiberhost_leave, fiberhost_target
 use fiberhost::scheduler::native::{self, Target};
 use fiberhost::scheduler::sync::{AutoResetEvent, Mutex, RwLock};
 use fiberhost::scheduler::{Scheduler, spawn, yield_now};
+use heap::Heap;
 use tables::Tables;
 
 fn main() -> ExitCode {
@@ -59,11 +62,12 @@ fn main() -> ExitCode {
 enum Operation {
     Scheduler(fn(u64)),
     Hosting(fn(&Tables, u64)),
+    Memory(fn(&Heap, u64)),
 }
 
 /// Nothing but the case's own operations runs meanwhile: one worker, and a quantum that is never over.
 fn run(case: &str, count: u64) -> Option<()> {
-    use Operation::{Hosting, Scheduler as Plain};
+    use Operation::{Hosting, Memory, Scheduler as Plain};
     let operation = match case {
         "yield" => Plain(|count| yields(count, yield_now)),
         "yield_deep" => Plain(|count| yields(count, deep_1)),
@@ -72,7 +76,7 @@ fn run(case: &str, count: u64) -> Option<()> {
         "fanout" => Plain(fanout),
         "leave_enter" => Plain(leave_enter),
         "c_pair" => Plain(c_pair),
-        "heap" => Hosting(heap),
+        "heap" => Memory(blocks),
         "malloc" => Plain(malloc),
         "mutex_wait" => Plain(mutex_wait),
         "read_lock" => Plain(read_lock),
@@ -95,6 +99,10 @@ fn run(case: &str, count: u64) -> Option<()> {
         Operation::Hosting(operation) => {
             let tables = Tables::on(&scheduler);
             scheduler.run(move || operation(&tables, count));
+        }
+        Operation::Memory(operation) => {
+            let heap = Heap::on(&scheduler);
+            scheduler.run(move || operation(&heap, count));
         }
     }
     Some(())
@@ -180,8 +188,7 @@ fn c_pair(count: u64) {
 
 const BLOCK: usize = 64;
 
-fn heap(tables: &Tables, count: u64) {
-    let heap = tables.heap();
+fn blocks(heap: &Heap, count: u64) {
     for _ in 0..count {
         heap.pair(std::hint::black_box(BLOCK));
     }
