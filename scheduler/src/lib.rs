@@ -218,8 +218,8 @@ pub use local::{AccessError, LocalKey};
 pub use native::blocking;
 pub use observed::Observed;
 pub use park::{
-    Elapsed, ThreadAlerts, check_quantum, is_interruption, park, park_for, sleep, sleep_heeding,
-    thread_alerts, timeout, yield_now, yield_to_others,
+    Elapsed, ThreadAlerts, check_quantum, is_interruption, linger, park, park_for, sleep,
+    sleep_heeding, thread_alerts, timeout, yield_now, yield_to_others,
 };
 pub use scheduler::{Scheduler, ShutdownError, SpawnError};
 pub use scope::{Scope, ScopedJoinHandle, run, scope, spawn};

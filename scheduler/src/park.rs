@@ -36,7 +36,7 @@ pub use permit::{park, park_for};
 use plain::wait_plainly;
 pub use plain::{ThreadAlerts, thread_alerts};
 pub use time::{Elapsed, sleep, sleep_heeding, timeout};
-pub use turn::{check_quantum, yield_now, yield_to_others};
+pub use turn::{check_quantum, linger, yield_now, yield_to_others};
 
 /// When a wait gives up.
 #[derive(Clone, Copy, Debug)]

@@ -72,6 +72,27 @@ pub fn yield_to_others() -> bool {
             .is_none_or(|thread| thread.index != here || thread.switches() != turn + 1)
 }
 
+/// So often others run before a wait in the kernel is the cheaper way.
+const LINGERS: u32 = 8;
+
+/// For who is about to wait for the kernel's word of something that comes at any moment: lets the others run, and asks after each
+/// turn whether it is there; a few times, and only while there are others. `false`: it is not there, and is to be waited for.
+///
+/// To be woken by the kernel costs several of its calls. What the others ask it for is often there before they wait for it.
+/// As [`yield_to_others`], it is for code that must not be unwound.
+pub fn linger(mut is_there: impl FnMut() -> bool) -> bool {
+    for _ in 0..LINGERS {
+        let others = yield_to_others();
+        if is_there() {
+            return true;
+        }
+        if !others {
+            break;
+        }
+    }
+    false
+}
+
 #[cold]
 fn yield_thread() {
     match simulated::here() {
