@@ -7,13 +7,14 @@ use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
-use crate::current::{self, Around, Thread};
+use crate::current::{self, Around};
 use crate::local::LocalKey;
 use crate::native::hold;
 use crate::primitive::{Ordering, clock};
 use crate::stats::sections;
 use crate::suspend::FOREVER;
 use crate::task::Hold;
+use crate::thread::Thread;
 use crate::watch;
 
 /// What a section calls: its name in reports and figures. Made once, as a `static`.
