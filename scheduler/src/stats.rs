@@ -20,10 +20,10 @@ pub use snapshot::{
     WaitFacts,
 };
 
-use crate::current::Thread;
 pub use crate::primitive::collisions::SpinFacts;
 use crate::primitive::{Ordering, barrier};
 use crate::scheduler::Core;
+use crate::thread::Thread;
 
 /// What [`Scheduler::stats`](crate::Scheduler::stats) answers, with the threads that are
 /// [reserved](crate::Builder::bound_workers). Each figure is exact for some moment during the call.

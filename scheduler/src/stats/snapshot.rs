@@ -21,7 +21,7 @@
 //! Nothing is locked that a worker takes, and no barrier is asked for. What is left is that a worker loses a cache line with
 //! each look at what it writes at every switch, and has it back some hundred nanoseconds later, in the middle of a switch.
 //! So what lies on one line is read at one go, once in a look: of a thread what others may see while it switches
-//! (`current.rs`), how often its tasks have waited, and the first line of each task. What else there is to
+//! (`thread.rs`), how often its tasks have waited, and the first line of each task. What else there is to
 //! ask, of the table of locks and by the numbers of threads, is asked afterwards.
 //!
 //! # What holds together
@@ -36,7 +36,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::current::Thread;
 use crate::deadlock::Blocker;
 use crate::native::Target;
 use crate::primitive::collisions::{self, SpinFacts};
@@ -50,6 +49,7 @@ use crate::sync::lock_waits;
 use crate::task::payload::contain;
 use crate::task::state::Epoch;
 use crate::task::{Backing, Kind, Priority, Task, flag, pool, release};
+use crate::thread::Thread;
 use crate::wait::WaitReason;
 use crate::watch::Accounting;
 
