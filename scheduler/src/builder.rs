@@ -64,6 +64,7 @@ pub enum Admission {
 pub(crate) struct Settings {
     pub(crate) name: String,
     pub(crate) workers: usize,
+    pub(crate) workers_max: usize,
     pub(crate) bound_workers: usize,
     pub(crate) max_threads: usize,
     pub(crate) default_backing: Backing,
@@ -99,6 +100,7 @@ impl Settings {
         Settings {
             name: format!("{}-emergency", self.name),
             workers: 1,
+            workers_max: 1,
             bound_workers: 0,
             max_tasks: usize::MAX,
             emergency_lane: false,
@@ -112,6 +114,7 @@ impl Settings {
         Settings {
             name: format!("{}-bound", self.name),
             workers: self.bound_workers,
+            workers_max: self.bound_workers,
             bound_workers: 0,
             emergency_lane: false,
             ..self.clone()
@@ -146,6 +149,7 @@ impl Builder {
             settings: Settings {
                 name: "fiberhost".into(),
                 workers: default_workers(),
+                workers_max: 0,
                 bound_workers: 0,
                 max_threads: MAX_THREADS,
                 default_backing: Backing::Fiber,
@@ -190,6 +194,13 @@ impl Builder {
     /// How many tasks may run at once. Default: the processors this process may use, by affinity and cgroup quota.
     pub fn workers(mut self, workers: usize) -> Self {
         self.settings.workers = workers;
+        self
+    }
+
+    /// How many tasks may ever run at once, after [`Scheduler::set_workers`]. Default: [`workers`](Builder::workers), which is
+    /// the least as well. Each beyond them costs a thread that sleeps.
+    pub fn workers_max(mut self, workers: usize) -> Self {
+        self.settings.workers_max = workers;
         self
     }
 
@@ -548,7 +559,7 @@ impl Builder {
     /// Starts the workers.
     ///
     /// # Errors
-    /// `InvalidInput` if there are no workers, or more than 1024 of them or of bound workers, if the stack size is 0 or above 1 GiB, or if the quantum,
+    /// `InvalidInput` if there are no workers, or more than 1024 of them, at most or of bound workers, if the stack size is 0 or above 1 GiB, or if the quantum,
     /// the limit on tasks or one of those for stalls and waits is 0, or the signal for stalls is no real-time signal; `Unsupported` under a user shadow stack, or for a simulation where the jump switch is not written; otherwise what the system said when it refused a thread. Nothing is left running then.
     pub fn build(self) -> io::Result<Scheduler> {
         let settings = self.settings;
@@ -558,6 +569,9 @@ impl Builder {
                 "{} workers: must be between 1 and {WORKERS_MAX}",
                 settings.workers
             ))
+        } else if settings.workers_max > WORKERS_MAX {
+            let workers = settings.workers_max;
+            Some(format!("{workers} workers at most: at most {WORKERS_MAX}"))
         } else if settings.bound_workers > WORKERS_MAX {
             let workers = settings.bound_workers;
             Some(format!("{workers} bound workers: at most {WORKERS_MAX}"))

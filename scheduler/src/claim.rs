@@ -25,6 +25,8 @@
 //! Who was called back by native code may have to give the claim up after some time, since others wait for it: it leaves its
 //! list, under the same lock under which it would have been given a slot, and goes on as one that is out.
 //!
+//! When slots are to rest (`rest.rs`) the rest is a claimant too, and the first of all.
+//!
 //! # A claim of one that yields
 //!
 //! It has had its turn, and those who waited when it yielded have theirs first, as if it had gone to the end of their queue.
@@ -100,11 +102,13 @@ enum Found {
 }
 
 /// What became of a slot without a driver.
-enum Disposed {
+pub(crate) enum Disposed {
     /// This thread has it, and is to be called.
     Called(usize),
     /// It lies with a thread that sleeps.
     Placed,
+    /// It is on its way to rest.
+    Rests(&'static Slot),
 }
 
 /// Between T1 and T2 of the lease.
@@ -313,7 +317,8 @@ impl Thread {
         }
     }
 
-    /// A driver finds claimants at its settle, or when it has nothing to do. `false`: this thread is to end.
+    /// A driver finds claimants at its settle, or when it has nothing to do, or that its slot is to rest.
+    /// `false`: this thread is to end.
     #[cold]
     #[must_use]
     pub(crate) fn give_way(&'static self) -> bool {
@@ -322,8 +327,12 @@ impl Thread {
             || !self.bound.is_empty()
             || self.slot().waiting() > 0
             || !core.injector.is_empty();
-        let called = core.idle.with(|lists| {
+        let given = core.idle.with(|lists| {
             let slot = self.slot();
+            if lists.surplus() > 0 {
+                self.slot.set(None);
+                return core.dispose_or_rest(lists, slot, false);
+            }
             let turns_over = slot.returns.get() >= RETURNS_MAX;
             if busy && !self.has_to_go(lists) && core.lets_pass(lists) {
                 // A turn of those that wait; then one looks again.
@@ -341,10 +350,10 @@ impl Thread {
             let next = core.next_claimant(lists, slot)?;
             self.slot.set(None);
             core.give(slot, next);
-            Some(next)
+            Some(Disposed::Called(next.index))
         });
-        let Some(next) = called else { return true };
-        next.sleeper.call();
+        let Some(how) = given else { return true };
+        core.follow(how);
         self.stand_by()
     }
 
@@ -367,14 +376,14 @@ impl Thread {
                 // The monitor was faster.
                 return Some(Disposed::Placed);
             };
-            if !lists.has_takers() {
+            if !lists.has_takers() && lists.surplus() == 0 {
                 self.blocks.set(true);
                 return None;
             }
             self.lease.give();
             self.slot.set(None);
             core.note_off(self);
-            core.dispose(lists, slot, needed)
+            core.dispose_or_rest(lists, slot, needed)
         });
         let given = disposed.is_some();
         disposed.into_iter().for_each(|how| core.follow(how));
@@ -387,13 +396,13 @@ impl Thread {
         let core = self.core();
         let claim = Claim::Yield(waited);
         let disposed = core.idle.with(|lists| {
-            if !lists.has_takers() {
+            if !lists.has_takers() && lists.surplus() == 0 {
                 return None;
             }
             let slot = self.slot();
             self.slot.set(None);
             core.note_off(self);
-            let disposed = core.dispose(lists, slot, true);
+            let disposed = core.dispose_or_rest(lists, slot, true);
             if !cfg!(feature = "bug_claim_window") {
                 self.become_returner(lists, claim);
             }
@@ -418,7 +427,7 @@ impl Thread {
         let needed = core.is_needed(slot);
         let disposed = core.idle.with(|lists| {
             self.slot.set(None);
-            let disposed = core.dispose(lists, slot, needed);
+            let disposed = core.dispose_or_rest(lists, slot, needed);
             if disposed.is_none() {
                 lists.free.push(slot.index);
             }
@@ -572,8 +581,22 @@ impl Core {
         slot.waiting() > 0 || slot.has_shared() || !self.injector.is_empty()
     }
 
+    /// A slot that nobody drives goes to rest, if one is to, or as by [`dispose`](Core::dispose). Under the lock.
+    fn dispose_or_rest(
+        &'static self,
+        lists: &mut Lists,
+        slot: &'static Slot,
+        needed: bool,
+    ) -> Option<Disposed> {
+        if lists.surplus() > 0 {
+            lists.active -= 1;
+            return Some(Disposed::Rests(slot));
+        }
+        self.dispose(lists, slot, needed)
+    }
+
     /// Gives a slot that nobody drives to who claims one or stands by. `None`: nobody does. Under the lock.
-    fn dispose(
+    pub(crate) fn dispose(
         &'static self,
         lists: &mut Lists,
         slot: &'static Slot,
@@ -599,10 +622,11 @@ impl Core {
     }
 
     /// What is left to do for a slot that was given away, without the lock.
-    fn follow(&'static self, how: Disposed) {
+    pub(crate) fn follow(&'static self, how: Disposed) {
         match how {
             Disposed::Called(index) => self.threads.get(index).sleeper.call(),
             Disposed::Placed => self.look_for_placed(),
+            Disposed::Rests(slot) => self.lay_down(slot),
         }
     }
 
@@ -663,7 +687,7 @@ impl Core {
     }
 
     /// Step 2 of a claim.
-    fn call_drivers(&'static self) {
+    pub(crate) fn call_drivers(&'static self) {
         if cfg!(feature = "bug_claim_call") {
             return;
         }

@@ -85,7 +85,7 @@ pub struct Snapshot {
 pub struct SystemFacts {
     /// By which its threads are called.
     pub name: String,
-    /// How many tasks may run at once.
+    /// How many tasks may run at once, now.
     pub workers: usize,
     /// The most OS threads.
     pub max_threads: usize,
@@ -105,8 +105,10 @@ pub struct SlotFacts {
     pub index: usize,
     /// The thread that has it, or had it last, by its [number](ThreadFacts::index).
     pub driver: usize,
-    /// That thread sleeps for want of work.
+    /// That thread sleeps for want of work, or the slot rests.
     pub is_idle: bool,
+    /// Nobody has it, since [fewer tasks](crate::Scheduler::set_workers) are to run at once than there are slots.
+    pub rests: bool,
     /// Tasks in its private queues: those that have not started, and mobile ones.
     pub queued: usize,
     /// Tasks in the part that other workers take from.
@@ -292,10 +294,12 @@ impl Snapshot {
 impl SlotFacts {
     fn of(core: &'static Core, slot: &crate::slot::Slot, now: u64) -> SlotFacts {
         let due = slot.due();
+        let driver = core.driver(slot);
         SlotFacts {
             index: slot.index,
-            driver: slot.driver.load(Ordering::Relaxed),
-            is_idle: core.driver(slot).sleeper.is_away() && core.driver(slot).task.get().is_none(),
+            driver: driver.index,
+            is_idle: slot.rests() || (driver.sleeper.is_away() && driver.task.get().is_none()),
+            rests: slot.rests(),
             queued: slot.waiting(),
             shared: slot.shared(),
             next_timer: (due != u64::MAX).then(|| Duration::from_nanos(due.saturating_sub(now))),
@@ -306,7 +310,7 @@ impl SlotFacts {
 impl Threads {
     fn read(core: &'static Core, now: u64) -> Threads {
         let mut slots = HashMap::new();
-        for slot in &core.slots {
+        for slot in core.slots.iter().filter(|slot| !slot.rests()) {
             slots.insert(slot.driver.load(Ordering::Relaxed), slot.index);
         }
         let mut threads = Threads {
