@@ -41,11 +41,12 @@ use crate::primitive::{AtomicU32, Mutex, Ordering, Plain};
 
 /// There are at most 1024 slots, one of which never rests, and half of which search; a sleeper that is called searches beyond
 /// that.
+/// The slots that rest are the last bits: whether there is more than those is one comparison with memory, for whoever wakes.
 const SEARCHING: u32 = 1 << 21;
-const RESTING: u32 = 1 << 11;
-const SLEEPING: u32 = 1;
-const SLEEPERS: u32 = RESTING - 1;
-const AT_REST: u32 = SEARCHING - RESTING;
+const SLEEPING: u32 = 1 << 10;
+const RESTING: u32 = 1;
+const SLEEPERS: u32 = SEARCHING - SLEEPING;
+const AT_REST: u32 = SLEEPING - RESTING;
 
 /// What a worker is when it leaves its sleep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,18 +148,18 @@ impl Idle {
     /// Whether anybody would take work: a reason to share.
     #[inline(always)]
     pub(crate) fn wants_work(&self) -> bool {
-        self.word.load(Ordering::Relaxed) & !AT_REST != 0
+        self.word.load(Ordering::Relaxed) > AT_REST
     }
 
     /// How many sleep now, for the monitor.
     pub(crate) fn sleeping(&self) -> usize {
-        (self.word.load(Ordering::SeqCst) & SLEEPERS) as usize
+        ((self.word.load(Ordering::SeqCst) & SLEEPERS) / SLEEPING) as usize
     }
 
     /// Whether no slot of so many is driven or lazily left: whoever has one sleeps, and the others rest.
     pub(crate) fn all_asleep(&self, slots: usize) -> bool {
         let word = self.word.load(Ordering::SeqCst);
-        (word & SLEEPERS) + (word & AT_REST) / RESTING == slots as u32
+        (word & SLEEPERS) / SLEEPING + (word & AT_REST) == slots as u32
     }
 
     /// A slot comes to rest. Under the lock. Its index is in the list before it counts.

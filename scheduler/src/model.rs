@@ -383,7 +383,8 @@ impl MonitorSleep {
 
     /// The monitor sleeps, unless one of so many workers is awake.
     pub fn sleep_until_needed(&self, idle: &Idle, workers: usize) {
-        self.0.sleep_until_needed(None, || idle.all_asleep(workers));
+        self.0
+            .sleep_until_needed(None, || idle.idle.all_asleep(workers));
     }
 }
 
