@@ -123,7 +123,8 @@ pub(crate) fn prepare(program: Program, workers: usize) -> Result<Prepared, Unav
                 idle::watch(seconds)
             })
         }
-        Program::Echo => rooted(scheduler, Audit::of(1, 2 * CONNECTIONS as u64), echo),
+        Program::Echo => rooted(scheduler, Audit::of(1, 2 * CONNECTIONS as u64), echo)
+            .about("tasks that may move"),
     };
     let about = if prepared.about.is_empty() {
         paths
@@ -716,7 +717,7 @@ fn echo(trips: u64) -> Measured {
     let server = spawn(move || {
         let serve = |_| {
             let (stream, _) = listener.accept().expect("a client comes");
-            spawn(move || answer(stream))
+            spawn_mobile(move || answer(stream))
         };
         let handles: Vec<_> = (0..CONNECTIONS).map(serve).collect();
         handles.into_iter().for_each(join);
@@ -724,7 +725,7 @@ fn echo(trips: u64) -> Measured {
     let lap = Arc::new(Lap::new(CONNECTIONS));
     let spawn = |client| {
         let lap = Arc::clone(&lap);
-        spawn(move || {
+        spawn_mobile(move || {
             let _noted = witness::task();
             let mut stream = TcpStream::connect(address).expect("the server listens");
             stream.set_nodelay(true).expect("it is a TCP socket");
@@ -747,6 +748,12 @@ fn echo(trips: u64) -> Measured {
     let clients = handles.into_iter().map(join).collect();
     join(server);
     echo::measured(lap.took(), trips, clients)
+}
+
+/// A task that goes from worker to worker, as the peers' do.
+fn spawn_mobile<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    // SAFETY: what both sides of `echo` keep across their waits is a socket, bytes, instants and times; nothing of a thread's.
+    unsafe { scheduler().task().spawn_mobile(work) }.expect("memory for a task")
 }
 
 fn trip(stream: &mut TcpStream, mine: &mut Trips) {
