@@ -691,7 +691,7 @@ impl Core {
         if cfg!(feature = "bug_claim_call") {
             return;
         }
-        for slot in &self.slots {
+        for slot in self.slots.iter().filter(|slot| !slot.rests()) {
             self.driver(slot).sleeper.call();
         }
     }

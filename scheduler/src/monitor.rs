@@ -333,9 +333,7 @@ fn tick(core: &'static Core, seen: &mut [Seen], time: Duration) {
     }
     if core.io.is_left_alone() && !core.call_one() {
         // All of them run. One whose task is alone and seldom yields looks around at its next yield if it is called.
-        for slot in &core.slots {
-            core.driver(slot).sleeper.call();
-        }
+        core.call_drivers();
     }
     if lasting {
         let before = core.handovers.load(Ordering::Relaxed);
