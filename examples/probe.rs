@@ -12,7 +12,7 @@ use std::time::Duration;
 use fiberhost::capi::native::{fiberhost_enter, fiberhost_leave, fiberhost_target};
 use fiberhost::scheduler::native::{self, Target};
 use fiberhost::scheduler::sync::{AutoResetEvent, Mutex, RwLock};
-use fiberhost::scheduler::{Scheduler, spawn, yield_now};
+use fiberhost::scheduler::{Scheduler, TaskBuilder, spawn, yield_now};
 use tables::Tables;
 
 fn main() -> ExitCode {
@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         for case in [
             "yield",
             "yield_deep",
+            "yield_span",
             "pingpong",
             "spawn_join",
             "fanout",
@@ -65,8 +66,9 @@ enum Operation {
 fn run(case: &str, count: u64) -> Option<()> {
     use Operation::{Hosting, Scheduler as Plain};
     let operation = match case {
-        "yield" => Plain(|count| yields(count, yield_now)),
-        "yield_deep" => Plain(|count| yields(count, deep_1)),
+        "yield" => Plain(|count| yields(count, yield_now, TaskBuilder::new)),
+        "yield_deep" => Plain(|count| yields(count, deep_1, TaskBuilder::new)),
+        "yield_span" => Plain(|count| yields(count, yield_now, in_a_span)),
         "pingpong" => Plain(pingpong),
         "spawn_join" => Plain(spawn_join),
         "fanout" => Plain(fanout),
@@ -100,14 +102,18 @@ fn run(case: &str, count: u64) -> Option<()> {
     Some(())
 }
 
-fn yields(count: u64, step: fn()) {
-    let tasks = [(); 2].map(|()| {
-        spawn(move || {
-            for _ in 0..count / 2 {
-                step();
-            }
-        })
-    });
+/// A span as a program has it that nobody listens to: no subscriber is there.
+fn in_a_span() -> TaskBuilder {
+    TaskBuilder::new().span(tracing::info_span!("probe", number = 7))
+}
+
+fn yields(count: u64, step: fn(), task: fn() -> TaskBuilder) {
+    let yields = move || {
+        for _ in 0..count / 2 {
+            step();
+        }
+    };
+    let tasks = [(); 2].map(|()| task().spawn(yields).expect("memory for a task"));
     for task in tasks {
         task.join().expect("it only yields");
     }

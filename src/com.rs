@@ -37,6 +37,7 @@ pub mod clr;
 #[rustfmt::skip]
 mod constants;
 pub mod describe;
+mod event;
 mod gate;
 mod guid;
 pub(crate) mod heap;
@@ -60,6 +61,7 @@ pub(crate) use argument::Promise;
 pub use argument::{FileName, Handle, Manager, Optional, QueueFlags, ThreadHandle, Work};
 pub use bind::{AssemblyRequest, ModuleRequest};
 pub use constants::*;
+pub use event::ClrEvent;
 pub use gate::Gate;
 pub use guid::Guid;
 pub use heap::Block;

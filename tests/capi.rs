@@ -214,3 +214,42 @@ fn cmake_finds_it() {
         says(&build.join("raii"), "sum 5050");
     }
 }
+
+/// A section of a C program costs at most 1.2 times one in Rust, through the shared library as it is installed: both are counted
+/// by valgrind. What the loop and the calls' way into the library cost is in it.
+#[test]
+fn a_pair_through_the_shared_library_costs_little_more_than_one_in_rust() {
+    const FEW: u64 = 2_000;
+    const MANY: u64 = 22_000;
+    if !is_there("gcc") || !is_there("valgrind") {
+        return;
+    }
+    let program = build("gcc", "-std=c11", "tests/capi/pair.c");
+    says(&program, "1 pairs");
+    let collected = |pairs: u64| -> u64 {
+        let output = run(Command::new("valgrind")
+            .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+            // As in `instructions.rs`.
+            .env("GLIBC_TUNABLES", "glibc.malloc.arena_max=1")
+            .arg(&program)
+            .arg(pairs.to_string()));
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        let count = text
+            .lines()
+            .find_map(|line| line.split("Collected : ").nth(1));
+        let count = count.expect("a count is printed").trim().parse();
+        count.expect("a count is a number")
+    };
+    let pair = (collected(MANY) - collected(FEW)) as f64 / (MANY - FEW) as f64;
+    let counts = std::fs::read_to_string(top().join("tests/instructions.txt"));
+    let counts = counts.expect("the counts are committed");
+    let in_rust = counts
+        .lines()
+        .find_map(|line| line.strip_prefix("leave_enter "));
+    let in_rust: f64 = in_rust.expect("it is counted").parse().expect("a number");
+    println!("{pair:.2} instructions, in Rust {in_rust:.2}");
+    assert!(
+        pair <= 1.2 * in_rust,
+        "{pair:.2} instructions, in Rust {in_rust:.2}"
+    );
+}

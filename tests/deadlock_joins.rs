@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::{at_workers, checked, until_waits, with_on_fibers};
 use fiberhost::scheduler::native::{self, Target};
 use fiberhost::scheduler::sync::AutoResetEvent;
-use fiberhost::scheduler::{Blocker, WaitReason, current, park, spawn, yield_now};
+use fiberhost::scheduler::{Blocker, JoinSet, WaitReason, current, park, spawn, yield_now};
 
 static BELOW: Target = Target::new("code that calls back");
 
@@ -88,5 +88,48 @@ fn joins_that_end_are_not_refused() {
                 assert_eq!(joined.unwrap(), 1);
             }
         });
+    });
+}
+
+/// No circle: one of the two joins has a limit, and ends by itself.
+#[test]
+fn a_join_with_a_limit_is_in_no_circle() {
+    at_workers(|scheduler| {
+        let first = scheduler.spawn(|| {
+            let me = current();
+            let second = spawn(move || me.wait().map_err(|error| error.to_string()));
+            // Before it has started, mostly.
+            let second = second.join_for(Duration::from_millis(20));
+            second.expect_err("it waits for us")
+        });
+        let second = first.join().unwrap();
+        assert_eq!(second.join().unwrap(), Ok(()));
+    });
+}
+
+/// No circle: a wait for whichever of a set ends first is not one for the end of the task that was joined before.
+#[test]
+fn a_wait_for_a_set_is_no_join() {
+    at_workers(|scheduler| {
+        let first = scheduler.spawn(|| {
+            // Its record is the next one's.
+            spawn(|| ()).join().unwrap();
+            let (me, begin) = (current(), Arc::new(AutoResetEvent::new(false)));
+            let told = Arc::clone(&begin);
+            let second = spawn(move || {
+                told.wait();
+                me.wait().map_err(|error| error.to_string())
+            });
+            let mut set = JoinSet::new();
+            set.spawn(move || {
+                begin.set();
+                std::thread::sleep(Duration::from_millis(2));
+                yield_now();
+            });
+            set.join_next().expect("there is one").unwrap();
+            second
+        });
+        let second = first.join().unwrap();
+        assert_eq!(second.join().unwrap(), Ok(()));
     });
 }

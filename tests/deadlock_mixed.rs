@@ -5,10 +5,12 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{at_workers, checked, with_on_fibers};
+use common::{at_workers, checked, until_waits, with, with_on_fibers};
 use fiberhost::scheduler::native::{self, Target};
 use fiberhost::scheduler::sync::{AutoResetEvent, Barrier, Mutex};
-use fiberhost::scheduler::{Blocker, Deadlock, TaskRef, current, park, spawn, yield_now};
+use fiberhost::scheduler::{
+    Blocker, Deadlock, TaskRef, WaitReason, current, park, spawn, yield_now,
+};
 
 static BELOW: Target = Target::new("code that calls back");
 
@@ -152,6 +154,127 @@ fn locks_and_joins_that_end_are_not_refused() {
                 drop(guard);
             }
             assert_eq!(*inner.lock(), 1_500);
+        });
+    });
+}
+
+/// A task is joined before it has started, mostly, and comes to wait for a mutex of the one who joins it: whichever wait begins
+/// later is refused.
+#[test]
+fn a_lock_of_who_joined_before_the_start_is_refused() {
+    at_workers(|scheduler| {
+        scheduler.run(|| {
+            for _ in 0..500 {
+                let lock = Arc::new(Mutex::new(()));
+                let guard = lock.lock();
+                let its = Arc::clone(&lock);
+                let other = spawn(move || {
+                    let locked = its.lock_or_deadlock().map(drop);
+                    locked.map_err(|circle| members(&circle))
+                });
+                let (me, id) = (current().id(), other.task().id());
+                let joined = other.task().wait();
+                drop(guard);
+                match (joined, other.join().unwrap()) {
+                    (Ok(()), Err(circle)) => {
+                        assert_eq!(circle, [(id, Blocker::Lock), (me, Blocker::Join)]);
+                    }
+                    (Err(error), Ok(())) => {
+                        let circle = error.deadlock().expect("it names the circle");
+                        let seen = members(circle);
+                        assert_eq!(seen, [(me, Blocker::Join), (id, Blocker::Lock)]);
+                    }
+                    (joined, locked) => panic!("{joined:?} and {locked:?}"),
+                }
+            }
+        });
+    });
+}
+
+/// The same if that wait cannot be refused: the join is broken, and the task goes on when the mutex is free.
+#[test]
+fn a_join_from_before_the_start_is_broken() {
+    with(checked(1), |scheduler| {
+        scheduler.run(|| {
+            for _ in 0..200 {
+                let lock = Arc::new(Mutex::new(()));
+                let guard = lock.lock();
+                let its = Arc::clone(&lock);
+                let other = spawn(move || drop(its.lock()));
+                let id = other.task().id();
+                let error = other.task().wait().expect_err("it could never end");
+                let circle = error.deadlock().expect("it names the circle");
+                assert_eq!(
+                    members(circle),
+                    [(id, Blocker::Lock), (current().id(), Blocker::Join)]
+                );
+                assert_eq!(circle.victim().map(TaskRef::id), Some(current().id()));
+                drop(guard);
+                // It is no longer in a circle.
+                other.join().unwrap();
+            }
+        });
+    });
+}
+
+/// A chain of joins that all began before their tasks had started, and a lock behind another's wait for a lock.
+#[test]
+fn a_circle_behind_a_lock_and_joins_from_before_the_starts() {
+    with(checked(1), |scheduler| {
+        scheduler.run(|| {
+            for _ in 0..100 {
+                let locks = Arc::new((Mutex::new(()), Mutex::new(())));
+                let guard = locks.0.lock();
+                let has = Arc::new(Barrier::new(2));
+                // It has the second and waits for the first.
+                let (its, there) = (Arc::clone(&locks), Arc::clone(&has));
+                let between = spawn(move || {
+                    let second = its.1.lock();
+                    there.wait();
+                    drop(its.0.lock());
+                    drop(second);
+                });
+                has.wait();
+                until_waits(between.task(), WaitReason::Mutex);
+                let its = Arc::clone(&locks);
+                let joined = spawn(move || {
+                    let last = spawn(move || {
+                        its.1.lock_or_deadlock().map(drop).map_err(|circle| {
+                            let why = circle.tasks().iter().map(|(_, why)| *why);
+                            why.collect::<Vec<_>>()
+                        })
+                    });
+                    last.join().unwrap()
+                });
+                let circle = joined.join().unwrap().expect_err("it could never end");
+                let lock = Blocker::Lock;
+                assert_eq!(circle, [lock, lock, Blocker::Join, Blocker::Join]);
+                drop(guard);
+                between.join().unwrap();
+            }
+        });
+    });
+}
+
+/// No circle: who joined before the start was told to go on before the lock is wanted, and unlocks.
+#[test]
+fn a_join_from_before_the_start_that_has_ended_is_in_no_circle() {
+    at_workers(|scheduler| {
+        scheduler.run(|| {
+            for _ in 0..200 {
+                let lock = Arc::new(Mutex::new(()));
+                let (its, me) = (Arc::clone(&lock), current());
+                let guard = lock.lock();
+                let other = spawn(move || {
+                    me.alert();
+                    yield_now();
+                    its.lock_or_deadlock().map(drop).expect("no circle");
+                });
+                let error = other.task().wait().expect_err("it is alerted");
+                assert!(error.is_interrupted(), "{error}");
+                drop(guard);
+                other.join().unwrap();
+            }
         });
     });
 }

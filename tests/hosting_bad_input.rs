@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use common::LONG;
 use fiberhost::com::describe::{Interface, Method, Parameter};
-use fiberhost::com::host::IHostGCManager;
+use fiberhost::com::host::{IActionOnCLREvent, IHostGCManager, IMPLEMENTED};
 use fiberhost::com::table::{self, AssemblyBindInfo, INTERFACES, ModuleBindInfo, STATSTG};
-use fiberhost::com::{Guid, Hresult, RegionInfo};
+use fiberhost::com::{ClrEvent, ComRef, Guid, Hresult, Origin, RegionInfo};
 use fiberhost::{
     Assemblies, Builder, Figures, IoEngine, MemoryFigures, MemoryLimits, Security, State,
     Strangers, TaskMode, TransferFigures,
@@ -106,6 +106,7 @@ fn kind(method: &Method, parameter: &Parameter) -> Kind {
         ("REFIID", _) => Kind::Identifier,
         ("LPTHREAD_START_ROUTINE", _) => Kind::Function,
         ("EClrOperation" | "EClrFailure", _) => Kind::OneOf(7),
+        ("EClrEvent", _) => Kind::OneOf(4),
         ("EPolicyAction", _) => Kind::OneOf(10),
         ("EMemoryCriticalLevel", _) => Kind::OneOf(3),
         ("EContextType", _) => Kind::OneOf(2),
@@ -188,27 +189,14 @@ fn whole(workers: usize) -> Builder {
         .assemblies(assemblies.expect("an identity"))
 }
 
-const IMPLEMENTED: [&str; 19] = [
-    "IHostControl",
-    "IHostTaskManager",
-    "IHostTask",
-    "IHostSyncManager",
-    "IHostCrst",
-    "IHostAutoEvent",
-    "IHostManualEvent",
-    "IHostSemaphore",
-    "IHostThreadpoolManager",
-    "IHostGCManager",
-    "IHostPolicyManager",
-    "IHostMemoryManager",
-    "IHostMalloc",
-    "IHostIoCompletionManager",
-    "IHostSecurityManager",
-    "IHostSecurityContext",
-    "IHostAssemblyManager",
-    "IHostAssemblyStore",
-    "IStream",
-];
+/// Who is told of events: of none here.
+struct Listener;
+
+impl IActionOnCLREvent for Listener {
+    fn on_event(&self, event: ClrEvent) -> Result<(), Hresult> {
+        unreachable!("{event:?}")
+    }
+}
 
 /// A manager of the host's, which counts nothing here.
 fn manager(bench: &Bench, iid: Guid) -> Object {
@@ -252,6 +240,7 @@ impl<'a> World<'a> {
         let security = manager(bench, table::IID_IHostSecurityManager);
         let assembly = manager(bench, table::IID_IHostAssemblyManager);
         let store = given(|out| com!(assembly, IHostAssemblyManagerVtbl, GetAssemblyStore, out));
+        let listener: Arc<dyn IActionOnCLREvent> = Arc::new(Listener);
         let objects = [
             bench.control,
             bench.tasks,
@@ -280,11 +269,15 @@ impl<'a> World<'a> {
             assembly,
             store,
             stream(store),
+            Object::new(ComRef::new(bench.host.gate(), Origin::User, listener).into_raw()),
         ];
-        let named = IMPLEMENTED.map(|name| Interface::named(name).expect("an interface"));
+        assert_eq!(objects.len(), IMPLEMENTED.len(), "one of each");
+        let named = IMPLEMENTED
+            .iter()
+            .map(|name| Interface::named(name).expect("an interface"));
         World {
             bench,
-            objects: named.into_iter().zip(objects).collect(),
+            objects: named.zip(objects).collect(),
             foreign: ClrTask::new(Hresult::E_NOTIMPL),
             unknown: Plain::new(),
             structures: Structures::new(),
@@ -311,6 +304,7 @@ impl<'a> World<'a> {
             "IHostSecurityContext",
             "IHostAssemblyStore",
             "IStream",
+            "IActionOnCLREvent",
         ] {
             assert_eq!(
                 self.object(name).release(),
@@ -733,7 +727,7 @@ fn wrong_numbers(world: &World<'_>) {
     const INVALID: Hresult = Hresult::E_INVALIDARG;
     const STRANGE: Hresult = Hresult::HOST_E_INVALIDOPERATION;
     let foreign = &raw const world.structures.room[16] as usize;
-    let rows: [(&str, &str, Hresult, &[&[usize]]); 32] = [
+    let rows: [(&str, &str, Hresult, &[&[usize]]); 34] = [
         (
             "IHostSyncManager",
             "CreateSemaphore",
@@ -907,6 +901,19 @@ fn wrong_numbers(world: &World<'_>) {
             "UnlockRegion",
             Hresult::STG_E_INVALIDFUNCTION,
             &[&[0, 1, 0]],
+        ),
+        // What an event says of itself, where it has to.
+        (
+            "IActionOnCLREvent",
+            "OnEvent",
+            Hresult::E_POINTER,
+            &[&[2, 0], &[3, 0]],
+        ),
+        (
+            "IActionOnCLREvent",
+            "OnEvent",
+            INVALID,
+            &[&[2, foreign + 1], &[2, foreign + 4], &[3, foreign + 1]],
         ),
         // Nothing is wrong with these, and nothing changes.
         ("IHostMalloc", "Free", Hresult::S_OK, &[&[0]]),
@@ -1114,7 +1121,7 @@ fn all_but_ends_are_refused(bench: &Bench, world: &World<'_>) {
     });
     assert_eq!(
         refused,
-        2 * (IMPLEMENTED.map(methods).iter().sum::<usize>() - (ALWAYS.len() - 1))
+        2 * (IMPLEMENTED.iter().copied().map(methods).sum::<usize>() - (ALWAYS.len() - 1))
     );
     let manager = bench.tasks;
     assert_eq!(

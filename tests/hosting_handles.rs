@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use fiberhost::Host;
 use fiberhost::com::clr::{
-    ClrInterface, Handed, ICLRControl, ICLRGCManager, ICLRPolicyManager, ICLRRuntimeHost,
-    ICLRSyncManager, ICLRTask, ICLRTaskManager, IUnknown, Lent, Wide,
+    ClrInterface, Handed, ICLRControl, ICLRGCManager, ICLRPolicyManager, ICLRProbingAssemblyEnum,
+    ICLRRuntimeHost, ICLRSyncManager, ICLRTask, ICLRTaskManager, IUnknown, Lent, Wide,
 };
 use fiberhost::com::describe::Interface;
 use fiberhost::com::{
@@ -32,8 +32,13 @@ fn handle<I: ClrInterface>(recorder: &'static Recorder) -> I {
 
 /// Writes through the word at this place.
 fn write<T>(words: &[usize; WORDS], at: usize, value: T) {
-    // SAFETY: the handles give pointers to results of this type there, which the tests below see.
-    unsafe { (words[at] as *mut T).write(value) };
+    write_at(words, at, 0, value);
+}
+
+/// The same, so many values behind where it points to.
+fn write_at<T>(words: &[usize; WORDS], at: usize, behind: usize, value: T) {
+    // SAFETY: the handles give pointers to results of this type there, which the tests below see, and room for as many.
+    unsafe { (words[at] as *mut T).add(behind).write(value) };
 }
 
 /// The only call since the last look, by name, with as many words as the interface has.
@@ -524,4 +529,46 @@ fn any_object_knows_others_of_itself() {
         Err(Hresult::E_NOINTERFACE)
     );
     assert!(format!("{unknown:?}").starts_with("IUnknown"));
+}
+
+/// A text is asked for again with as much room as the runtime says, within reason; what it says of lengths is not relied on.
+#[test]
+fn lengths_of_a_runtime_are_not_believed() {
+    const FULL: Hresult = Hresult::E_NOT_SUFFICIENT_BUFFER;
+    let recorder = Recorder::new(|_, words| {
+        // SAFETY: the handle gives the length of its room.
+        let room = unsafe { *(words[2] as *const u32) };
+        let (answer, says) = match words[0] as u32 {
+            // It wants no more than there is, or more than there can be, or always more.
+            0 => (FULL, room),
+            1 => (FULL, u32::MAX),
+            2 => (FULL, 2 * room),
+            3 => (Hresult::HRESULT_FROM_WIN32_ERROR_NO_MORE_ITEMS, 0),
+            // It has filled all there is, with no zero, and says that it was more.
+            4 => {
+                (0..room as usize).for_each(|at| write_at(words, 1, at, u16::from(b'a')));
+                (Hresult::S_OK, u32::MAX)
+            }
+            // Half a character.
+            _ => {
+                write(words, 1, 0xd800_u16);
+                (Hresult::S_OK, 1)
+            }
+        };
+        write(words, 2, says);
+        answer
+    });
+    let all: ICLRProbingAssemblyEnum = handle(recorder);
+    for (index, calls, expected) in [
+        (0, 1, Err(FULL)),
+        (1, 1, Err(FULL)),
+        // From 256 units to the 2^20 that are given at most, and once more than that is not given.
+        (2, 13, Err(FULL)),
+        (3, 1, Ok(None)),
+        (4, 1, Ok(Some("a".repeat(256)))),
+        (5, 1, Err(Hresult::E_UNEXPECTED)),
+    ] {
+        assert_eq!(all.get(index), expected, "{index}");
+        assert_eq!(recorder.take_calls().len(), calls, "{index}");
+    }
 }

@@ -143,6 +143,22 @@ fn the_switch_paths_cost_what_they_did() {
     }
 }
 
+/// A task with a span that nobody listens to switches at the price of one without: to the instruction, but for what the start
+/// of the program varies by.
+#[test]
+fn spans_cost_nothing_while_nobody_listens() {
+    if let Some(why) = incomparable() {
+        println!("nothing compared: {why}");
+        return;
+    }
+    let (without, with) = (count("yield"), count("yield_span"));
+    println!("a yield: {without:.2} instructions, in a span {with:.2}");
+    assert!(
+        (with - without).abs() < 0.5,
+        "a yield costs {without:.2} instructions, and {with:.2} in a span"
+    );
+}
+
 fn write(committed: &str, compiler: &str, counted: &BTreeMap<&str, f64>) {
     let comments: Vec<&str> = committed
         .lines()

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use common::delays::Delays;
-use common::{LONG, SHORT, at, at_workers, until_waits};
+use common::{LONG, SHORT, at, at_on_fibers, at_workers, until_waits};
 use fiberhost::scheduler::sync::{AutoResetEvent, ManualResetEvent};
 use fiberhost::scheduler::{
-    Backing, Scheduler, TaskRef, WaitReason, Wake, current, park, park_for, sleep, spawn, yield_now,
+    Backing, Scheduler, TaskRef, WaitReason, Wake, current, linger, park, park_for, sleep, spawn,
+    yield_now,
 };
 
 #[test]
@@ -283,4 +284,46 @@ fn a_task_that_has_ended_may_be_unparked() {
             "a permit does not go to the next task"
         );
     });
+}
+
+/// Who lingers looks once if there is nobody else, and else lets the others run; not for ever, and not when it is there.
+#[test]
+fn who_lingers_looks_a_few_times_at_most() {
+    at_on_fibers(1, |scheduler| {
+        scheduler.run(|| {
+            let mut looks = 0;
+            let mut never = || {
+                looks += 1;
+                false
+            };
+            assert!(!linger(&mut never));
+            assert_eq!(looks, 1, "nobody else is there");
+            let (turns, stop) = (
+                Arc::new(AtomicUsize::new(0)),
+                Arc::new(AtomicBool::new(false)),
+            );
+            let (its, until) = (Arc::clone(&turns), Arc::clone(&stop));
+            let other = spawn(move || {
+                while !until.load(Ordering::Relaxed) {
+                    its.fetch_add(1, Ordering::Relaxed);
+                    yield_now();
+                }
+            });
+            // One that is new stands behind those that have begun.
+            while turns.load(Ordering::Relaxed) == 0 {
+                yield_now();
+            }
+            let before = turns.load(Ordering::Relaxed);
+            let more = || turns.load(Ordering::Relaxed) - before;
+            assert!(linger(|| more() > 2));
+            assert_eq!(more(), 3, "it stops when it is there");
+            assert!(!linger(|| false));
+            let turns = more() - 3;
+            assert!((2..100).contains(&turns), "{turns} turns of the other");
+            stop.store(true, Ordering::Relaxed);
+            other.join().unwrap();
+        });
+    });
+    assert!(!linger(|| false), "a plain thread has nobody to let run");
+    assert!(linger(|| true));
 }

@@ -12,12 +12,13 @@ use std::io;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::current::{self, Thread};
+use crate::current;
 use crate::fiber::{self, KnownGuard, overflow};
 use crate::join::TaskRef;
 use crate::scheduler::{Core, Scheduler};
 use crate::stats::ledger;
 use crate::task::{Task, release};
+use crate::thread::Thread;
 
 /// The calling thread as a task, until this guard is dropped; see [`Scheduler::adopt`].
 #[must_use = "the thread is let go when this is dropped"]

@@ -1,4 +1,4 @@
-//! Every limit and default in one place.
+//! Every setting of a scheduler.
 #![forbid(unsafe_code)]
 
 use std::io;
@@ -11,116 +11,23 @@ use crate::deadlock::{Deadlock, OnDeadlock};
 #[cfg(not(any(loom, shuttle)))]
 use crate::dump::{self, signal::OnSignal};
 use crate::fiber::stack::{self, Guards};
-use crate::join::{self, JoinHandle, TaskRef};
+use crate::join::TaskRef;
 use crate::observed::{Make, Observed};
-use crate::scheduler::{Plan, Scheduler, SpawnError};
+use crate::scheduler::Scheduler;
 #[cfg(feature = "simulate")]
 use crate::simulate::Faults;
-use crate::stall::{OnQuantum, OnStall, Orders, Stall, sample};
-use crate::task::{Backing, Priority};
+use crate::stall::{OnQuantum, OnStall, Stall};
+use crate::task::Backing;
 use crate::trace::Recording;
 use crate::wait::WaitReason;
 use crate::watch::Accounting;
 
-/// 128 KiB: a panic with its backtrace needs 24, a call into a C library often 64.
-#[cfg(not(any(loom, shuttle)))]
-const STACK_SIZE: usize = 128 * 1024;
-/// The checkers' own code runs on the tasks' stacks.
-#[cfg(any(loom, shuttle))]
-const STACK_SIZE: usize = 1024 * 1024;
-const QUANTUM: Duration = Duration::from_millis(4);
-/// Two ticks of the monitor; a hand-over costs some microseconds, a tick's look less than one.
-const HANDOVER_AFTER: Duration = Duration::from_millis(2);
-/// Long enough to catch the answer of a peer on another core, short against a time slice.
-#[cfg(not(any(loom, shuttle)))]
-const IDLE_SPIN: Duration = Duration::from_micros(10);
-#[cfg(any(loom, shuttle))]
-const IDLE_SPIN: Duration = Duration::ZERO;
-/// Longer than anything polite takes.
-const STALL_AFTER: Duration = Duration::from_secs(10);
-const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
-const WARM_STACKS: usize = 1024;
-const LEDGERS_KEPT: usize = 1024;
-const WORKERS_MAX: usize = 1024;
-/// As many as Go has.
-#[cfg(not(any(loom, shuttle)))]
-const MAX_THREADS: usize = 10_000;
-/// As many as there are workers: a model asks for those that stand by.
-#[cfg(any(loom, shuttle))]
-const MAX_THREADS: usize = 0;
+mod settings;
+mod task;
 
-/// What happens to a spawn when the limit on live tasks is reached.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Admission {
-    /// It fails, with [`SpawnError::is_limit`].
-    #[default]
-    Refuse,
-    /// It waits until a task ends.
-    Wait,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) name: String,
-    pub(crate) workers: usize,
-    pub(crate) workers_max: usize,
-    pub(crate) bound_workers: usize,
-    pub(crate) max_threads: usize,
-    pub(crate) default_backing: Backing,
-    pub(crate) stack_size: usize,
-    pub(crate) guards: Guards,
-    pub(crate) warm_stacks: usize,
-    pub(crate) handlers_on_task_stacks: bool,
-    pub(crate) measure_stacks: bool,
-    pub(crate) quantum: Duration,
-    pub(crate) handover_after: Duration,
-    pub(crate) stalls: Orders,
-    pub(crate) on_deadlock: Option<OnDeadlock>,
-    pub(crate) max_tasks: usize,
-    pub(crate) admission: Admission,
-    pub(crate) idle_spin: Duration,
-    pub(crate) shutdown_limit: Duration,
-    pub(crate) emergency_lane: bool,
-    pub(crate) observers: Vec<Make>,
-    pub(crate) accounting: Accounting,
-    pub(crate) ledgers_kept: usize,
-    pub(crate) recording: Recording,
-    pub(crate) check_invariants: bool,
-    pub(crate) force_migration: bool,
-    #[cfg(feature = "simulate")]
-    pub(crate) simulate: Option<u64>,
-    #[cfg(feature = "simulate")]
-    pub(crate) faults: Faults,
-}
-
-impl Settings {
-    /// Those of the emergency lane of a scheduler with these.
-    pub(crate) fn of_lane(&self) -> Settings {
-        Settings {
-            name: format!("{}-emergency", self.name),
-            workers: 1,
-            workers_max: 1,
-            bound_workers: 0,
-            max_tasks: usize::MAX,
-            emergency_lane: false,
-            observers: Vec::new(),
-            ..self.clone()
-        }
-    }
-
-    /// Those of the threads that a scheduler with these keeps for bound tasks.
-    pub(crate) fn of_reservation(&self) -> Settings {
-        Settings {
-            name: format!("{}-bound", self.name),
-            workers: self.bound_workers,
-            workers_max: self.bound_workers,
-            bound_workers: 0,
-            emergency_lane: false,
-            ..self.clone()
-        }
-    }
-}
+pub use settings::Admission;
+pub(crate) use settings::Settings;
+pub use task::TaskBuilder;
 
 /// Settings of a [`Scheduler`].
 ///
@@ -146,48 +53,7 @@ impl Builder {
     /// All defaults.
     pub fn new() -> Self {
         Builder {
-            settings: Settings {
-                name: "fiberhost".into(),
-                workers: default_workers(),
-                workers_max: 0,
-                bound_workers: 0,
-                max_threads: MAX_THREADS,
-                default_backing: Backing::Fiber,
-                stack_size: STACK_SIZE,
-                guards: Guards::Best,
-                warm_stacks: WARM_STACKS,
-                handlers_on_task_stacks: false,
-                measure_stacks: false,
-                quantum: QUANTUM,
-                handover_after: HANDOVER_AFTER,
-                stalls: Orders {
-                    after: STALL_AFTER,
-                    tell: None,
-                    signal: Some(sample::default_signal()),
-                    waits: Vec::new(),
-                    tell_quantum: None,
-                },
-                on_deadlock: None,
-                max_tasks: usize::MAX,
-                admission: Admission::Refuse,
-                idle_spin: if default_workers() == 1 {
-                    Duration::ZERO
-                } else {
-                    IDLE_SPIN
-                },
-                shutdown_limit: SHUTDOWN_LIMIT,
-                emergency_lane: false,
-                observers: Vec::new(),
-                accounting: Accounting::Sampled,
-                ledgers_kept: LEDGERS_KEPT,
-                recording: Recording::Rare,
-                check_invariants: false,
-                force_migration: false,
-                #[cfg(feature = "simulate")]
-                simulate: None,
-                #[cfg(feature = "simulate")]
-                faults: Faults::default(),
-            },
+            settings: Settings::default(),
         }
     }
 
@@ -564,189 +430,9 @@ impl Builder {
     pub fn build(self) -> io::Result<Scheduler> {
         let settings = self.settings;
         stack::check_size(settings.stack_size)?;
-        let wrong = if settings.workers == 0 || settings.workers > WORKERS_MAX {
-            Some(format!(
-                "{} workers: must be between 1 and {WORKERS_MAX}",
-                settings.workers
-            ))
-        } else if settings.workers_max > WORKERS_MAX {
-            let workers = settings.workers_max;
-            Some(format!("{workers} workers at most: at most {WORKERS_MAX}"))
-        } else if settings.bound_workers > WORKERS_MAX {
-            let workers = settings.bound_workers;
-            Some(format!("{workers} bound workers: at most {WORKERS_MAX}"))
-        } else if settings.quantum.is_zero() {
-            Some("a quantum of 0".to_owned())
-        } else if settings.stalls.after.is_zero() {
-            Some("a limit of 0 for stalls".to_owned())
-        } else if settings.stalls.waits.iter().any(|(_, it)| it.is_zero()) {
-            Some("a limit of 0 for waits".to_owned())
-        } else if let Some(signal) = settings.stalls.signal.filter(|&it| !sample::is_usable(it)) {
-            Some(format!("{signal} is no real-time signal"))
-        } else if settings.max_tasks == 0 {
-            Some("a limit of 0 live tasks".to_owned())
-        } else {
-            None
-        };
-        match wrong {
+        match settings.fault() {
             Some(text) => Err(io::Error::new(io::ErrorKind::InvalidInput, text)),
             None => Scheduler::start(settings),
         }
-    }
-}
-
-/// What this process may use, by its affinity mask and its cgroup's quota.
-fn default_workers() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-/// Settings of one task.
-///
-/// ```
-/// use fiberhost_scheduler::{Priority, Scheduler};
-/// let scheduler = Scheduler::new()?;
-/// let task = scheduler.task().name("checkpoint").priority(Priority::Low).spawn(|| 1 + 1)?;
-/// assert_eq!(task.join()?, 2);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct TaskBuilder {
-    scheduler: Scheduler,
-    plan: Plan,
-}
-
-impl TaskBuilder {
-    /// For a task on the scheduler of the calling task.
-    ///
-    /// # Panics
-    /// Outside a task.
-    #[allow(clippy::new_without_default, reason = "it panics outside a task")]
-    pub fn new() -> Self {
-        TaskBuilder::on(
-            Scheduler::current()
-                .expect("TaskBuilder::new is for tasks; elsewhere use Scheduler::task"),
-        )
-    }
-
-    pub(crate) fn on(scheduler: Scheduler) -> Self {
-        TaskBuilder {
-            scheduler,
-            plan: Plan::new(),
-        }
-    }
-
-    /// A name for reports. Default: none.
-    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
-        self.plan.name = Some(name.into());
-        self
-    }
-
-    /// How urgently it wants to run.
-    pub fn priority(mut self, priority: Priority) -> Self {
-        self.plan.priority = priority;
-        self
-    }
-
-    /// Bytes of stack; sizes other than the scheduler's default are rounded up to a power of two, at least 32 KiB.
-    pub fn stack_size(mut self, bytes: usize) -> Self {
-        self.plan.stack_size = Some(bytes);
-        self
-    }
-
-    /// What it runs on. Default: [what the scheduler says](Builder::default_backing).
-    pub fn backing(mut self, backing: Backing) -> Self {
-        self.plan.backing = Some(backing);
-        self
-    }
-
-    /// It runs on the threads that are kept for such tasks: see [`Builder::bound_workers`]. It is bound, also if it is
-    /// spawned as a mobile one.
-    ///
-    /// What it spawns itself is not reserved, unless it says so too. It may own its thread or be called back from native
-    /// code; if it waits then, those wait that have started on the same thread, and [`Stats::reserved_owner_sleeps`] counts
-    /// it.
-    ///
-    /// ```
-    /// use fiberhost_scheduler::Scheduler;
-    /// let scheduler = Scheduler::builder().workers(2).bound_workers(1).build()?;
-    /// let writer = scheduler.task().reserved().spawn(|| "never behind another's callback")?;
-    /// writer.join()?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// [`Stats::reserved_owner_sleeps`]: crate::Stats::reserved_owner_sleeps
-    pub fn reserved(mut self) -> Self {
-        self.plan.reserved = true;
-        self
-    }
-
-    /// A span of `tracing` that the task runs in: the worker enters it around each resume, and exits it while the task waits.
-    /// It ends with the task. What the task's code itself has entered, with a guard that it holds across a wait, goes with it:
-    /// it is exited and entered again, also on another thread. Default: none.
-    ///
-    /// That holds for tasks with a span that is not disabled, and for spans of the same subscriber. Without, use
-    /// [`tracing::Span::in_scope`] around code that does not wait: subscribers keep entered spans by thread, and a guard that
-    /// is held across a wait would put all that runs there meanwhile into its span.
-    ///
-    /// ```
-    /// use fiberhost_scheduler::{Scheduler, yield_now};
-    ///
-    /// let scheduler = Scheduler::new()?;
-    /// let task = scheduler.task().span(tracing::info_span!("request", number = 7)).spawn(|| {
-    ///     let _phase = tracing::info_span!("parse").entered();
-    ///     yield_now();
-    ///     tracing::info!("in both spans");
-    /// })?;
-    /// task.join()?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn span(mut self, span: tracing::Span) -> Self {
-        self.plan.span = Some(span);
-        self
-    }
-
-    /// How exact the times are that are kept of it. With [`Accounting::Exact`] it has a ledger of where its time went,
-    /// [`TaskRef::ledger`](crate::TaskRef::ledger), whatever the scheduler does for the others; with any other it has none, also
-    /// where the others have. Default: [what the scheduler does](Builder::accounting).
-    ///
-    /// From the first task on that asks for it, all spawns of the scheduler take a longer way, by some tens of nanoseconds.
-    ///
-    /// ```
-    /// use fiberhost_scheduler::{Accounting, Scheduler, sleep};
-    /// use std::time::Duration;
-    ///
-    /// let scheduler = Scheduler::new()?;
-    /// let task = scheduler.task().accounting(Accounting::Exact).spawn(|| sleep(Duration::from_millis(5)))?;
-    /// let known = task.task().clone();
-    /// task.join()?;
-    /// let ledger = known.ledger().expect("it asked for one");
-    /// assert!(ledger.suspended_total() >= Duration::from_millis(5));
-    /// assert_eq!(ledger.total(), ledger.elapsed);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn accounting(mut self, accounting: Accounting) -> Self {
-        self.plan.accounting = Some(accounting);
-        self
-    }
-
-    /// Spawns the task. Once started it stays on its thread.
-    ///
-    /// After the shutdown began the closure is dropped at once and [`JoinHandle::join`] says cancelled.
-    ///
-    /// # Errors
-    /// The limit on live tasks is reached, memory was refused, the stack size is 0 or above 1 GiB, or a reserved task finds
-    /// no [reservation](Builder::bound_workers).
-    /// The closure is dropped. (A stack refused by the system later is an error of the join.)
-    pub fn spawn<F, T>(self, closure: F) -> Result<JoinHandle<T>, SpawnError>
-    where
-        F: FnOnce() -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        join::handle(self.scheduler.core().spawn(&self.plan, closure))
-    }
-
-    pub(crate) fn into_parts(self) -> (Scheduler, Plan) {
-        (self.scheduler, self.plan)
     }
 }

@@ -29,10 +29,10 @@ use crate::current;
 use crate::join::TaskRef;
 use crate::park::{self, Limit};
 use crate::primitive::{AtomicBool, Mutex, Ordering, barrier};
+use crate::runnable::make_runnable;
 use crate::sync::wait_list::WaitList;
 use crate::task::{Task, flag};
 use crate::wait::{Interrupt, WaitReason, Wake};
-use crate::worker::make_runnable;
 
 /// Tells many at once to stop. Cloning it is cheap; all clones mean the same one.
 ///

@@ -11,9 +11,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::current::Thread;
 use crate::primitive::{Mutex, simulated};
 use crate::task::{Kind, Task};
+use crate::thread::Thread;
 
 pub(crate) struct Checker {
     slots: usize,

@@ -49,17 +49,19 @@
 //! with the one who would have given it up.
 //!
 //! A thread whose only task yields gives the slot up and stands among the returners under one hold of the lock
-//! (`take_turns`). In between, the kernel would take the processor away from it, most likely, for the thread that it has
+//! (`take_turns`); so does one with bound tasks that gives way to a claimant. In between, the kernel would take the processor away from it, most likely, for the thread that it has
 //! just called; that one's yield would find a list without it, and the last of them, with nobody in the list, all turns.
 #![forbid(unsafe_code)]
 
-use crate::current::{FAIR_EVERY, Thread};
 use crate::idle::{Lists, Role};
-use crate::primitive::{Instant, Ordering, barrier};
-use crate::scheduler::{Core, Phase};
+use crate::primitive::Instant;
+use crate::scheduler::Phase;
 use crate::slot::Slot;
-use crate::stats::sections;
 use crate::task::{Priority, Task};
+use crate::thread::{FAIR_EVERY, Thread};
+
+mod give;
+mod grant;
 
 /// Where a thread without a slot stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,13 +111,6 @@ pub(crate) enum Disposed {
     Placed,
     /// It is on its way to rest.
     Rests(&'static Slot),
-}
-
-/// Between T1 and T2 of the lease.
-fn heavy() {
-    if !cfg!(feature = "bug_claim_barrier") {
-        barrier::heavy();
-    }
 }
 
 impl Thread {
@@ -186,6 +181,7 @@ impl Thread {
         }
         self.lets_pass.set(match claim {
             Claim::Return => 0,
+            Claim::Yield(_) if cfg!(feature = "bug_claim_order") => 0,
             Claim::Yield(waited) => waited.min(PASSED_MAX),
         });
         self.standing.set(Standing::Returner);
@@ -205,7 +201,9 @@ impl Thread {
 
     /// One of the turns has come that it lets pass.
     fn let_pass(&self) {
-        self.lets_pass.set(self.lets_pass.get() - 1);
+        if !cfg!(feature = "bug_claim_pass") {
+            self.lets_pass.set(self.lets_pass.get() - 1);
+        }
     }
 
     /// Whose task comes before whose, as far as priorities say.
@@ -246,7 +244,7 @@ impl Thread {
             self.leave_lists(lists);
             return Found::End;
         }
-        let wants = self.woken.get().is_some() || !self.bound.is_empty();
+        let wants = self.has_bound();
         match self.standing.get() {
             Standing::Spare | Standing::None if wants => self.claim_for_bound(lists),
             Standing::None => self.become_spare(lists),
@@ -259,9 +257,19 @@ impl Thread {
             return Found::Slot(None);
         }
         self.leave_lists(lists);
+        self.stand_with_bound(lists);
+        Found::Wait { call: true }
+    }
+
+    /// Whether it has bound tasks that could run, as far as it has looked.
+    fn has_bound(&self) -> bool {
+        self.woken.get().is_some() || !self.bound.is_empty()
+    }
+
+    /// Among those that have bound tasks to run.
+    fn stand_with_bound(&self, lists: &mut Lists) {
         lists.others.push_back(self.index);
         self.standing.set(Standing::Other);
-        Found::Wait { call: true }
     }
 
     fn become_spare(&'static self, lists: &mut Lists) -> Found {
@@ -314,397 +322,6 @@ impl Thread {
         let stopping = core.phase() == Phase::Stopping && !cfg!(feature = "bug_claim_stop");
         if stopping || !self.inbox.is_empty() || core.idle.claimants() > 0 {
             self.sleeper.call();
-        }
-    }
-
-    /// A driver finds claimants at its settle, or when it has nothing to do, or that its slot is to rest.
-    /// `false`: this thread is to end.
-    #[cold]
-    #[must_use]
-    pub(crate) fn give_way(&'static self) -> bool {
-        let core = self.core();
-        let busy = self.woken.get().is_some()
-            || !self.bound.is_empty()
-            || self.slot().waiting() > 0
-            || !core.injector.is_empty();
-        let given = core.idle.with(|lists| {
-            let slot = self.slot();
-            if lists.surplus() > 0 {
-                self.slot.set(None);
-                return core.dispose_or_rest(lists, slot, false);
-            }
-            let turns_over = slot.returns.get() >= RETURNS_MAX;
-            if busy && !self.has_to_go(lists) && core.lets_pass(lists) {
-                // A turn of those that wait; then one looks again.
-                self.sleeper.call();
-                return None;
-            }
-            if busy && !self.has_to_give_way(lists, turns_over) {
-                if !lists.returners.is_empty() {
-                    // One of the others first; then the returners again.
-                    slot.returns.set(0);
-                    self.sleeper.call();
-                }
-                return None;
-            }
-            let next = core.next_claimant(lists, slot)?;
-            self.slot.set(None);
-            core.give(slot, next);
-            Some(Disposed::Called(next.index))
-        });
-        let Some(how) = given else { return true };
-        core.follow(how);
-        self.stand_by()
-    }
-
-    fn has_to_give_way(&self, lists: &Lists, turns_over: bool) -> bool {
-        (!lists.returners.is_empty() && !turns_over) || self.has_to_go(lists)
-    }
-
-    /// Others claim its slot, and it has had that for a quantum.
-    fn has_to_go(&self, lists: &Lists) -> bool {
-        let overdue = cfg!(any(loom, shuttle)) || self.overdue.load(Ordering::Relaxed);
-        !lists.others.is_empty() && overdue
-    }
-
-    /// Gives the slot up while it is out. `false`: there is nobody to have it, and it stays with this thread until
-    /// somebody takes it. `needed` says that somebody ought to drive it at once.
-    pub(crate) fn give_up(&'static self, needed: bool) -> bool {
-        let core = self.core();
-        let disposed = core.idle.with(|lists| {
-            let Some(slot) = self.slot.get() else {
-                // The monitor was faster.
-                return Some(Disposed::Placed);
-            };
-            if !lists.has_takers() && lists.surplus() == 0 {
-                self.blocks.set(true);
-                return None;
-            }
-            self.lease.give();
-            self.slot.set(None);
-            core.note_off(self);
-            core.dispose_or_rest(lists, slot, needed)
-        });
-        let given = disposed.is_some();
-        disposed.into_iter().for_each(|how| core.follow(how));
-        given
-    }
-
-    /// A yield of the one task that this thread has, while so many waited for a turn: the slot goes to who is next, and the
-    /// thread waits for its own. `false`: there is nobody to have the slot.
-    pub(crate) fn take_turns(&'static self, waited: u32) -> bool {
-        let core = self.core();
-        let claim = Claim::Yield(waited);
-        let disposed = core.idle.with(|lists| {
-            if !lists.has_takers() && lists.surplus() == 0 {
-                return None;
-            }
-            let slot = self.slot();
-            self.slot.set(None);
-            core.note_off(self);
-            let disposed = core.dispose_or_rest(lists, slot, true);
-            if !cfg!(feature = "bug_claim_window") {
-                self.become_returner(lists, claim);
-            }
-            Some(disposed.expect("there are takers"))
-        });
-        let Some(disposed) = disposed else {
-            return false;
-        };
-        core.follow(disposed);
-        if core.slots.len() > 1 {
-            // The one that has the slot now looks for claimants by itself.
-            core.call_drivers();
-        }
-        self.claim(claim);
-        true
-    }
-
-    /// The end of a thread that drives its slot for one task only: somebody else has the slot from now on, if there is one.
-    pub(crate) fn give_back(&'static self) {
-        let core = self.core();
-        let slot = self.slot();
-        let needed = core.is_needed(slot);
-        let disposed = core.idle.with(|lists| {
-            self.slot.set(None);
-            let disposed = core.dispose_or_rest(lists, slot, needed);
-            if disposed.is_none() {
-                lists.free.push(slot.index);
-            }
-            disposed
-        });
-        match disposed {
-            Some(how) => core.follow(how),
-            None => core.ensure_spare(),
-        }
-    }
-}
-
-impl Core {
-    /// Gives a slot to a thread that has none. Under the lock.
-    fn give(&self, slot: &'static Slot, to: &'static Thread) {
-        slot.driver.store(to.index, Ordering::Relaxed);
-        to.overdue.store(false, Ordering::Relaxed);
-        to.standing.set(Standing::None);
-        to.slot.set(Some(slot));
-        self.note_on(to);
-    }
-
-    /// Step 1 of a claim. Under the lock.
-    fn find_slot(&'static self, lists: &mut Lists, to: &'static Thread, claim: Claim) -> bool {
-        let found = match lists.free.pop() {
-            Some(index) => Some(&self.slots[index]),
-            None => self.rob(lists).or_else(|| match claim {
-                Claim::Return => self.take_left(|_| true),
-                Claim::Yield(_) => self.take_left(|driver| driver.sleeps_with().is_some()),
-            }),
-        };
-        if let Some(slot) = found {
-            // It may have stood there since it looked before.
-            if !cfg!(feature = "bug_claim_list") {
-                to.leave_lists(lists);
-            }
-            self.give(slot, to);
-        }
-        found.is_some()
-    }
-
-    /// A sleeper's slot. The sleeper is a spare from now on.
-    fn rob(&'static self, lists: &mut Lists) -> Option<&'static Slot> {
-        let index = self.idle.rob(lists)?;
-        let robbed = self.threads.get(index);
-        robbed.listed.set(false);
-        robbed.standing.set(Standing::Spare);
-        lists.spares.push(index);
-        self.note_off(robbed);
-        robbed.slot.replace(None)
-    }
-
-    /// The slot of one of these threads that is out, however short a time. Under the lock.
-    fn take_left(&'static self, of: impl Fn(&Thread) -> bool) -> Option<&'static Slot> {
-        let mut asked = 0;
-        for slot in &self.slots {
-            let driver = self.driver(slot);
-            if driver.lease.out().is_some() && of(driver) && driver.lease.ask() {
-                asked += 1;
-            }
-        }
-        if asked == 0 {
-            return None;
-        }
-        heavy();
-        let mut taken = None;
-        for slot in &self.slots {
-            let driver = self.driver(slot);
-            if !driver.lease.is_asked() {
-                continue;
-            }
-            if taken.is_none() {
-                taken = self.take_asked(driver);
-            } else {
-                driver.lease.withdraw();
-            }
-        }
-        taken
-    }
-
-    /// T3 of the lease.
-    fn take_asked(&self, driver: &'static Thread) -> Option<&'static Slot> {
-        if !driver.lease.take_asked() {
-            return None;
-        }
-        driver.blocks.set(false);
-        self.note_off(driver);
-        sections::note_handover(self, driver);
-        self.handovers.fetch_add(1, Ordering::Relaxed);
-        driver.slot.replace(None)
-    }
-
-    /// Who had the slot last, or has it. Exact under the lock.
-    pub(crate) fn driver(&'static self, slot: &Slot) -> &'static Thread {
-        self.threads.get(slot.driver.load(Ordering::Relaxed))
-    }
-
-    /// For the monitor: takes the slots of threads that are out and for which `lasts` says that they have been long enough.
-    /// Returns whether some could not be taken because there is nobody to have them.
-    pub(crate) fn take_lasting(&'static self, lasts: impl Fn(&Slot) -> bool) -> bool {
-        self.idle.with(|lists| {
-            let mut takers = lists.takers();
-            let mut asked = 0;
-            let mut refused = false;
-            for slot in self.slots.iter().filter(|slot| lasts(slot)) {
-                if takers == 0 {
-                    refused = true;
-                } else if self.driver(slot).lease.ask() {
-                    takers -= 1;
-                    asked += 1;
-                }
-            }
-            if asked > 0 {
-                heavy();
-                self.slots
-                    .iter()
-                    .for_each(|slot| self.take_lasting_one(lists, slot));
-            }
-            refused
-        })
-    }
-
-    fn take_lasting_one(&'static self, lists: &mut Lists, slot: &'static Slot) {
-        let driver = self.driver(slot);
-        if !driver.lease.is_asked() {
-            return;
-        }
-        let Some(slot) = self.take_asked(driver) else {
-            return;
-        };
-        // The new driver is called in any case: it waits for the slot's timers from now on, and looks for its work.
-        if let Some(Disposed::Called(index)) = self.dispose(lists, slot, true) {
-            self.threads.get(index).sleeper.call();
-        }
-    }
-
-    /// Whether somebody ought to drive this slot at once. For who has the slot.
-    pub(crate) fn is_needed(&self, slot: &Slot) -> bool {
-        self.has_work(slot) || slot.next_timer().is_some()
-    }
-
-    /// Whether anything waits for somebody who drives a slot, as far as others than these can see.
-    pub(crate) fn has_waiting_work(&self) -> bool {
-        self.idle.claimants() > 0
-            || self.slots.iter().any(|slot| self.has_work(slot))
-            || self.threads.iter().any(|thread| !thread.inbox.is_empty())
-    }
-
-    /// Whether a task waits that whoever drives this slot could run.
-    fn has_work(&self, slot: &Slot) -> bool {
-        slot.waiting() > 0 || slot.has_shared() || !self.injector.is_empty()
-    }
-
-    /// A slot that nobody drives goes to rest, if one is to, or as by [`dispose`](Core::dispose). Under the lock.
-    fn dispose_or_rest(
-        &'static self,
-        lists: &mut Lists,
-        slot: &'static Slot,
-        needed: bool,
-    ) -> Option<Disposed> {
-        if lists.surplus() > 0 {
-            lists.active -= 1;
-            return Some(Disposed::Rests(slot));
-        }
-        self.dispose(lists, slot, needed)
-    }
-
-    /// Gives a slot that nobody drives to who claims one or stands by. `None`: nobody does. Under the lock.
-    pub(crate) fn dispose(
-        &'static self,
-        lists: &mut Lists,
-        slot: &'static Slot,
-        needed: bool,
-    ) -> Option<Disposed> {
-        // Returners that hand the slot to each other would keep what nobody has started from ever starting: after so many of
-        // them somebody runs one of those. It sees that the turns are over, and counts anew (`give_way`).
-        let turns_over = slot.returns.get() >= RETURNS_MAX && lists.others.is_empty();
-        let others_turn = turns_over || self.lets_pass(lists);
-        let for_work = others_turn && self.has_work(slot) && !lists.spares.is_empty();
-        if !for_work && let Some(next) = self.next_claimant(lists, slot) {
-            self.give(slot, next);
-            return Some(Disposed::Called(next.index));
-        }
-        let index = lists.spares.pop()?;
-        self.give(slot, self.threads.get(index));
-        if needed || for_work || lists.spares.is_empty() {
-            return Some(Disposed::Called(index));
-        }
-        let listed = &self.threads.get(index).listed;
-        self.idle.place(lists, index, listed);
-        Some(Disposed::Placed)
-    }
-
-    /// What is left to do for a slot that was given away, without the lock.
-    pub(crate) fn follow(&'static self, how: Disposed) {
-        match how {
-            Disposed::Called(index) => self.threads.get(index).sleeper.call(),
-            Disposed::Placed => self.look_for_placed(),
-            Disposed::Rests(slot) => self.lay_down(slot),
-        }
-    }
-
-    /// Steps S2 and S3 of the idle protocol on behalf of the thread with which a slot was placed.
-    fn look_for_placed(&self) {
-        if cfg!(feature = "bug_claim_placed") {
-            return;
-        }
-        barrier::heavy();
-        let work = |slot: &Slot| slot.waiting() > 0 || slot.has_shared();
-        if !self.injector.is_empty() || self.slots.iter().any(work) || self.io.is_unwatched() {
-            self.call_one();
-        }
-    }
-
-    fn next_claimant(&'static self, lists: &mut Lists, slot: &Slot) -> Option<&'static Thread> {
-        let returner = self.next_returner(lists);
-        let turns_over = slot.returns.get() >= RETURNS_MAX || returner.is_none();
-        let returner = if turns_over && !lists.others.is_empty() {
-            None
-        } else {
-            let place = returner.unwrap_or(0);
-            // Those that stood there before it let it pass.
-            for &index in lists.returners.iter().take(place) {
-                self.threads.get(index).let_pass();
-            }
-            lists.returners.remove(place)
-        };
-        let turns = returner.map_or(0, |_| slot.returns.get() + 1);
-        if let Some(returner) = returner.map(|index| self.threads.get(index)) {
-            if !returner.goes_first() {
-                lists.went_before = 0;
-            }
-            if !returner.passes.replace(false) {
-                lists.passed = 0;
-            }
-        }
-        let index = returner.or_else(|| lists.others.pop_front())?;
-        slot.returns.set(turns);
-        Some(self.threads.get(index))
-    }
-
-    /// The place of the first that comes back, or has let so many pass as it had to.
-    fn next_returner(&'static self, lists: &Lists) -> Option<usize> {
-        let mut returners = lists.returners.iter();
-        returners.position(|&index| self.threads.get(index).lets_pass.get() == 0)
-    }
-
-    /// Whether there are none but such that let others pass. If so, they do once.
-    fn lets_pass(&'static self, lists: &Lists) -> bool {
-        if lists.returners.is_empty() || self.next_returner(lists).is_some() {
-            return false;
-        }
-        for &index in &lists.returners {
-            self.threads.get(index).let_pass();
-        }
-        true
-    }
-
-    /// Step 2 of a claim.
-    pub(crate) fn call_drivers(&'static self) {
-        if cfg!(feature = "bug_claim_call") {
-            return;
-        }
-        for slot in self.slots.iter().filter(|slot| !slot.rests()) {
-            self.driver(slot).sleeper.call();
-        }
-    }
-
-    fn note_on(&self, thread: &Thread) {
-        if self.checks {
-            self.checker.on(thread);
-        }
-    }
-
-    fn note_off(&self, thread: &Thread) {
-        if self.checks {
-            self.checker.off(thread);
         }
     }
 }

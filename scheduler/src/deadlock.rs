@@ -10,12 +10,13 @@
 //!
 //! A wait for an end or a lock looks for a way back to the caller when it begins, under the lock of the table in which such
 //! waits stand (`sync/lock_waits.rs`): two that close a circle at the same moment cannot both miss it. Joins of a task that has
-//! not started do not stand there, and are followed where they are met; like the edges by threads they were seen with their
-//! epochs, and the whole way is looked at once more, so that all its edges existed at one moment. So there is no false alarm.
+//! not started stand there only as notes, and only when that task waits itself (`sync/lock_waits/notes.rs`); otherwise they
+//! are followed where they are met. Like the edges by threads they were seen with their epochs, and the whole way is looked at
+//! once more, so that all its edges existed at one moment. So there is no false alarm.
 //!
 //! A lock names its owner by its number, if at all. So a way goes on behind a lock if its owner stands in the table, or if the
-//! caller sleeps with its thread and looks for the owner among all tasks. An owner that joined a task before that one had
-//! started, and one that another's sleep keeps from its thread while it waits for nothing, are not found behind a lock.
+//! caller sleeps with its thread and looks for the owner among all tasks. An owner that waits for nothing, but is kept from its
+//! thread by another's sleep, or joins one that is, is not found behind a lock otherwise.
 //!
 //! A layer above the scheduler says for whom its own waits wait, at once or when it is asked (`sync/lock_waits/outer.rs`); with
 //! those it is one graph.
@@ -27,14 +28,13 @@ use std::fmt;
 use std::ptr;
 use std::sync::Arc;
 
-use crate::current::Thread;
 use crate::join::TaskRef;
 use crate::scheduler::Core;
 use crate::sync::lock_waits::{Look, Table};
 use crate::task::payload::contain;
 use crate::task::state::Epoch;
 use crate::task::{Kind, Task};
-use crate::wait::WaitReason;
+use crate::thread::Thread;
 
 /// Why a task of a cycle cannot go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -322,14 +322,8 @@ impl Search<'_> {
 
 /// Whose end this task waits for.
 fn by_join(task: &'static Task) -> Option<(Edge, &'static Task)> {
-    let epoch = task.wait.armed_epoch()?;
-    if task.reason() != WaitReason::Join {
-        return None;
-    }
-    // Stored before the wait was armed. The epoch, once more, says that it is this wait's.
-    let next = task.joins()?;
-    let same = task.wait.armed_epoch() == Some(epoch);
-    same.then_some((Edge::new(next, Some(epoch), Blocker::Join), next))
+    let (next, epoch) = task.joins_now()?;
+    Some((Edge::new(next, Some(epoch), Blocker::Join), next))
 }
 
 /// Who sleeps with the thread that this task needs.

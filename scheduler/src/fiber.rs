@@ -40,8 +40,8 @@ use std::cell::Cell;
 use corosensei::Coroutine;
 use corosensei::stack::{Stack, StackPointer};
 
-use crate::current::Thread;
 use crate::task::Task;
+use crate::thread::Thread;
 use stack::Memory;
 
 /// The word that a task gives the worker with its stack: see `worker::settle`.
@@ -243,7 +243,7 @@ fn serve<const MEASURED: bool>(fiber: *const Fiber) -> ! {
         // SAFETY: the record at the top of the stack we are on.
         let task = unsafe { (*fiber).task.get() }.expect("a fiber is resumed with a task");
         task.payload.run();
-        crate::park::finish(task);
+        crate::finish::finish(task);
         if MEASURED {
             // SAFETY: as above, and this is that stack.
             unsafe { measure(&(*fiber).memory, task) };

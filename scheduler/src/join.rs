@@ -10,17 +10,18 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::current::{Thread, any, running, within};
+use crate::current::{any, running, within};
 use crate::deadlock::Deadlock;
 use crate::park::{self, Limit};
+use crate::runnable::{make_runnable, make_runnable_from};
 use crate::scheduler::SpawnError;
 use crate::stats::LedgerFacts;
-use crate::suspend::Arm;
+use crate::suspend::{Arm, FOREVER};
 use crate::sync::lock_waits::{self, Place, What};
 use crate::task::state::{Epoch, Stand};
 use crate::task::{Kind, Priority, Task, flag, release};
+use crate::thread::Thread;
 use crate::wait::{Interrupt, WaitReason, Wake};
-use crate::worker::{make_runnable, make_runnable_from};
 
 /// Why a task has no result.
 pub struct JoinError(Why);
@@ -179,64 +180,82 @@ fn complete_many(task: &'static Task) {
     release(task);
 }
 
-/// Waits for the end of a task.
-///
-/// One joiner without a time limit stands in the life word itself; others, and those with a limit, in the list.
-#[inline(always)]
-pub(crate) fn wait_for_end(
-    task: &'static Task,
-    reason: WaitReason,
-    limit: Limit,
-    allow: Interrupt,
-) -> Wake {
-    wait_for_end_as(running(), task, reason, limit, allow)
+/// Waits for the end of a task, and tells nobody that it does.
+pub(crate) fn wait_for_end(task: &'static Task, limit: Limit, allow: Interrupt) -> Wake {
+    if task.life.is_done() {
+        return Wake::Signalled;
+    }
+    let waited = wait_for_end_as::<true>(running(), task, limit, allow);
+    waited.expect("it need not stand in the table")
 }
 
 /// The same for a caller who has asked who runs here.
+///
+/// One joiner without a time limit stands in the life word itself; others, and those with a limit, in the list.
+/// `None`: it has no limit and does not stand in the table of waits, and ought to, since the task has started.
 #[inline(always)]
-fn wait_for_end_as(
+fn wait_for_end_as<const STANDS: bool>(
     here: Option<(&'static Thread, &'static Task)>,
     task: &'static Task,
-    reason: WaitReason,
     limit: Limit,
     allow: Interrupt,
-) -> Wake {
-    if task.life.is_done() {
-        return Wake::Signalled;
-    }
-    let publish = |me, arm| publish(task, me, arm);
+) -> Option<Wake> {
+    let endless = matches!(limit, Limit::Never);
+    let publish = |me, arm| publish::<STANDS>(task, me, arm, endless);
     let take_back = |me| step_back(task, me);
-    let waited = park::wait_listed_as(here, reason, limit, allow, publish, take_back);
+    let waited = park::wait_listed_as(here, WaitReason::Join, limit, allow, publish, take_back);
     if task.life.is_done() {
-        return Wake::Signalled;
+        return Some(Wake::Signalled);
     }
     debug_assert!(
-        waited.wake != Wake::Signalled,
+        !STANDS || waited.wake != Wake::Signalled,
         "only the end of the task signals"
     );
-    waited.wake
+    (waited.wake != Wake::Signalled).then_some(waited.wake)
 }
 
-/// Puts the joiner where the end of the task will find it. `None`: the task has ended.
+/// Puts the joiner where the end of the task will find it. `None`: the task has ended, or the joiner has to stand in the table
+/// of waits first (`STANDS`: it does, or need not). `endless`: it has no limit of its own.
 #[inline(always)]
-pub(crate) fn publish(task: &'static Task, me: &'static Task, arm: Arm) -> Option<Epoch> {
+pub(crate) fn publish<const STANDS: bool>(
+    task: &'static Task,
+    me: &'static Task,
+    arm: Arm,
+    endless: bool,
+) -> Option<Epoch> {
+    if !arm.is_exclusive() {
+        return stand_in_list(task, me, arm, endless, STANDS);
+    }
     // Whom a deadlock would go through.
     me.set_joins(task);
-    if !arm.is_exclusive() {
-        return stand_in_list(task, me, arm);
-    }
     let epoch = arm.arm(me);
     match task.life.stand(me.address()) {
+        // The look comes after the stand: see `sync/lock_waits/notes.rs`.
+        Stand::There if !STANDS && task.kind() == Kind::Started => step_away(task, me, epoch),
         Stand::There => Some(epoch),
         Stand::Done => give_up(me, epoch),
-        Stand::Taken => stand_armed_in_list(task, me, epoch),
+        Stand::Taken => stand_armed_in_list(task, me, epoch, STANDS),
     }
 }
 
 #[cold]
-fn stand_in_list(task: &'static Task, me: &'static Task, arm: Arm) -> Option<Epoch> {
+fn stand_in_list(
+    task: &'static Task,
+    me: &'static Task,
+    arm: Arm,
+    endless: bool,
+    stands: bool,
+) -> Option<Epoch> {
+    let endless = endless && me.deadline.get() == FOREVER;
+    match endless {
+        true => me.set_joins(task),
+        false => me.set_joins_for_a_time(task),
+    }
     let mut list = task.joiners.lock();
     if !task.life.announce_list() && !cfg!(feature = "bug_join_announce") {
+        return None;
+    }
+    if endless && !stands && task.kind() == Kind::Started {
         return None;
     }
     let epoch = arm.arm(me);
@@ -245,16 +264,43 @@ fn stand_in_list(task: &'static Task, me: &'static Task, arm: Arm) -> Option<Epo
 }
 
 #[cold]
-fn stand_armed_in_list(task: &'static Task, me: &'static Task, epoch: Epoch) -> Option<Epoch> {
+fn stand_armed_in_list(
+    task: &'static Task,
+    me: &'static Task,
+    epoch: Epoch,
+    stands: bool,
+) -> Option<Epoch> {
     let mut list = task.joiners.lock();
-    if !task.life.announce_list() {
+    if !task.life.announce_list() || !stands && task.kind() == Kind::Started {
         return give_up(me, epoch);
     }
     list.push(&me.node, me, epoch, 0);
     Some(epoch)
 }
 
-/// The task is done: the wait that was armed and stands nowhere is taken back.
+/// It stands where it must not: out of there, unless somebody has its wait already.
+#[cold]
+fn step_away(task: &'static Task, me: &'static Task, epoch: Epoch) -> Option<Epoch> {
+    if task.life.step_back(me.address()) {
+        give_up(me, epoch)
+    } else {
+        Some(epoch)
+    }
+}
+
+/// Those who wait for the end of this task, which has started: all that stand there when it looks. Some may go meanwhile.
+pub(crate) fn each_joiner(task: &'static Task, mut each: impl FnMut(&'static Task)) {
+    let (joiner, many) = task.life.joiners();
+    if joiner != 0 {
+        // SAFETY: only addresses of records stand in the life word.
+        each(unsafe { Task::at(joiner) });
+    }
+    if many {
+        task.joiners.lock().for_each(each);
+    }
+}
+
+/// The task is done, or the joiner has stepped away: the wait that was armed and stands nowhere is taken back.
 #[cold]
 fn give_up(me: &'static Task, epoch: Epoch) -> Option<Epoch> {
     let mine = me.wait.disarm(epoch);
@@ -389,17 +435,26 @@ impl TaskRef {
         self.wait_limited(Limit::After(limit))
     }
 
+    #[inline(always)]
     fn wait_limited(&self, limit: Limit) -> Result<bool, JoinError> {
+        if self.task.life.is_done() {
+            return Ok(true);
+        }
         let here = running();
         let me = here.map_or_else(any, |(_, me)| me);
         if std::ptr::eq(self.task, me) {
             return Err(JoinError(Why::Itself));
         }
-        // One that has not started may start anywhere.
+        // One that has not started waits for nobody; when it comes to wait itself, it notes who joins it.
         if matches!(limit, Limit::Never) && self.task.kind() == Kind::Started {
             return self.wait_standing();
         }
-        self.wait_now(here, limit)
+        let waited = wait_for_end_as::<false>(here, self.task, limit, Interrupt::Alert);
+        match waited {
+            Some(Wake::Signalled) => Ok(true),
+            Some(wake) => unsignalled(me, wake),
+            None => self.wait_standing(),
+        }
     }
 
     #[inline(never)]
@@ -408,31 +463,30 @@ impl TaskRef {
             if place.enter() {
                 return Err(JoinError(Why::Interrupted(Wake::Aborted)));
             }
-            self.wait_now(running(), Limit::Never)
+            let waited = wait_for_end(self.task, Limit::Never, Interrupt::Alert);
+            match park::check(waited) {
+                Wake::Signalled => Ok(true),
+                wake => Err(JoinError(Why::Interrupted(wake))),
+            }
         };
         let what = (What::End(self.task), true);
         let has_it = |ended: &Result<bool, JoinError>| ended.is_ok();
         lock_waits::wait(what, Limit::Never, Interrupt::Alert, wait, has_it)
             .unwrap_or_else(|deadlock| Err(JoinError(Why::Deadlock(deadlock))))
     }
+}
 
-    #[inline(always)]
-    fn wait_now(
-        &self,
-        here: Option<(&'static Thread, &'static Task)>,
-        limit: Limit,
-    ) -> Result<bool, JoinError> {
-        match park::check(wait_for_end_as(
-            here,
-            self.task,
-            WaitReason::Join,
-            limit,
-            Interrupt::Alert,
-        )) {
-            Wake::Signalled => Ok(true),
-            Wake::TimedOut => Ok(false),
-            wake => Err(JoinError(Why::Interrupted(wake))),
-        }
+/// A join that ended before the task did. `me`: whose it was.
+#[cold]
+fn unsignalled(me: &'static Task, wake: Wake) -> Result<bool, JoinError> {
+    let broken = match wake {
+        Wake::Aborted => lock_waits::broken_join(me),
+        _ => None,
+    };
+    match (park::check(wake), broken) {
+        (Wake::TimedOut, _) => Ok(false),
+        (_, Some(circle)) => Err(JoinError(Why::Deadlock(circle))),
+        (wake, None) => Err(JoinError(Why::Interrupted(wake))),
     }
 }
 
@@ -515,7 +569,7 @@ impl<T> JoinHandle<T> {
     /// cancelled, and then the task goes on without a handle.
     #[inline]
     pub fn join(self) -> Result<T, JoinError> {
-        match self.wait_to_take(Limit::Never) {
+        match self.task.wait_limited(Limit::Never) {
             Ok(_) => self.take(),
             Err(error) => Err(error),
         }
@@ -526,19 +580,11 @@ impl<T> JoinHandle<T> {
     /// # Errors
     /// The handle itself, if the limit passed first. Inside, as for [`join`](JoinHandle::join).
     pub fn join_for(self, limit: Duration) -> Result<Result<T, JoinError>, JoinHandle<T>> {
-        match self.wait_to_take(Limit::After(limit)) {
+        match self.task.wait_limited(Limit::After(limit)) {
             Ok(true) => Ok(self.take()),
             Ok(false) => Err(self),
             Err(error) => Ok(Err(error)),
         }
-    }
-
-    #[inline(always)]
-    fn wait_to_take(&self, limit: Limit) -> Result<bool, JoinError> {
-        if self.task.task.life.is_done() {
-            return Ok(true);
-        }
-        self.task.wait_limited(limit)
     }
 
     #[inline(always)]

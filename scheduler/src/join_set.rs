@@ -17,11 +17,11 @@ use crate::current;
 use crate::join::{self, JoinError, JoinHandle, TaskRef};
 use crate::park::{self, Elapsed, Limit};
 use crate::primitive::{Instant, Mutex, barrier, clock};
+use crate::runnable::make_runnable;
 use crate::scheduler::{Scheduler, SpawnError};
 use crate::sync::wait_list::WaitList;
 use crate::task::flag;
 use crate::wait::{Interrupt, WaitReason, Wake};
-use crate::worker::make_runnable;
 
 /// Tasks that belong together: their results come in the order in which they end, and dropping the set aborts what is left.
 ///
@@ -226,7 +226,7 @@ impl<T: Send + 'static> JoinSet<T> {
                 continue;
             };
             let task = handle.task().record();
-            let wake = join::wait_for_end(task, WaitReason::Join, left(until), allow);
+            let wake = join::wait_for_end(task, left(until), allow);
             if wake != Wake::Signalled {
                 self.ended.state.lock().numbers.push_front(number);
                 return Some(Err(park::check(wake)));
@@ -256,6 +256,8 @@ impl Ended {
                 if !state.numbers.is_empty() {
                     return None;
                 }
+                // Whichever ends first.
+                task.joins_nobody();
                 let epoch = task.wait.arm(allow);
                 state.waiters.push(&task.node, task, epoch, 0);
                 Some(epoch)

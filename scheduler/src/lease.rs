@@ -67,6 +67,13 @@ impl Lease {
     #[must_use]
     #[inline(always)]
     pub(crate) fn enter(&self) -> bool {
+        self.enter_unasked() || self.refuse()
+    }
+
+    /// E1. `false`: somebody asks for the slot or has taken it, and E2 is to follow. Owner only.
+    #[must_use]
+    #[inline(always)]
+    pub(crate) fn enter_unasked(&self) -> bool {
         // Relaxed: the barrier orders it before the read of the request.
         self.mark
             .store(self.mark.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
@@ -74,12 +81,13 @@ impl Lease {
             barrier::light();
         }
         // Acquire: what a taker did that gave up is of no interest, but what it took must be seen as gone.
-        self.request.load(Ordering::Acquire) == FREE || self.refuse()
+        self.request.load(Ordering::Acquire) == FREE
     }
 
     /// E2.
+    #[must_use]
     #[cold]
-    fn refuse(&self) -> bool {
+    pub(crate) fn refuse(&self) -> bool {
         if cfg!(feature = "bug_lease_refuse") && self.request.load(Ordering::Acquire) == ASKED {
             self.request.store(FREE, Ordering::Release);
             return true;

@@ -123,8 +123,10 @@
 //!    and where records come from (`task::pool`).
 //! 4. `fiber`: a stack that runs one task after the other; the jump (`fiber::switch`), the memory (`fiber::stack`),
 //!    tasks on OS threads of their own (`fiber::thread`), the report of a stack that is not enough (`fiber::overflow`).
-//! 5. `current`: the one thread-local, which says which worker this thread is and so which task runs.
-//! 6. `suspend`, `park` and `freeze`: how a task gives its thread back, stops until it is told, and is interrupted.
+//! 5. `thread` and `current`: the record of a worker's thread, and the one thread-local, which says which worker this thread
+//!    is and so which task runs.
+//! 6. `suspend`, `park` and `freeze`: how a task gives its thread back, stops until it is told, and is interrupted;
+//!    `runnable`: the door back into the queues; `finish`: what a task does last on its stack.
 //! 7. `queue`, `steal`, `timer` and `slot`: where runnable tasks and deadlines stand.
 //! 8. `idle`, `lease`, `claim` and `rest`: who sleeps and who wakes them; how a slot goes from one thread to another (`threads`:
 //!    where their records are); slots that nobody has for a time.
@@ -148,6 +150,7 @@ pub(crate) mod deadlock;
 pub mod dump;
 pub(crate) mod environment;
 pub(crate) mod fiber;
+pub(crate) mod finish;
 pub(crate) mod freeze;
 #[cfg(feature = "futures")]
 pub(crate) mod future;
@@ -175,6 +178,7 @@ pub(crate) mod pinned;
 pub(crate) mod primitive;
 pub(crate) mod queue;
 pub(crate) mod rest;
+pub(crate) mod runnable;
 pub(crate) mod scheduler;
 pub(crate) mod scope;
 #[cfg(feature = "simulate")]
@@ -193,6 +197,7 @@ pub(crate) mod suspend;
 pub(crate) mod symbol;
 pub mod sync;
 pub(crate) mod task;
+pub(crate) mod thread;
 pub(crate) mod threads;
 pub(crate) mod timer;
 pub mod trace;
@@ -214,8 +219,8 @@ pub use local::{AccessError, LocalKey};
 pub use native::blocking;
 pub use observed::Observed;
 pub use park::{
-    Elapsed, ThreadAlerts, check_quantum, is_interruption, park, park_for, sleep, sleep_heeding,
-    thread_alerts, timeout, yield_now, yield_to_others,
+    Elapsed, ThreadAlerts, check_quantum, is_interruption, linger, park, park_for, sleep,
+    sleep_heeding, thread_alerts, timeout, yield_now, yield_to_others,
 };
 pub use scheduler::{Scheduler, ShutdownError, SpawnError};
 pub use scope::{Scope, ScopedJoinHandle, run, scope, spawn};

@@ -12,8 +12,9 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
 
-use crate::current::{self, Thread};
+use crate::current;
 use crate::task::Task;
+use crate::thread::Thread;
 
 /// Declares task-local values, as [`std::thread_local!`] does for threads.
 ///

@@ -418,6 +418,25 @@ impl Record {
         Record(task)
     }
 
+    /// The same of a task that has not started.
+    pub fn fresh() -> Record {
+        let record = Record::spawned();
+        record.0.set_kind(Kind::Fresh);
+        record
+    }
+
+    /// The task starts.
+    pub fn start(self) {
+        self.0.set_kind(Kind::Started);
+    }
+
+    /// How many wait for its end: a look of the task itself, before it comes to the table of waits.
+    pub fn joiners(self) -> usize {
+        let mut joiners = 0;
+        join::each_joiner(self.0, |_| joiners += 1);
+        joiners
+    }
+
     /// A record from the pool, as a thread that is no task has it: with the thread's reference, which `complete` gives back.
     pub fn of_thread() -> Record {
         let task = pool::get().expect("memory for a record");

@@ -33,7 +33,6 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use crate::current::Thread;
 use crate::idle::{Idle, Role};
 use crate::primitive::simulated::JoinHandle;
 use crate::primitive::sleeper::Sleeper;
@@ -46,6 +45,7 @@ use crate::slot::Slot;
 use crate::stall::{Orders, Stalls};
 use crate::stats::coarse;
 use crate::task::payload::contain;
+use crate::thread::Thread;
 use crate::watch;
 
 /// Ticks in a quantum, and in the time after which a section counts as long.

@@ -34,5 +34,5 @@ pub use hold::{Own, Stay, own, stay};
 pub(crate) use section::unseen;
 pub use section::{
     Begun, Target, blocking, callback, callback_begin, callback_begin_within, callback_end, enter,
-    enter_called, enter_if, leave, leave_called, leave_if, section,
+    enter_here, enter_if, leave, leave_here, leave_if, section,
 };

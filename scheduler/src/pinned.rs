@@ -15,10 +15,10 @@
 //! may be woken: they stand in its queue until it is theirs again.
 #![forbid(unsafe_code)]
 
-use crate::current::Thread;
 use crate::primitive::{clock, simulated};
 use crate::stats::ledger;
 use crate::task::{Task, flag};
+use crate::thread::Thread;
 use crate::wait::{Interrupt, Wake};
 use crate::watch;
 

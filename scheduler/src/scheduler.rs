@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use crate::builder::{Builder, Settings};
 use crate::check::Checker;
-use crate::current::{self, Thread};
+use crate::current;
 use crate::deadlock::OnDeadlock;
 use crate::dump::Dump;
 use crate::environment;
@@ -41,6 +41,7 @@ use crate::stats::ledger::{History, LedgerFacts};
 use crate::stats::sections::Lasting;
 use crate::stats::{Histograms, Snapshot, StackClass, Stats, SystemFacts};
 use crate::task::{Backing, Task};
+use crate::thread::Thread;
 use crate::threads::Table;
 use crate::trace::{Outside, Recording, Trace};
 use crate::watch::{self, Watching};

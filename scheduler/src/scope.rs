@@ -101,7 +101,7 @@ impl Shared {
         let woken = if last { owner.claim_first() } else { None };
         drop(owner);
         if let Some(task) = woken {
-            crate::worker::make_runnable(task);
+            crate::runnable::make_runnable(task);
         }
     }
 

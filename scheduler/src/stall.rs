@@ -31,12 +31,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::current::Thread;
 use crate::join::TaskRef;
 use crate::native::Target;
 use crate::primitive::{Instant, Ordering};
 use crate::scheduler::Core;
 use crate::task::payload::contain;
+use crate::thread::Thread;
 use crate::trace::{self, What};
 use crate::wait::WaitReason;
 use kernel::{Blocked, Look, judge};

@@ -83,7 +83,7 @@ pub struct StackClass {
 impl Stats {
     pub(crate) fn of(core: &Core) -> Stats {
         let threads = || core.parts().flat_map(|part| part.threads.iter());
-        let sum = |of: fn(&crate::current::Thread) -> &AtomicU64| -> u64 {
+        let sum = |of: fn(&crate::thread::Thread) -> &AtomicU64| -> u64 {
             threads()
                 .map(|thread| of(thread).load(Ordering::Relaxed))
                 .sum()
@@ -101,7 +101,7 @@ impl Stats {
         }
         let ended = sum(|thread| &thread.ended) + ended_outside;
         Stats {
-            switches: threads().map(crate::current::Thread::switches).sum(),
+            switches: threads().map(crate::thread::Thread::switches).sum(),
             spawned: sum(|thread| &thread.spawned) + spawned_outside,
             ended,
             steals: sum(|thread| &thread.steals),

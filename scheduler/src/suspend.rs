@@ -18,11 +18,12 @@
 
 use std::cell::Cell;
 
-use crate::current::{self, Thread};
+use crate::current;
 use crate::fiber::Word;
 use crate::primitive::Ordering;
 use crate::task::Task;
 use crate::task::state::Epoch;
+use crate::thread::Thread;
 use crate::timer::Timer;
 use crate::wait::{Interrupt, Wake};
 

@@ -14,7 +14,6 @@ pub(crate) mod state;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::current::Thread;
 use crate::fiber::Fiber;
 use crate::freeze::break_exclusive;
 use crate::primitive::sleeper::Sleeper;
@@ -25,6 +24,7 @@ use crate::primitive::{
 use crate::scheduler::Core;
 use crate::stats::ledger::Ledger;
 use crate::sync::wait_list::{WaitList, WaitNode};
+use crate::thread::Thread;
 use crate::wait::{Interrupt, WaitReason, Wake};
 use payload::Payload;
 use reads::Reads;
@@ -128,6 +128,9 @@ pub(crate) enum Hold {
     /// The same, since native frames lie on its stack: nothing may unwind it either.
     Callback,
 }
+
+/// In `Task::target`, of a join: it has a limit. Records are aligned to more.
+const ENDS_BY_ITSELF: usize = 1;
 
 /// In `Task::reason`: the wait is over.
 const PAST: u8 = 0x80;
@@ -234,6 +237,8 @@ pub(crate) struct Task {
     pub(crate) joiners: SpinLock<WaitList>,
     /// The locks under which it reads.
     pub(crate) reads: Reads,
+    /// The number of the task that has noted who joins it (`sync/lock_waits/notes.rs`). Owner: the task.
+    pub(crate) noted: Plain<u64>,
     /// The waker of a join handle that is polled: see `future.rs`.
     #[cfg(feature = "futures")]
     pub(crate) waker: SpinLock<Option<std::task::Waker>>,
@@ -307,6 +312,7 @@ impl Task {
             freezer: SpinLock::new(For::Task, ()),
             joiners: SpinLock::new(For::Task, WaitList::new()),
             reads: Reads::new(),
+            noted: Plain::new(0),
             #[cfg(feature = "futures")]
             waker: SpinLock::new(For::Task, None),
             core: ShownAddress::new(),
@@ -326,9 +332,34 @@ impl Task {
         self.target.store(other.address(), Ordering::Relaxed);
     }
 
+    /// The same of a wait with a time limit.
+    pub(crate) fn set_joins_for_a_time(&self, other: &'static Task) {
+        // Relaxed: as above.
+        self.target
+            .store(other.address() | ENDS_BY_ITSELF, Ordering::Relaxed);
+    }
+
+    /// Says that the wait which is about to begin is for nobody's end, whatever its reason.
+    pub(crate) fn joins_nobody(&self) {
+        // Relaxed: as above.
+        self.target.store(0, Ordering::Relaxed);
+    }
+
+    /// Whose end it waits for, for as long as it takes, if it does so in the wait that is on; and which wait that is.
+    pub(crate) fn joins_now(&self) -> Option<(&'static Task, Epoch)> {
+        let epoch = self.wait.armed_epoch()?;
+        if self.reason() != WaitReason::Join {
+            return None;
+        }
+        // Stored before the wait was armed. The epoch, once more, says that it is this wait's.
+        let endless = self.target.load(Ordering::Relaxed) & ENDS_BY_ITSELF == 0;
+        let other = self.joins().filter(|_| endless)?;
+        (self.wait.armed_epoch() == Some(epoch)).then_some((other, epoch))
+    }
+
     /// Whose end it waits for, if it waits for one.
     pub(crate) fn joins(&self) -> Option<&'static Task> {
-        let target = self.target.load(Ordering::Relaxed);
+        let target = self.target.load(Ordering::Relaxed) & !ENDS_BY_ITSELF;
         // SAFETY: what a join stores is the address of a record; the permit of `park`, the other thing that is stored here,
         // lies inside a record, not at its beginning, and is left out by its alignment.
         (target != 0 && target.is_multiple_of(align_of::<Task>()))
@@ -673,7 +704,7 @@ impl Task {
     pub(crate) fn wake(&'static self, epoch: Epoch, wake: Wake, token: u16) -> bool {
         let claimed = self.wait.claim(epoch, wake, token);
         if claimed {
-            crate::worker::make_runnable(self);
+            crate::runnable::make_runnable(self);
         }
         claimed
     }
@@ -724,7 +755,7 @@ impl Task {
         };
         // A wait that begins only now finds the flag itself.
         if self.wait.interrupt(wake, strength) || break_exclusive(self, wake, None, strength) {
-            crate::worker::make_runnable(self);
+            crate::runnable::make_runnable(self);
         }
     }
 
@@ -738,8 +769,19 @@ impl Task {
         };
         let wake = Wake::Aborted;
         if self.wait.interrupt(wake, strength) || break_exclusive(self, wake, None, strength) {
-            crate::worker::make_runnable(self);
+            crate::runnable::make_runnable(self);
         }
+    }
+
+    /// Breaks this very wait, which is a join, for a circle that it is in. `false`: it has ended otherwise.
+    pub(crate) fn break_join(&'static self, epoch: Epoch) -> bool {
+        let (by, wake) = (Interrupt::Unwind, Wake::Aborted);
+        let ended = self.wait.interrupt_epoch(epoch, by, wake)
+            || break_exclusive(self, wake, Some(epoch), || by);
+        if ended {
+            crate::runnable::make_runnable(self);
+        }
+        ended
     }
 
     /// The settle's last step: a flag raised before the wait was armed found no wait to break.

@@ -14,10 +14,10 @@ mod ring;
 
 use std::time::Duration;
 
-use crate::current::Thread;
 use crate::native::Target;
 use crate::primitive::{Mutex, ticks};
 use crate::scheduler::Core;
+use crate::thread::Thread;
 use crate::wait::{WaitReason, Wake};
 pub(crate) use ring::Ring;
 

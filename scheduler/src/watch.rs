@@ -6,7 +6,7 @@
 //! | the path asks | and if the task is watched |
 //! |---|---|
 //! | before a wait: is any flag raised? (`park.rs`) | `flag::SAMPLED`, for some waits, or `flag::WATCHED` |
-//! | in a wake: is it a plain thread's record, or may it move? (`worker.rs`) | `unusual::TIMED`, during a wait, or `unusual::WATCHED` |
+//! | in a wake: is it a plain thread's record, or may it move? (`runnable.rs`) | `unusual::TIMED`, during a wait, or `unusual::WATCHED` |
 //! | before and after a resume, and when it is queued: is it unlike most? | `unusual::WATCHED` |
 //! | in a spawn and an end: is there a limit on tasks? (`scheduler.rs`) | the scheduler is *special* |
 //!
@@ -39,7 +39,7 @@
 
 use std::sync::OnceLock;
 
-use crate::current::{self, Thread};
+use crate::current;
 use crate::fiber::{DONE, Word, YIELD};
 use crate::native::Target;
 use crate::primitive::{AtomicBool, AtomicU8, AtomicU64, Ordering, Plain, ticks};
@@ -48,6 +48,7 @@ use crate::stats::histogram::{Histogram, Recorder};
 use crate::stats::ledger::{self, Ledger, Meter, State};
 use crate::stats::sections;
 use crate::task::{Task, flag, unusual};
+use crate::thread::Thread;
 use crate::timer::Timer;
 use crate::trace::{Recording, Stop, What, record, record_at};
 use crate::wait::{WaitReason, Wake};

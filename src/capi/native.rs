@@ -48,11 +48,22 @@ static UNNAMED: Target = Target::new("C code");
 /// The target is null or comes from `fiberhost_target_create`. Each call is paired with one of `fiberhost_enter`, by the
 /// same task.
 #[unsafe(no_mangle)]
+// Never inlined, here and in `fiberhost_enter`: what it finds of its thread is not kept for a later call.
+#[inline(never)]
 pub unsafe extern "C" fn fiberhost_leave(target: *const fiberhost_target) {
     // SAFETY: the caller's promise: these are not freed.
-    let target: &'static Target = unsafe { target.cast::<Target>().as_ref() }.unwrap_or(&UNNAMED);
-    // SAFETY: the caller's promise.
-    unsafe { native::leave_called(target) };
+    match unsafe { target.cast::<Target>().as_ref() } {
+        // SAFETY: the caller's promise; this function is not inlined.
+        Some(target) => unsafe { native::leave_here(target) },
+        None => leave_unnamed(),
+    }
+}
+
+#[cold]
+#[inline(never)]
+extern "C" fn leave_unnamed() {
+    // SAFETY: the promise of who called `fiberhost_leave`.
+    unsafe { native::leave(&UNNAMED) };
 }
 
 /// And comes back: waits until it may run, if it had lost the right to.
@@ -60,9 +71,10 @@ pub unsafe extern "C" fn fiberhost_leave(target: *const fiberhost_target) {
 /// # Safety
 /// As for `fiberhost_leave`.
 #[unsafe(no_mangle)]
+#[inline(never)]
 pub unsafe extern "C" fn fiberhost_enter() {
-    // SAFETY: the caller's promise.
-    unsafe { native::enter_called() };
+    // SAFETY: the caller's promise; this function is not inlined.
+    unsafe { native::enter_here() };
 }
 
 /// Runs work that a native section calls back: a task's code, which may wait and yield. The task keeps its thread, on which

@@ -10,8 +10,8 @@ use super::Enumeration;
 use super::clr::ICLRIoCompletionManager;
 use super::clr::{ClrInterface, Raw};
 use super::constants::{
-    CALL_OR_QUEUE, EClrFailure, EClrOperation, EContextType, EMemoryCriticalLevel, EPolicyAction,
-    MALLOC_TYPE, QUEUE_ONLY, WAIT_OPTION,
+    CALL_OR_QUEUE, EClrEvent, EClrFailure, EClrOperation, EContextType, EMemoryCriticalLevel,
+    EPolicyAction, MALLOC_TYPE, QUEUE_ONLY, WAIT_OPTION,
 };
 use super::guid::Guid;
 use super::hresult::Hresult;
@@ -121,7 +121,7 @@ macro_rules! one_of {
         }
     )*};
 }
-one_of!(EClrOperation EClrFailure EContextType EMemoryCriticalLevel EPolicyAction);
+one_of!(EClrEvent EClrOperation EClrFailure EContextType EMemoryCriticalLevel EPolicyAction);
 
 impl Argument for Guid {
     type Words = (*const Guid,);

@@ -37,7 +37,7 @@ pub struct ModuleRequest {
 ///
 /// # Safety
 /// It is null, misaligned, or ends in a zero.
-unsafe fn text(text: *const u16) -> Result<Option<String>, Hresult> {
+pub(super) unsafe fn text(text: *const u16) -> Result<Option<String>, Hresult> {
     if text.is_null() {
         return Ok(None);
     }

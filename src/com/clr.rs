@@ -5,6 +5,9 @@
 //!
 //! Room for unsafe code: calls through the tables of others.
 
+mod assemblies;
+mod diagnosis;
+
 use std::ffi::c_void;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,14 +15,25 @@ use std::ptr::NonNull;
 
 use super::argument::ThreadHandle;
 use super::guid::Guid;
-use super::host::{IHostControl, IHostTask};
+use super::host::{IActionOnCLREvent, IHostControl, IHostTask};
 use super::hresult::Hresult;
 use super::interface::clr_interface;
-use super::object::ComRef;
+use super::object::{ComRef, HostInterface};
 use super::overlapped::Overlapped;
 use super::table::{COR_GC_STATS, COR_GC_THREAD_STATS, IUnknownVtbl};
 use super::{
-    EClrFailure, EClrOperation, EClrUnhandledException, EMemoryAvailable, EPolicyAction, ETaskType,
+    EApiCategories, ECLRAssemblyIdentityFlags, EClrEvent, EClrFailure, EClrOperation,
+    EClrUnhandledException, EInitializeNewDomainFlags, EMemoryAvailable, EPolicyAction,
+    ESymbolReadingPolicy, ETaskType,
+};
+
+pub use assemblies::{
+    ICLRAssemblyIdentityManager, ICLRAssemblyReferenceList, ICLRHostBindingPolicyManager,
+    ICLRProbingAssemblyEnum, ICLRReferenceAssemblyEnum,
+};
+pub use diagnosis::{
+    ICLRAppDomainResourceMonitor, ICLRDebugManager, ICLRDomainManager, ICLRErrorReportingManager,
+    ICLRHostProtectionManager,
 };
 
 /// A counted reference to an object of a runtime, of whatever interface.
@@ -168,7 +182,10 @@ macro_rules! given_as_number {
         }
     )*};
 }
-given_as_number!(EClrFailure EClrOperation EClrUnhandledException EMemoryAvailable EPolicyAction);
+given_as_number!(
+    EApiCategories ECLRAssemblyIdentityFlags EClrEvent EClrFailure EClrOperation EClrUnhandledException
+    EInitializeNewDomainFlags EMemoryAvailable EPolicyAction ESymbolReadingPolicy
+);
 
 impl Given for bool {
     type Word = i32;
@@ -194,11 +211,19 @@ impl Given for Overlapped {
     }
 }
 
-impl Given for &ComRef<dyn IHostControl> {
+impl<I: HostInterface + ?Sized> Given for &ComRef<I> {
     type Word = *mut c_void;
 
     fn word(&self) -> *mut c_void {
         self.as_ptr()
+    }
+}
+
+impl<I: ClrInterface> Given for Option<&I> {
+    type Word = *mut c_void;
+
+    fn word(&self) -> *mut c_void {
+        self.map_or(std::ptr::null_mut(), ClrInterface::as_ptr)
     }
 }
 
@@ -226,6 +251,12 @@ impl Given for &Wide {
     }
 }
 
+/// The addresses of texts, as lists of them are given; and how many there are.
+fn addresses(texts: &[Wide]) -> Result<(u32, Vec<*const u16>), Hresult> {
+    let count = u32::try_from(texts.len()).map_err(|_| Hresult::E_INVALIDARG)?;
+    Ok((count, texts.iter().map(|text| text.0.as_ptr()).collect()))
+}
+
 /// What we get from a call.
 pub(crate) trait Taken: Sized {
     type Word;
@@ -248,7 +279,7 @@ macro_rules! taken_as_it_is {
         }
     )*};
 }
-taken_as_it_is!(u32 i32 usize);
+taken_as_it_is!(u32 i32 u64 usize);
 
 impl Taken for bool {
     type Word = i32;
@@ -415,11 +446,6 @@ clr_interface! {
 }
 
 clr_interface! {
-    /// The assemblies that a runtime loads without asking its host.
-    ICLRAssemblyReferenceList ICLRAssemblyReferenceListVtbl IID_ICLRAssemblyReferenceList;
-}
-
-clr_interface! {
     /// A stream of somebody else's, to write to.
     IStream IStreamVtbl IID_IStream;
 }
@@ -455,6 +481,25 @@ clr_interface! {
 
     /// Sizes for the start, in bytes; 0 or all ones leave one as it is.
     fn set_startup_limits = SetGCStartupLimits(segment: u32, generation_0: u32);
+}
+
+clr_interface! {
+    /// The same with sizes as wide as a pointer, of later runtimes.
+    ICLRGCManager2 ICLRGCManager2Vtbl IID_ICLRGCManager2;
+
+    /// Sizes for the start, in bytes; 0 or all ones leave one as it is.
+    fn set_startup_limits = SetGCStartupLimitsEx(segment: usize, generation_0: usize);
+}
+
+clr_interface! {
+    /// Who is told of a runtime's events. Not to be called by who is being told: it waits until nobody is.
+    ICLROnEventManager ICLROnEventManagerVtbl IID_ICLROnEventManager;
+
+    /// From now on this object is told of the event.
+    fn register = RegisterActionOnEvent(event: EClrEvent, action: &ComRef<dyn IActionOnCLREvent>);
+
+    /// It is not any more.
+    fn unregister = UnregisterActionOnEvent(event: EClrEvent, action: &ComRef<dyn IActionOnCLREvent>);
 }
 
 clr_interface! {
@@ -506,6 +551,46 @@ clr_interface! {
     /// Runs a managed method `int M(string)` in the default domain. It does not announce itself by a hook.
     fn execute_in_default_app_domain =
         ExecuteInDefaultAppDomain(assembly: &Wide, class: &Wide, method: &Wide, argument: &Wide) -> u32;
+}
+
+/// An interface that stands in the list of those that we call.
+pub(crate) trait Listed {}
+
+/// All of them: `clr_interface!` makes no handle of one that is not listed.
+macro_rules! called {
+    ($($interface:ident)*) => {
+        /// The names of the interfaces that there is a handle for, as the headers call them.
+        pub const CALLED: &[&str] = &[$(stringify!($interface)),*];
+
+        $(impl Listed for $interface {})*
+    };
+}
+
+called! {
+    IUnknown
+    ICLRControl
+    ICLRRuntimeHost
+    ICLRTaskManager
+    ICLRTask
+    ICLRTask2
+    ICLRSyncManager
+    ICLRGCManager
+    ICLRGCManager2
+    ICLRPolicyManager
+    ICLROnEventManager
+    ICLRIoCompletionManager
+    ICLRMemoryNotificationCallback
+    IStream
+    ICLRAssemblyReferenceList
+    ICLRAssemblyIdentityManager
+    ICLRReferenceAssemblyEnum
+    ICLRProbingAssemblyEnum
+    ICLRHostBindingPolicyManager
+    ICLRHostProtectionManager
+    ICLRDomainManager
+    ICLRDebugManager
+    ICLRErrorReportingManager
+    ICLRAppDomainResourceMonitor
 }
 
 impl ICLRControl {
@@ -617,13 +702,8 @@ impl ICLRRuntimeHost {
         manifest_paths: &[Wide],
         activation_data: &[Wide],
     ) -> Result<i32, Hresult> {
-        let list = |texts: &[Wide]| -> Vec<*const u16> {
-            texts.iter().map(|text| text.0.as_ptr()).collect()
-        };
-        let (mut paths, mut data) = (list(manifest_paths), list(activation_data));
-        let count =
-            |list: &[*const u16]| u32::try_from(list.len()).map_err(|_| Hresult::E_INVALIDARG);
-        let (path_count, data_count) = (count(&paths)?, count(&data)?);
+        let (path_count, mut paths) = addresses(manifest_paths)?;
+        let (data_count, mut data) = addresses(activation_data)?;
         let table = self.0.table::<super::table::ICLRRuntimeHostVtbl>();
         let mut result = 0;
         // SAFETY: the handle keeps the object; texts, lists and result are there for the length of the call.
@@ -660,21 +740,5 @@ impl IStream {
         }
         .ok()?;
         Ok(written.min(length) as usize)
-    }
-}
-
-impl ICLRAssemblyReferenceList {
-    /// Whether an assembly of this name is on it.
-    ///
-    /// # Errors
-    /// What the runtime answers.
-    pub fn contains(&self, assembly: &Wide) -> Result<bool, Hresult> {
-        let table = self
-            .0
-            .table::<super::table::ICLRAssemblyReferenceListVtbl>();
-        // SAFETY: the handle keeps the object, and the text is there for the length of the call.
-        let answer =
-            unsafe { (table.IsStringAssemblyReferenceInList)(self.0.as_ptr(), assembly.word()) };
-        answer.ok().map(|()| answer == Hresult::S_OK)
     }
 }

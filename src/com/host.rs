@@ -14,9 +14,10 @@ use super::clr::{
     self, ICLRAssemblyReferenceList, ICLRIoCompletionManager, ICLRMemoryNotificationCallback,
     ICLRSyncManager, ICLRTask, ICLRTaskManager, IUnknown,
 };
+use super::event::ClrEvent;
 use super::heap::Block;
 use super::interface::host_interface;
-use super::object::{ComRef, HostInterface};
+use super::object::{ComRef, HostInterface, Listed};
 use super::overlapped::NewOverlapped;
 use super::pages::{Address, RegionPlace};
 use super::stream::{ReadPlace, StatPlace, WriteBytes};
@@ -508,28 +509,48 @@ host_interface! {
     fn clone_stream = Clone() -> (copy: ComRef<dyn IStream>);
 }
 
-/// Whether an object with this table is one of ours: then it is nothing that a runtime could give us.
-pub(super) fn is_table_of_ours(table: *const c_void) -> bool {
-    [
-        <dyn IHostControl>::table(),
-        <dyn IHostTaskManager>::table(),
-        <dyn IHostTask>::table(),
-        <dyn IHostSyncManager>::table(),
-        <dyn IHostCrst>::table(),
-        <dyn IHostAutoEvent>::table(),
-        <dyn IHostManualEvent>::table(),
-        <dyn IHostSemaphore>::table(),
-        <dyn IHostThreadpoolManager>::table(),
-        <dyn IHostGCManager>::table(),
-        <dyn IHostPolicyManager>::table(),
-        <dyn IHostMemoryManager>::table(),
-        <dyn IHostMalloc>::table(),
-        <dyn IHostIoCompletionManager>::table(),
-        <dyn IHostSecurityManager>::table(),
-        <dyn IHostSecurityContext>::table(),
-        <dyn IHostAssemblyManager>::table(),
-        <dyn IHostAssemblyStore>::table(),
-        <dyn IStream>::table(),
-    ]
-    .contains(&table)
+host_interface! {
+    /// Told of a runtime's events, if it was given to [`ICLROnEventManager`](clr::ICLROnEventManager).
+    IActionOnCLREvent IActionOnCLREventVtbl IID_IActionOnCLREvent;
+
+    /// One has come. It may be a thread in trouble with little stack that says so, and others wait for the answer.
+    fn on_event = OnEvent(event: ClrEvent [kind: u32, data: *mut c_void]) -> ();
+}
+
+/// All interfaces that we implement. The macro below says so of each, and the compiler that none is missing.
+macro_rules! implemented {
+    ($($interface:ident)*) => {
+        /// The names of the interfaces that a host implements, as the headers call them.
+        pub const IMPLEMENTED: &[&str] = &[$(stringify!($interface)),*];
+
+        $(impl Listed for dyn $interface {})*
+
+        /// Whether an object with this table is one of ours: then it is nothing that a runtime could give us.
+        pub(super) fn is_table_of_ours(table: *const c_void) -> bool {
+            [$(<dyn $interface>::table()),*].contains(&table)
+        }
+    };
+}
+
+implemented! {
+    IHostControl
+    IHostTaskManager
+    IHostTask
+    IHostSyncManager
+    IHostCrst
+    IHostAutoEvent
+    IHostManualEvent
+    IHostSemaphore
+    IHostThreadpoolManager
+    IHostGCManager
+    IHostPolicyManager
+    IHostMemoryManager
+    IHostMalloc
+    IHostIoCompletionManager
+    IHostSecurityManager
+    IHostSecurityContext
+    IHostAssemblyManager
+    IHostAssemblyStore
+    IStream
+    IActionOnCLREvent
 }

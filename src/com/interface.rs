@@ -222,6 +222,11 @@ macro_rules! clr_interface {
             }
         }
 
+        const _: fn() = || {
+            fn is_listed<I: $crate::com::clr::Listed>() {}
+            is_listed::<$interface>();
+        };
+
         impl std::fmt::Debug for $interface {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.debug_tuple(stringify!($interface)).field(&self.0.as_ptr()).finish()

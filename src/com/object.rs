@@ -18,8 +18,12 @@ use super::guid::Guid;
 use super::hresult::Hresult;
 use super::table::{IID_IStream, IID_IUnknown};
 
+/// An interface that stands in the list of those that we implement (`implemented!` in `host.rs`).
+#[doc(hidden)]
+pub trait Listed {}
+
 /// A trait that the host implements, with the table through which others call it. Implemented by `dyn IHost…` alone.
-pub trait HostInterface: Send + Sync + 'static {
+pub trait HostInterface: Listed + Send + Sync + 'static {
     /// What `QueryInterface` is asked for.
     const IID: Guid;
 

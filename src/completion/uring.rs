@@ -4,7 +4,7 @@
 //! the scheduler, the *collector*, waits for that at the scheduler's own poller, and is there from the first transfer that
 //! waits to the end of the host. So nothing spins, and a host whose transfers never wait has no collector.
 //! To be woken by the bell costs more calls of the kernel than a transfer. So after it has heard something the collector first
-//! lets others run, a few times and only while there are others: what they ask for next is often there when they wait for it.
+//! lingers: how often others are let run before it is to be woken is the scheduler's to say.
 //!
 //! | in the ring | for |
 //! |---|---|
@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use fiberhost_scheduler::io::{Interrupted, Ready};
 use fiberhost_scheduler::sync::ManualResetEvent;
-use fiberhost_scheduler::{Heed, Wake, yield_to_others};
+use fiberhost_scheduler::{Heed, Wake, linger};
 use io_uring::{IoUring, Probe, opcode, squeue, types};
 use parking_lot::Mutex;
 
@@ -40,8 +40,6 @@ use crate::com::{Direction, Hresult, Promise, vouch};
 const ENTRIES: u32 = 256;
 /// So many at once are in the ring; the others wait for room. As many answers have room.
 const MOST: usize = 4096;
-/// So often the collector lets others run and looks again before it waits for the bell.
-const LOOKS: u32 = 8;
 /// Until something that was refused, or missed, is tried again.
 const MOMENT: Duration = Duration::from_millis(1);
 
@@ -216,18 +214,9 @@ impl Uring {
         }
     }
 
-    /// Lets others run, and looks whether more is over by then.
-    fn comes_soon(&self) -> bool {
-        for _ in 0..LOOKS {
-            let others = yield_to_others();
-            if !self.ring.lock().ring.completion().is_empty() {
-                return true;
-            }
-            if !others {
-                break;
-            }
-        }
-        false
+    /// Whether there is something to be heard.
+    fn is_more_over(&self) -> bool {
+        !self.ring.lock().ring.completion().is_empty()
     }
 
     fn cancel_again(&self, completions: &Completions) {
@@ -377,7 +366,7 @@ fn collect(leaving: Leaving) {
         if uring.closed.load(Ordering::Acquire) {
             return;
         }
-        if heard && uring.comes_soon() {
+        if heard && linger(|| uring.is_more_over()) {
             continue;
         }
         let hear = |bell: &OwnedFd| kernel::hear(bell.as_fd());

@@ -250,8 +250,17 @@ pub(crate) struct Recorder {
     calls: Mutex<Vec<(usize, [usize; WORDS])>>,
 }
 
-pub(crate) const WORDS: usize = 5;
-type Slot = unsafe extern "system" fn(*mut c_void, usize, usize, usize, usize, usize) -> Hresult;
+pub(crate) const WORDS: usize = 7;
+type Slot = unsafe extern "system" fn(
+    *mut c_void,
+    usize,
+    usize,
+    usize,
+    usize,
+    usize,
+    usize,
+    usize,
+) -> Hresult;
 
 #[repr(C)]
 struct Slots {
@@ -331,8 +340,10 @@ unsafe extern "system" fn recorded<const SLOT: usize>(
     third: usize,
     fourth: usize,
     fifth: usize,
+    sixth: usize,
+    seventh: usize,
 ) -> Hresult {
-    let words = [first, second, third, fourth, fifth];
+    let words = [first, second, third, fourth, fifth, sixth, seventh];
     recorder(this).calls.lock().unwrap().push((SLOT, words));
     (recorder(this).answer)(SLOT, &words)
 }

@@ -116,6 +116,31 @@ pub(crate) fn monitor(bench: &Bench, cookie: usize) -> Object {
     })
 }
 
+pub(crate) fn readers_event(bench: &Bench, is_set: bool, cookie: usize) -> Object {
+    given(|out| {
+        com!(
+            bench.sync,
+            IHostSyncManagerVtbl,
+            CreateRWLockReaderEvent,
+            is_set.into(),
+            cookie,
+            out
+        )
+    })
+}
+
+pub(crate) fn writers_event(bench: &Bench, cookie: usize) -> Object {
+    given(|out| {
+        com!(
+            bench.sync,
+            IHostSyncManagerVtbl,
+            CreateRWLockWriterEvent,
+            cookie,
+            out
+        )
+    })
+}
+
 pub(crate) fn section(bench: &Bench) -> Object {
     given(|out| com!(bench.sync, IHostSyncManagerVtbl, CreateCrst, out))
 }

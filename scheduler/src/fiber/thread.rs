@@ -7,13 +7,14 @@
 #![forbid(unsafe_code)]
 
 use crate::claim::Claim;
-use crate::current::{self, Thread};
+use crate::current;
 use crate::fiber::thread_guard::{self, ThreadGuard};
 use crate::fiber::{ON_THREAD, overflow};
 use crate::simulation;
 use crate::span;
 use crate::task::payload::contain;
 use crate::task::{Hold, Task};
+use crate::thread::Thread;
 use crate::watch;
 
 /// Bytes that the thread needs beyond those that its task asks for.
@@ -71,7 +72,7 @@ pub(crate) fn run_to_end(thread: &'static Thread, task: &'static Task, looks: im
         span::enter(task);
     }
     task.payload.run();
-    crate::park::finish(task);
+    crate::finish::finish(task);
     if task.has_span() {
         span::exit(task);
         span::end(task);

@@ -254,7 +254,7 @@ impl Woken {
 
     /// D2. Returns whether there was anybody.
     pub(crate) fn wake(self) -> bool {
-        self.tasks.for_each(crate::worker::make_runnable);
+        self.tasks.for_each(crate::runnable::make_runnable);
         #[cfg(feature = "futures")]
         for waker in self.wakers {
             // The user's code, on a worker's own stack: its panic has nobody to go to.

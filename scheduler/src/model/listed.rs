@@ -7,7 +7,7 @@ use crate::sync::wait_list::WaitList;
 use crate::task::Task;
 use crate::task::state::Epoch;
 use crate::wait::{Interrupt, Wake};
-use crate::{freeze, join, worker};
+use crate::{freeze, join, runnable};
 
 /// An auto-reset event reduced to what the protocol is about.
 pub struct List(SpinLock<(bool, WaitList)>);
@@ -37,7 +37,7 @@ impl List {
         state.0 = woken.is_none();
         drop(state);
         if let Some(task) = woken {
-            worker::make_runnable(task);
+            runnable::make_runnable(task);
         }
     }
 
@@ -65,21 +65,31 @@ impl Waiter {
             touch();
             list.0.lock().1.remove(&task.node)
         };
-        self.wait_as_a_task(&publish, &take_back)
+        let ended = self.wait_as_a_task(&publish, &take_back);
+        ended.unwrap_or(Wake::Signalled)
     }
 
     /// Waits for the end of a task, as `join::wait_for_end` does it for one joiner without a time limit.
     pub fn join_listed(self, record: Record, touch: impl Fn()) -> Wake {
-        let publish = |me: &'static Task, arm: Arm| join::publish(record.0, me, arm);
+        let publish = |me: &'static Task, arm: Arm| join::publish::<true>(record.0, me, arm, true);
         let take_back = |me: &'static Task| {
             touch();
             join::step_back(record.0, me)
         };
-        self.wait_as_a_task(&publish, &take_back)
+        let ended = self.wait_as_a_task(&publish, &take_back);
+        ended.unwrap_or(Wake::Signalled)
     }
 
-    /// As `park::wait_listed` does it.
-    fn wait_as_a_task<P, W>(self, publish: &P, take_back: &W) -> Wake
+    /// The same for one that does not stand in the table of waits. `false`: there was nothing to wait for, or it has to stand
+    /// there first.
+    pub fn join_unseen(self, record: Record) -> bool {
+        let publish = |me: &'static Task, arm: Arm| join::publish::<false>(record.0, me, arm, true);
+        let take_back = |me: &'static Task| join::step_back(record.0, me);
+        self.wait_as_a_task(&publish, &take_back).is_some()
+    }
+
+    /// As `park::wait_listed` does it. `None`: it did not begin.
+    fn wait_as_a_task<P, W>(self, publish: &P, take_back: &W) -> Option<Wake>
     where
         P: Fn(&'static Task, Arm) -> Option<Epoch>,
         W: Fn(&'static Task) -> bool,
@@ -91,12 +101,12 @@ impl Waiter {
         let at_once = wait.immediate.get();
         freeze::pass(self.0, at_once);
         if at_once {
-            return Wake::Signalled;
+            return None;
         }
         let ended = self.ended();
         if ended == Wake::Alerted {
             self.0.lower(crate::task::flag::ALERT);
         }
-        ended
+        Some(ended)
     }
 }

@@ -7,13 +7,14 @@ use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
-use crate::current::{self, Thread};
+use crate::current;
 use crate::local::LocalKey;
 use crate::native::hold;
 use crate::primitive::{Ordering, clock};
 use crate::stats::sections;
 use crate::suspend::FOREVER;
 use crate::task::Hold;
+use crate::thread::Thread;
 use crate::watch;
 
 /// What a section calls: its name in reports and figures. Made once, as a `static`.
@@ -76,12 +77,12 @@ pub unsafe fn leave(target: &'static Target) {
     }
 }
 
-/// [`leave`] in one call, for who cannot have it inlined: what calls it is a function of another language.
+/// [`leave`] without a call of its own, for a function that is one for another language.
 ///
 /// # Safety
-/// As for [`leave`].
-#[inline(never)]
-pub unsafe extern "C" fn leave_called(target: &'static Target) {
+/// As for [`leave`]. The caller is a function that is never inlined itself, and looks at no thread-local besides.
+#[inline(always)]
+pub unsafe fn leave_here(target: &'static Target) {
     if let Some(thread) = current::step_out_here() {
         stepped_out(thread, target);
     }
@@ -110,14 +111,25 @@ pub unsafe fn enter() {
     stepped_in(current::step_in());
 }
 
-/// [`enter`] in one call, as [`leave_called`] is.
+/// [`enter`] as [`leave_here`] is.
 ///
 /// # Safety
-/// As for [`enter`].
+/// As for [`enter`] and [`leave_here`].
+#[inline(always)]
+pub unsafe fn enter_here() {
+    match current::step_in_here(enter_marked) {
+        Some(Some(thread)) if !thread.lease.enter_unasked() => enter_asked(thread),
+        Some(None) => enter_marked(),
+        Some(Some(_)) | None => {}
+    }
+}
+
+/// The rest of that, apart: so what it is called from has nothing to keep for later.
+#[cold]
 #[inline(never)]
-pub unsafe extern "C" fn enter_called() {
-    if let Some(thread) = current::step_in_here(enter_marked) {
-        stepped_in(thread);
+extern "C" fn enter_asked(thread: &'static Thread) {
+    if !thread.lease.refuse() {
+        claim(thread);
     }
 }
 

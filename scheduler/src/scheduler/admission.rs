@@ -83,7 +83,7 @@ impl Core {
         }
         drop(list);
         if let Some(task) = next {
-            crate::worker::make_runnable(task);
+            crate::runnable::make_runnable(task);
         }
     }
 }

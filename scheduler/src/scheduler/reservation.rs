@@ -27,12 +27,12 @@ use std::io;
 use std::sync::Arc;
 
 use super::Core;
-use crate::current::Thread;
 use crate::primitive::Ordering;
 use crate::simulation;
 use crate::stall::Stall;
 use crate::stats::{LedgerFacts, StackClass};
 use crate::task::Task;
+use crate::thread::Thread;
 
 impl Core {
     /// Starts the reservation of this scheduler. It is known before its threads run: an error leaves it to the shutdown.

@@ -6,12 +6,12 @@ use std::io;
 use std::sync::Arc;
 
 use super::{Core, Phase};
-use crate::current::Thread;
 use crate::fiber;
 use crate::primitive::simulated::JoinHandle;
 use crate::primitive::{Ordering, fence, thread};
 use crate::simulation;
 use crate::task::Task;
+use crate::thread::Thread;
 
 const PANICKED: &str = "a worker that panics aborts the process";
 

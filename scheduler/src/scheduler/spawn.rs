@@ -11,12 +11,13 @@ use std::io;
 use std::sync::Arc;
 
 use super::{Core, Phase};
-use crate::current::{self, Thread};
+use crate::current;
 use crate::join;
 use crate::primitive::{Ordering, barrier, fence};
 use crate::simulation;
 use crate::stats::coarse;
 use crate::task::{Backing, Kind, Priority, Task, pool, release};
+use crate::thread::Thread;
 use crate::wait::WaitReason;
 use crate::watch::{self, Accounting};
 

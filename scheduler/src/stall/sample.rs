@@ -31,11 +31,11 @@ use std::sync::Once;
 // In a signal handler nothing but std's own will do, and no model has one.
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
-use crate::current::Thread;
 use crate::fiber;
 use crate::fiber::overflow::earlier::{Earlier, is_installed};
 use crate::fiber::overflow::frames::{Around, Code, Linked, word};
 use crate::fiber::overflow::report::Registers;
+use crate::thread::Thread;
 
 const FREE: u64 = 0;
 const FILLING: u64 = 1;

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use super::report::{Stall, StallKind};
 use super::{Stage, Stretch, calls};
-use crate::current::Thread;
 use crate::native::Target;
 use crate::primitive::Ordering;
 use crate::scheduler::Core;
 use crate::stats::coarse;
+use crate::thread::Thread;
 use crate::trace::{self, What};
 
 /// Owner: the monitor.

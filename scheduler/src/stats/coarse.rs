@@ -9,9 +9,9 @@
 
 use std::time::Duration;
 
-use crate::current::Thread;
 use crate::primitive::{AtomicU32, Ordering};
 use crate::scheduler::Core;
+use crate::thread::Thread;
 
 const SHIFT: u32 = 20;
 

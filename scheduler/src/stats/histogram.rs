@@ -5,9 +5,9 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::current::Thread;
 use crate::primitive::ticks::Rate;
 use crate::primitive::{AtomicU64, Ordering};
+use crate::thread::Thread;
 
 /// Buckets for each power of two.
 const FINE_BITS: u32 = 4;

@@ -38,12 +38,12 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::current::Thread;
 use crate::primitive::{
     AtomicBool, AtomicU8, AtomicU64, Instant, Mutex, Ordering, clock, fence, ticks,
 };
 use crate::scheduler::Core;
 use crate::task::Task;
+use crate::thread::Thread;
 use crate::wait::WaitReason;
 
 /// Where a task's time went.

@@ -11,13 +11,13 @@
 use std::time::Duration;
 
 use crate::claim::Claim;
-use crate::current::Thread;
 use crate::native::Target;
 use crate::primitive::ticks::{self, Rate};
 use crate::primitive::{AtomicU32, AtomicU64, Instant, Mutex, Ordering};
 use crate::scheduler::Core;
 use crate::stats::histogram::{Histogram, Recorder};
 use crate::stats::{coarse, ledger};
+use crate::thread::Thread;
 use crate::trace::{self, What};
 
 /// The section in which a thread was seen last, by the mark of its lease, and when it was first seen there.

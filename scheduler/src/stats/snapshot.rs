@@ -28,7 +28,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::current::Thread;
 use crate::deadlock::Blocker;
 use crate::native::Target;
 use crate::primitive::collisions::{self, SpinFacts};
@@ -41,6 +40,7 @@ use crate::stats::{Stats, coarse, sections};
 use crate::sync::lock_waits;
 use crate::task::payload::contain;
 use crate::task::{Backing, Kind, Priority, Task, flag, pool, release};
+use crate::thread::Thread;
 use crate::wait::WaitReason;
 use crate::watch::Accounting;
 

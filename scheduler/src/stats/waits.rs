@@ -5,17 +5,17 @@
 //! are not a task's, and are not counted.
 #![forbid(unsafe_code)]
 
-use crate::current::Thread;
 use crate::stats::coarse;
 use crate::task::Task;
+use crate::thread::Thread;
 use crate::wait::WaitReason;
 
 pub(crate) use counters::Waits;
 
 #[cfg(not(any(loom, shuttle)))]
 mod counters {
-    use crate::current::Thread;
     use crate::primitive::{AtomicU64, Ordering};
+    use crate::thread::Thread;
     use crate::wait::WaitReason;
 
     /// One for each number that a reason could have, so that no index has to be checked.

@@ -12,11 +12,11 @@ use std::time::Duration;
 use crate::current;
 use crate::park::{self, Limit};
 use crate::primitive::{For, SpinLock};
+use crate::runnable::make_runnable;
 use crate::suspend::Arm;
 use crate::sync::wait_list::WaitList;
 use crate::task::{Task, flag};
 use crate::wait::{Interrupt, WaitReason, Wake};
-use crate::worker::make_runnable;
 
 /// Lets a number of tasks and threads wait until all have come, as [`std::sync::Barrier`]; again and again.
 ///

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use crate::park::{self, Limit};
 use crate::primitive::{For, SpinLock};
+use crate::runnable::make_runnable;
 use crate::suspend::Arm;
 use crate::sync::mutex::MutexGuard;
 use crate::sync::raw_mutex::RawMutex;
@@ -23,7 +24,6 @@ use crate::sync::until::Until;
 use crate::sync::wait_list::WaitList;
 use crate::task::Task;
 use crate::wait::{Interrupt, WaitReason, Wake};
-use crate::worker::make_runnable;
 
 /// A condition variable for [`Mutex`](crate::sync::Mutex), with parking_lot's signatures.
 ///

@@ -7,11 +7,11 @@ use std::time::Duration;
 use crate::current;
 use crate::park::{self, Limit};
 use crate::primitive::leaning::Leaning;
+use crate::runnable::{make_runnable, make_runnable_from};
 use crate::suspend::Arm;
 use crate::sync::wait_list::WaitList;
 use crate::task::Task;
 use crate::wait::{Heed, Interrupt, WaitReason, Wake};
-use crate::worker::{make_runnable, make_runnable_from};
 
 struct State {
     set: bool,

@@ -38,6 +38,8 @@
 //! to one who still stands there for it has that one as its owner: a way that ends there is none. Who waits to read behind
 //! one who waits to write does so as long as both waits are on.
 //!
+//! Joins of a task that has not started do not come here; once it waits itself they do, as notes (`notes.rs`).
+//!
 //! A member whose wait somebody has aborted or alerted stands there until it has run again, and waits for nobody meanwhile: a
 //! circle that is just being broken from outside is none.
 //!
@@ -46,6 +48,7 @@
 //! The models of other protocols leave the table out, as it orders what they are there to find unordered.
 
 pub(crate) mod inquirer;
+mod notes;
 pub(crate) mod outer;
 mod table;
 
@@ -53,7 +56,7 @@ use std::cell::{Cell, RefCell};
 use std::ops::DerefMut;
 use std::sync::Arc;
 
-use crate::current::{self, Thread};
+use crate::current;
 use crate::deadlock::{self, Blocker, Deadlock};
 use crate::join::TaskRef;
 use crate::park::Limit;
@@ -63,9 +66,10 @@ use crate::scheduler::Core;
 use crate::suspend::FOREVER;
 use crate::task::state::Epoch;
 use crate::task::{Task, flag, pool};
+use crate::thread::Thread;
 use crate::wait::Interrupt;
 use outer::{Quiet, Standing};
-use table::{Entry, Question, Seen, Ticket, Who};
+use table::{Entry, Question, Seen, Ticket, Victim, Who};
 pub(crate) use table::{Look, Table, What};
 
 /// The table and its lock.
@@ -167,7 +171,7 @@ pub(crate) fn who_reads() -> Option<&'static Task> {
 /// A circle, and the task whose wait is to be broken for it, if it is another one's.
 struct Found {
     circle: Deadlock,
-    victim: Option<&'static Task>,
+    victim: Option<Victim>,
     /// Who is told.
     core: Option<Arc<Core>>,
 }
@@ -175,8 +179,14 @@ struct Found {
 impl Found {
     /// The end of step 4.
     fn break_it(&self) {
-        if let Some(victim) = self.victim {
-            victim.break_circle();
+        match self.victim {
+            None => {}
+            Some(Victim::Standing(task)) => task.break_circle(),
+            Some(Victim::Noted(task, number, epoch)) => {
+                let is_broken = task.break_join(epoch);
+                // If it was over, nobody will ask for the circle.
+                drop((!is_broken).then(|| broken_note(number, epoch)));
+            }
         }
     }
 }
@@ -203,7 +213,7 @@ enum State {
 
 impl<'a> Place<'a> {
     /// `allow`: what may end the wait. `refusable`: whether the caller can be told that it was broken.
-    #[inline]
+    #[inline(always)]
     fn new(
         what: What,
         limit: Limit,
@@ -211,22 +221,25 @@ impl<'a> Place<'a> {
         refusable: bool,
         told: &'a [u64],
     ) -> Place<'a> {
-        let mut place = Place {
-            stands: None,
-            table: waits(),
+        let table = waits();
+        // Made in its place: it is too long to be moved at each wait.
+        Place {
+            stands: if table.is_none() && current::running().is_none() {
+                None
+            } else {
+                let (thread, who) = who_waits(allow);
+                if matches!(limit, Limit::Never) && who.task.deadline.get() == FOREVER {
+                    let ends = (refusable, refusable && who.allow != Interrupt::Never);
+                    Some((thread, Entry::new(who, what, ends)))
+                } else {
+                    None
+                }
+            },
+            table,
             told,
             state: Cell::new(State::Out),
             found: RefCell::new(None),
-        };
-        if place.table.is_none() && current::running().is_none() {
-            return place;
         }
-        let (thread, who) = who_waits(allow);
-        if matches!(limit, Limit::Never) && who.task.deadline.get() == FOREVER {
-            let ends = (refusable, refusable && who.allow != Interrupt::Never);
-            place.stands = Some((thread, Entry::new(who, what, ends)));
-        }
-        place
     }
 
     /// The place of a wait of a layer above.
@@ -283,6 +296,9 @@ impl<'a> Place<'a> {
             Some(thread) if entry.task.keeps_its_thread() => owners_of(thread.core(), entry),
             _ => Vec::new(),
         };
+        if !entry.has_noted() {
+            note_joins(waits, entry.task);
+        }
         let mut table = waits.0.lock();
         // The twin that a model must catch looks before it enters.
         let early = cfg!(feature = "bug_waits_look");
@@ -416,6 +432,19 @@ fn look_further(
     deadlock::closed(thread, mine.task, Some((table, look)), &firsts)
 }
 
+/// N1 and N2 of `notes.rs`.
+#[cold]
+fn note_joins(waits: &Waits, task: &'static Task) {
+    let notes = notes::joins_of(task);
+    let mut table = waits.0.lock();
+    let left: Vec<_> = notes
+        .into_iter()
+        .filter_map(|note| table.note(note))
+        .collect();
+    drop(table);
+    drop(left);
+}
+
 /// Who is to look again, when the open questions are answered. One inquirer is enough, whoever's the questions are.
 #[cold]
 fn call_for(entry: &Entry, open: Vec<Question>) {
@@ -505,6 +534,15 @@ pub(crate) fn ends_by_alert(task: &Task) {
     if let Some(waits) = waits() {
         waits.0.lock().ends_by_alert(task.id.get());
     }
+}
+
+/// The circle for which the last join of this task was broken, if it was for one, and did not stand in the table.
+pub(crate) fn broken_join(task: &Task) -> Option<Deadlock> {
+    broken_note(task.id.get(), task.wait.last_epoch())
+}
+
+fn broken_note(number: u64, epoch: Epoch) -> Option<Deadlock> {
+    waits()?.0.lock().broken_note(number, epoch)
 }
 
 /// Who has what the task with this number waits for, if it stands in the table: a number, and why.

@@ -19,13 +19,13 @@ use crate::current;
 use crate::deadlock::{Blocker, Deadlock};
 use crate::park::{self, Limit};
 use crate::primitive::{AtomicU64, For, Ordering, SpinLock};
+use crate::runnable::make_runnable;
 use crate::suspend::Arm;
 use crate::sync::lock_waits::{self, Place, What};
 use crate::sync::raw_mutex::caller;
 use crate::sync::wait_list::WaitList;
 use crate::task::Task;
 use crate::wait::{Interrupt, WaitReason, Wake};
-use crate::worker::make_runnable;
 
 const INCOMPLETE: u64 = 0;
 const POISONED: u64 = 1;

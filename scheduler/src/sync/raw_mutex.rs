@@ -35,13 +35,13 @@ use crate::current;
 use crate::deadlock::{Blocker, Deadlock};
 use crate::park::{self, Limit};
 use crate::primitive::{AtomicU64, For, Ordering, SpinLock, simulated};
+use crate::runnable::make_runnable;
 use crate::suspend::Arm;
 use crate::sync::lock_waits::{self, Place, What};
 use crate::sync::until::Until;
 use crate::sync::wait_list::WaitList;
 use crate::task::Task;
 use crate::wait::{Heed, Interrupt, WaitReason, Wake};
-use crate::worker::make_runnable;
 
 const WAITERS: u64 = 1;
 const OWNER_SHIFT: u32 = 1;

@@ -25,6 +25,7 @@ use crate::current;
 use crate::deadlock::{Blocker, Deadlock};
 use crate::park::{self, Limit};
 use crate::primitive::{AtomicU64, For, Ordering, SpinLock};
+use crate::runnable::make_runnable;
 use crate::suspend::Arm;
 use crate::sync::lock_waits::{self, Place, What};
 use crate::sync::raw_mutex::caller;
@@ -32,7 +33,6 @@ use crate::sync::wait_list::{Claimed, WaitList};
 use crate::task::Task;
 use crate::task::reads::Note;
 use crate::wait::{Interrupt, WaitReason, Wake};
-use crate::worker::make_runnable;
 
 const WAITERS: u64 = 1;
 const WRITER: u64 = 2;

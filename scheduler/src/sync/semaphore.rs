@@ -13,11 +13,11 @@ use std::time::Duration;
 
 use crate::park::{self, Limit};
 use crate::primitive::{For, SpinLock, simulated};
+use crate::runnable::make_runnable;
 use crate::suspend::Arm;
 use crate::sync::wait_list::{Claimed, WaitList};
 use crate::task::Task;
 use crate::wait::{Heed, Interrupt, WaitReason, Wake};
-use crate::worker::make_runnable;
 
 /// A number of permits. Fair: who comes later does not get one before who waits, not even if it wants fewer.
 ///

@@ -151,6 +151,15 @@ impl WaitList {
         }
     }
 
+    /// Those who stand here, in the order in which they came.
+    pub(crate) fn for_each(&self, mut each: impl FnMut(&'static Task)) {
+        let mut next = self.first;
+        while let Some(node) = next {
+            each(node.task());
+            next = node.next.get();
+        }
+    }
+
     /// The one who has waited longest.
     pub(crate) fn first(&self) -> Option<&'static WaitNode> {
         self.first

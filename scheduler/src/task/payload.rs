@@ -9,7 +9,7 @@
 //! | result | `run`, or `fail` for a task that never ran | `take` by the joiner, or `discard` with the last reference |
 //!
 //! A *plain* result is one whose drop does nothing. Any other may wait in its destructor, so that of a task that nobody can
-//! join any more is dropped on the task's own stack (`park::finish`).
+//! join any more is dropped on the task's own stack (`finish.rs`).
 
 use std::any::Any;
 use std::mem::{MaybeUninit, align_of, size_of};

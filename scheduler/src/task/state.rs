@@ -273,6 +273,14 @@ impl WaitWord {
         self.0.load(Acquire) & PHASE == ARMED
     }
 
+    /// Whether an interruption of the strongest kind may break this wait, if it is still on.
+    pub(crate) fn is_breakable(&self, epoch: Epoch) -> bool {
+        let word = self.0.load(Acquire);
+        word & PHASE == ARMED
+            && (word >> EPOCH_SHIFT) as u32 == epoch.0
+            && permits(word, Interrupt::Unwind)
+    }
+
     /// Whether this very wait is still on (the timers ask before they keep an entry).
     #[inline(always)]
     pub(crate) fn is_armed_for(&self, epoch: Epoch) -> bool {
@@ -453,6 +461,22 @@ impl Life {
             }
         }
         false
+    }
+
+    /// The address of the joiner that stands in the word, or 0; and whether there are some in the list. For the task itself,
+    /// which has started.
+    ///
+    /// A joiner that comes to stand here later knows that the task has started: see `sync/lock_waits/notes.rs`.
+    pub(crate) fn joiners(&self) -> (usize, bool) {
+        let word = if cfg!(feature = "bug_note_look") {
+            self.0.load(Acquire)
+        } else {
+            // AcqRel: what changes nothing comes in turn with what the joiners change all the same. Acquire: the armed wait
+            // of those before. Release: those after it see that the task has started.
+            self.0.fetch_add(0, AcqRel)
+        };
+        let joiner = (word >> JOINER_SHIFT << TASK_ALIGN_SHIFT) as usize;
+        (joiner, word & MANY != 0)
     }
 
     /// Says that joiners stand in the list. Under the list's lock. `false`: the task is done already.

@@ -697,6 +697,95 @@ mod sampled {
         });
     }
 
+    /// A task on a thread of its own that yields goes on after those that waited then, and before they have had many turns more.
+    #[test]
+    fn who_yields_lets_those_pass_that_waited() {
+        explore(Bounds::whole(0).schedules(1_000), || {
+            let scheduler = scheduler_of(1, 10);
+            let begun = Arc::new(AtomicUsize::new(0));
+            let its = begun.clone();
+            let yields = spawn_as(&scheduler, Kind::OnThread, move || {
+                let others = [(); 3].map(|()| {
+                    let begun = its.clone();
+                    spawn(move || {
+                        begun.fetch_add(1, Ordering::AcqRel);
+                    })
+                });
+                yield_now();
+                assert_eq!(its.load(Ordering::Acquire), 3, "they waited");
+                for other in others {
+                    other.join().unwrap();
+                }
+            });
+            yields.join().unwrap();
+            end(scheduler);
+        });
+    }
+
+    /// Beside a bound task that goes on yielding, one on a thread of its own has its turns, though it lets others pass.
+    #[test]
+    fn who_lets_others_pass_has_a_turn_again() {
+        explore(Bounds::whole(0).schedules(1_000), || {
+            let scheduler = scheduler_of(1, 10);
+            let over = Arc::new(AtomicBool::new(false));
+            let ends = over.clone();
+            let passed = spawn_as(&scheduler, Kind::OnThread, move || {
+                let others = [(); 2].map(|()| {
+                    let over = ends.clone();
+                    spawn(move || {
+                        while !over.load(Ordering::Acquire) {
+                            yield_now();
+                            thread::yield_now();
+                        }
+                    })
+                });
+                yield_now();
+                ends.store(true, Ordering::Release);
+                for other in others {
+                    other.join().unwrap();
+                }
+            });
+            passed.join().unwrap();
+            end(scheduler);
+        });
+    }
+
+    /// Beside a task on a thread of its own that goes on yielding, a bound one has a turn after at most three of that one's,
+    /// however long its thread takes from giving the slot up to its sleep.
+    #[test]
+    fn yields_leave_room_for_a_bound_task() {
+        const TURNS: usize = 3;
+        explore(Bounds::whole(0).schedules(1_000), || {
+            let scheduler = scheduler_of(1, 10);
+            let over = Arc::new(AtomicBool::new(false));
+            // Not the checker's: only one task runs.
+            let since = Arc::new(std::sync::Mutex::new(None));
+            let (its, ends) = (since.clone(), over.clone());
+            let bound = spawn_as(&scheduler, Kind::Bound, move || {
+                for _ in 0..TURNS {
+                    *its.lock().unwrap() = Some(0_usize);
+                    yield_now();
+                }
+                *its.lock().unwrap() = None;
+                ends.store(true, Ordering::Release);
+            });
+            let other = spawn_as(&scheduler, Kind::OnThread, move || {
+                while !over.load(Ordering::Acquire) {
+                    if let Some(turns) = &mut *since.lock().unwrap() {
+                        *turns += 1;
+                        // One more: its first turn may be the rest of one that had begun.
+                        assert!(*turns <= 4, "{turns} turns in a row");
+                    }
+                    yield_now();
+                    thread::yield_now();
+                }
+            });
+            bound.join().unwrap();
+            other.join().unwrap();
+            end(scheduler);
+        });
+    }
+
     /// Tasks that own their threads wait with a time limit, on one slot: somebody fires their timers, whoever has the slot.
     #[test]
     fn limits_of_pinned_tasks_pass() {

@@ -1,5 +1,6 @@
 //! A call of the host to the runtime, by the host's handles.
-#![forbid(unsafe_code)]
+
+mod further;
 
 use fiberhost::com::clr::{
     ClrInterface, ICLRGCManager, ICLRPolicyManager, ICLRRuntimeHost, ICLRTask, ICLRTask2,
@@ -146,7 +147,8 @@ fn on_manager(
                 i64::try_from(count).ok()
             })
         }
-        other => panic!("no such call: {other}"),
+        other => further::execute(world, &control(), other, at)
+            .unwrap_or_else(|| panic!("no such call: {other}")),
     }
 }
 

@@ -10,6 +10,7 @@
 pub mod actor;
 pub mod call;
 pub mod coverage;
+mod further;
 pub mod host_call;
 pub mod images;
 pub mod managed;

@@ -11,11 +11,11 @@ use fiberhost::com::table::{
 };
 use fiberhost::com::{Guid, Hresult};
 
-use crate::memory;
 use crate::object::{Object, com};
 use crate::runtime::{Head, add_ref, query, release};
 use crate::slots::{note, told};
 use crate::transfers;
+use crate::{further, memory};
 
 /// Owners by the number of their lock, each with a reference.
 static OWNERS: Mutex<BTreeMap<usize, Vec<Object>>> = Mutex::new(BTreeMap::new());
@@ -114,7 +114,7 @@ unsafe extern "system" fn manager(
     } else if iid == table::IID_ICLRPolicyManager {
         Some(Head::new(&POLICY))
     } else {
-        None
+        further::manager(iid)
     };
     let found = head.map_or(std::ptr::null_mut(), |head| {
         (&raw mut *Box::leak(Box::new(head))).cast()
@@ -129,7 +129,7 @@ unsafe extern "system" fn manager(
 }
 
 /// How many units a text has.
-fn length(text: *const u16) -> i64 {
+pub(crate) fn length(text: *const u16) -> i64 {
     // SAFETY: the texts of the interface end with a zero.
     let end = (0..).find(|at| unsafe { *text.add(*at) } == 0);
     i64::try_from(end.expect("an end")).expect("it fits")
@@ -200,12 +200,12 @@ unsafe extern "system" fn delete_iterator(_: *mut c_void, iterator: usize) -> Hr
     }
 }
 
-unsafe extern "system" fn collect(_: *mut c_void, generation: i32) -> Hresult {
+pub(crate) unsafe extern "system" fn collect(_: *mut c_void, generation: i32) -> Hresult {
     COLLECTIONS.fetch_add(1, Ordering::SeqCst);
     told("ICLRGCManager", "Collect", &[generation.into()])
 }
 
-unsafe extern "system" fn stats(_: *mut c_void, out: *mut COR_GC_STATS) -> Hresult {
+pub(crate) unsafe extern "system" fn stats(_: *mut c_void, out: *mut COR_GC_STATS) -> Hresult {
     note("ICLRGCManager", "GetStats");
     let count = COLLECTIONS.swap(0, Ordering::SeqCst);
     // SAFETY: as the interface says.
@@ -213,7 +213,11 @@ unsafe extern "system" fn stats(_: *mut c_void, out: *mut COR_GC_STATS) -> Hresu
     Hresult::S_OK
 }
 
-unsafe extern "system" fn limits(_: *mut c_void, segment: u32, generation_0: u32) -> Hresult {
+pub(crate) unsafe extern "system" fn limits(
+    _: *mut c_void,
+    segment: u32,
+    generation_0: u32,
+) -> Hresult {
     let limits = [segment.into(), generation_0.into()];
     told("ICLRGCManager", "SetGCStartupLimits", &limits)
 }

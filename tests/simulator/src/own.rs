@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 
 use fiberhost::com::clr::ClrInterface;
 use fiberhost::com::describe::Interface;
+use fiberhost::com::table::{MDAInfo, StackOverflowInfo};
 use fiberhost::com::{Guid, Hresult, INFINITE};
 use fiberhost::scheduler::stats::ThreadState;
 use fiberhost::{Abort, HostTask};
 
 use crate::call::{Answer, Memory, World, number, os_thread, state};
+use crate::further;
 use crate::managed::{Outcome, Thread, Thrown};
 use crate::object::{Object, com, given};
 
@@ -126,6 +128,31 @@ fn unload(world: &World, thread: Thread, domain: u32) {
     assert_eq!(thread.managed(code), Ok(()));
 }
 
+/// An event, with what comes with it: the number that is given, a structure, or nothing.
+fn raise(event: u32, given: Option<&&str>) {
+    let text = |text: &str| text.encode_utf16().chain([0]).collect::<Vec<u16>>();
+    let (caption, message) = (text("caption"), text("message"));
+    let mut mistake = MDAInfo {
+        lpMDACaption: caption.as_ptr(),
+        lpMDAMessage: message.as_ptr(),
+        lpStackTrace: std::ptr::null(),
+    };
+    let number = || number::<u32>(given.copied());
+    let data = match event {
+        0 => std::ptr::without_provenance_mut(usize::try_from(number()).expect("it fits")),
+        2 => (&raw mut mistake).cast(),
+        3 => {
+            let mut overflow = StackOverflowInfo {
+                soType: number(),
+                pExceptionInfo: std::ptr::null_mut(),
+            };
+            return further::raise(event, (&raw mut overflow).cast());
+        }
+        _ => std::ptr::null_mut(),
+    };
+    further::raise(event, data);
+}
+
 /// A look at the caller and at the interface.
 pub(crate) fn look(world: &World, call: &str, arguments: &[&str]) -> Option<Answer> {
     Some(match call {
@@ -134,6 +161,10 @@ pub(crate) fn look(world: &World, call: &str, arguments: &[&str]) -> Option<Answ
         "CountsMe" => yes(counts_me(world)),
         "SetCLRTaskAgain" => set_again(world).into(),
         "Panics" => yes(hooks_of(world, true) == hooks_of(world, false)),
+        "RaiseEvent" => {
+            raise(number(arguments.first().copied()), arguments.get(1));
+            Hresult::S_OK.into()
+        }
         "CompareTables" => {
             let slots = compare_tables(world);
             Answer {

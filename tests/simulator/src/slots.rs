@@ -7,44 +7,23 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use fiberhost::com::Hresult;
 use fiberhost::com::describe::Interface;
+use fiberhost::com::{Hresult, clr, host};
 
 use crate::script::Script;
 
-/// The interfaces of which a script has to call every slot. Those that all objects have are `IUnknown`'s.
-pub const INTERFACES: [&str; 30] = [
-    "IUnknown",
-    "IHostControl",
-    "IHostTaskManager",
-    "IHostTask",
-    "IHostSyncManager",
-    "IHostCrst",
-    "IHostAutoEvent",
-    "IHostManualEvent",
-    "IHostSemaphore",
-    "IHostThreadpoolManager",
-    "IHostGCManager",
-    "IHostPolicyManager",
-    "IHostMemoryManager",
-    "IHostMalloc",
-    "IHostIoCompletionManager",
-    "IHostSecurityManager",
-    "IHostSecurityContext",
-    "IHostAssemblyManager",
-    "IHostAssemblyStore",
-    "IStream",
-    "ICLRIoCompletionManager",
-    "ICLRRuntimeHost",
-    "ICLRControl",
-    "ICLRTaskManager",
-    "ICLRTask",
-    "ICLRTask2",
-    "ICLRSyncManager",
-    "ICLRGCManager",
-    "ICLRPolicyManager",
-    "ICLRMemoryNotificationCallback",
-];
+/// The interfaces of which a script has to call every slot: all that a host implements or calls. Those slots that all objects
+/// have are `IUnknown`'s.
+fn interfaces() -> impl Iterator<Item = &'static Interface> {
+    let known = |name: &&str| Interface::named(name).expect("an interface");
+    let all = ["IUnknown"]
+        .iter()
+        .chain(host::IMPLEMENTED)
+        .chain(clr::CALLED);
+    let all = all.map(known);
+    let mut seen = BTreeSet::new();
+    all.filter(move |interface| seen.insert(interface.name))
+}
 
 /// How long what comes from another thread may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -118,13 +97,12 @@ pub fn end() -> BTreeSet<String> {
 /// # Panics
 /// If there is no interface of one of the names.
 pub fn all() -> Vec<String> {
-    let slots = INTERFACES.iter().flat_map(|name| {
-        let interface = Interface::named(name).expect("an interface");
+    let slots = interfaces().flat_map(|interface| {
         let inherited = interface.base.map_or(0, |base| {
             Interface::named(base).expect("an interface").methods.len()
         });
         let own = interface.methods[inherited..].iter();
-        own.map(move |method| format!("{name}/{}", method.name))
+        own.map(move |method| format!("{}/{}", interface.name, method.name))
     });
     slots.collect()
 }

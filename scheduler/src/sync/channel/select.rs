@@ -25,6 +25,7 @@ use std::time::Duration;
 use crate::current;
 use crate::park::{self, Limit};
 use crate::primitive::{AtomicBool, For, Ordering, SpinLock};
+use crate::runnable::make_runnable;
 use crate::sync::channel::error::{RecvError, SelectTimeoutError, SendError, TrySelectError};
 use crate::sync::channel::state::{
     AGAIN, Channel, HAS_PACKET, Packet, ROOM, Taken, WITHOUT_ITEM, hand_item, in_hand,
@@ -36,7 +37,6 @@ use crate::sync::wait_list::SpareNode;
 use crate::task::Task;
 use crate::task::state::Epoch;
 use crate::wait::{Interrupt, WaitReason, Wake};
-use crate::worker::make_runnable;
 
 /// Waits until one of several operations on channels can be done, and lets the caller do that one.
 ///

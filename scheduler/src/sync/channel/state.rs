@@ -42,6 +42,7 @@ use std::cell::{Cell, UnsafeCell};
 
 use crate::park::{self, Limit};
 use crate::primitive::{AtomicUsize, For, SpinLock};
+use crate::runnable::make_runnable;
 use crate::suspend::Arm;
 use crate::sync::channel::buffer::{Buffer, Chunk, Room};
 use crate::sync::until::Until;
@@ -49,7 +50,6 @@ use crate::sync::wait_list::{Claimed, WaitList, WaitNode};
 use crate::task::Task;
 use crate::task::state::Epoch;
 use crate::wait::{Interrupt, WaitReason, Wake};
-use crate::worker::make_runnable;
 
 /// A waiter's token: its word is the address of its packet.
 pub(super) const HAS_PACKET: u16 = 0;

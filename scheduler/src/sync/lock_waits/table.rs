@@ -7,11 +7,10 @@ use std::ops::ControlFlow;
 use std::ptr;
 use std::sync::Arc;
 
-use crate::current::Thread;
 use crate::deadlock::{Blocker, Deadlock};
 use crate::join::TaskRef;
 use crate::park;
-use crate::primitive::{Ordering, Plain};
+use crate::primitive::{Ordering, Plain, fence};
 use crate::scheduler::Core;
 use crate::sync::lock_waits::outer::{Standing, Told};
 use crate::sync::once::Once;
@@ -19,6 +18,7 @@ use crate::sync::raw_mutex::RawMutex;
 use crate::sync::raw_rwlock::RawRwLock;
 use crate::task::state::Epoch;
 use crate::task::{Kind, Priority, Task, flag};
+use crate::thread::Thread;
 use crate::wait::Interrupt;
 
 /// What somebody waits for.
@@ -79,6 +79,10 @@ pub(super) struct Who {
 /// One entry: who waits, and for what. It lies in a frame of the one who waits. Owner of the cells: the table's lock.
 pub(crate) struct Entry {
     pub(super) task: &'static Task,
+    /// Its number.
+    number: u64,
+    /// It is not the waiter's, but the table's own: `notes.rs`.
+    is_note: bool,
     /// Whose wait it is: the task's, or that of the thread which it blocks.
     pub(super) wakes: &'static Task,
     /// The address of the record of the thread on which nobody else runs meanwhile; 0: there is none.
@@ -110,10 +114,12 @@ pub(crate) struct Entry {
 const NOWHERE: usize = usize::MAX;
 
 impl Entry {
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(who: Who, what: What, (refusable, breakable): (bool, bool)) -> Entry {
         Entry {
             task: who.task,
+            number: who.task.id.get(),
+            is_note: false,
             wakes: who.wakes,
             keeps: who.keeps,
             allow: who.allow,
@@ -132,9 +138,47 @@ impl Entry {
         }
     }
 
+    /// One that is the table's own: this task waits, in this wait, for the end of that one.
+    pub(super) fn note(
+        joiner: &'static Task,
+        number: u64,
+        epoch: Epoch,
+        target: &'static Task,
+    ) -> Entry {
+        let breakable = joiner.wait.is_breakable(epoch);
+        let who = Who {
+            task: joiner,
+            wakes: joiner,
+            // Who sleeps with a thread is found by that.
+            keeps: 0,
+            allow: if breakable {
+                Interrupt::Alert
+            } else {
+                Interrupt::Never
+            },
+        };
+        Entry {
+            number,
+            is_note: true,
+            epoch: Plain::new(Some(epoch)),
+            ..Entry::new(who, What::End(target), (false, breakable))
+        }
+    }
+
     #[inline]
     fn id(&self) -> u64 {
-        self.task.id.get()
+        self.number
+    }
+
+    /// Whether the task, whose entry it is, has noted who joins it.
+    #[inline]
+    pub(super) fn has_noted(&self) -> bool {
+        self.task.noted.get() == self.number
+    }
+
+    /// A note of a wait that has ended: nobody's.
+    fn is_stale(&self) -> bool {
+        self.is_note && self.is_over()
     }
 
     /// By which it is found again.
@@ -262,6 +306,14 @@ pub(super) enum Seen {
     Circle(Deadlock),
 }
 
+/// Whose wait is to be broken, if it is not the caller's.
+pub(super) enum Victim {
+    /// That of one who stands in the table, and was told by a flag.
+    Standing(&'static Task),
+    /// This join of the task with this number, which is noted.
+    Noted(&'static Task, u64, Epoch),
+}
+
 /// Chains of entries, by the number of the task.
 pub(crate) struct Table {
     /// As many as a power of two; none before the first entry.
@@ -322,7 +374,7 @@ impl Table {
     #[inline]
     pub(super) fn enter(&mut self, entry: &Entry, epoch: Option<Epoch>) {
         if self.entries == self.chains.len() {
-            self.grow();
+            self.make_room();
         }
         self.entries += 1;
         self.keepers += usize::from(entry.keeps != 0);
@@ -340,6 +392,60 @@ impl Table {
         let chain = self.chain(entry.id());
         entry.next.set(self.chains[chain]);
         self.chains[chain] = entry;
+    }
+
+    /// N2: takes a note in, unless it counts no more, or the one whose it is stands here himself. What it does not take is
+    /// to be dropped without the lock.
+    #[cold]
+    pub(super) fn note(&mut self, note: Box<Entry>) -> Option<Box<Entry>> {
+        if note.is_over() || self.find(note.id()).is_some() {
+            return Some(note);
+        }
+        self.enter(&note, note.epoch.get());
+        // Until `forget`.
+        let _ = Box::into_raw(note);
+        None
+    }
+
+    /// The circle for which this wait of this task was broken, if it was noted.
+    pub(super) fn broken_note(&self, number: u64, epoch: Epoch) -> Option<Deadlock> {
+        if self.entries == 0 {
+            return None;
+        }
+        let mut at = self.chains[self.chain(number)];
+        // SAFETY: as in `grow`.
+        while let Some(entry) = unsafe { at.as_ref() } {
+            if entry.is_note && entry.id() == number && entry.epoch.get() == Some(epoch) {
+                return entry.broken.take();
+            }
+            at = entry.next.get();
+        }
+        None
+    }
+
+    /// Notes that count no more go; if that is not enough there are more chains.
+    #[cold]
+    fn make_room(&mut self) {
+        let mut stale = Vec::new();
+        for &chain in &self.chains {
+            let mut at = chain;
+            // SAFETY: as in `grow`.
+            while let Some(entry) = unsafe { at.as_ref() } {
+                // The circle in one is still to be fetched, and not to be dropped here.
+                if entry.is_stale() && entry.broken.borrow().is_none() {
+                    stale.push(at);
+                }
+                at = entry.next.get();
+            }
+        }
+        for note in stale {
+            // SAFETY: a note came from a box (`note`), which is taken back here, once: it is linked no more.
+            self.leave(unsafe { &*note });
+            drop(unsafe { Box::from_raw(note.cast_mut()) });
+        }
+        if self.entries * 2 >= self.chains.len() {
+            self.grow();
+        }
     }
 
     #[cold]
@@ -430,7 +536,7 @@ impl Table {
         let mut at = self.chains[self.chain(task)];
         // SAFETY: as in `grow`.
         while let Some(entry) = unsafe { at.as_ref() } {
-            if entry.id() == task {
+            if entry.id() == task && !entry.is_stale() {
                 return Some(entry);
             }
             at = entry.next.get();
@@ -445,7 +551,7 @@ impl Table {
             let mut at = chain;
             // SAFETY: as in `grow`.
             while let Some(entry) = unsafe { at.as_ref() } {
-                if ptr::eq(entry.task, task) {
+                if ptr::eq(entry.task, task) && !entry.is_stale() {
                     return Some(entry);
                 }
                 at = entry.next.get();
@@ -651,8 +757,16 @@ impl Table {
     fn members(&self, mine: &Entry, last: &Entry, why: Blocker) -> Seen {
         let mut tasks = Vec::new();
         let (mut at, mut why) = (last, why);
+        // Pairs with the release by which a wait ends: what was read of the way was read before it is asked whether the notes
+        // still count.
+        fence(Ordering::Acquire);
         loop {
-            let task = TaskRef::find(at.task).expect("who stands in the table has not ended");
+            let task = match TaskRef::find(at.task) {
+                Some(task) if !at.is_stale() => task,
+                // Nothing else that stands here can go on now.
+                _ if at.is_note => return Seen::Others,
+                _ => unreachable!("who stands in the table has not ended"),
+            };
             tasks.push((task, why));
             if ptr::eq(at, mine) {
                 break;
@@ -670,7 +784,7 @@ impl Table {
     pub(super) fn core_of(&self, circle: &Deadlock) -> Option<Arc<Core>> {
         let members = circle.tasks().iter();
         let mut standing = members.filter_map(|(task, _)| self.find(task.id()));
-        let task = standing.find(|entry| entry.task.kind() != Kind::PlainThread);
+        let task = standing.find(|entry| !entry.is_note && entry.task.kind() != Kind::PlainThread);
         let core = task?.task.scheduler()?;
         // SAFETY: the task stands here, so it has not ended, and its scheduler is there: that came from an `Arc`.
         Some(unsafe { Core::keep(core) })
@@ -680,11 +794,7 @@ impl Table {
     /// which is the one that closes the circle. The answer is whose wait it is, unless it is that of a caller which has
     /// not begun to wait; and what was chosen is noted in the circle.
     #[cold]
-    pub(super) fn choose(
-        &self,
-        begins: Option<&Entry>,
-        circle: &mut Deadlock,
-    ) -> Option<&'static Task> {
+    pub(super) fn choose(&self, begins: Option<&Entry>, circle: &mut Deadlock) -> Option<Victim> {
         let is_mine = |entry: &Entry| begins.is_some_and(|mine| ptr::eq(mine, entry));
         let members = circle.tasks().iter().enumerate();
         let breakable = members.filter_map(|(place, (task, _))| {
@@ -698,7 +808,10 @@ impl Table {
             return None;
         }
         entry.broken.replace(Some(circle.clone()));
+        if let (true, Some(epoch)) = (entry.is_note, entry.epoch.get()) {
+            return Some(Victim::Noted(entry.task, entry.id(), epoch));
+        }
         entry.wakes.raise(flag::BREAK);
-        Some(entry.wakes)
+        Some(Victim::Standing(entry.wakes))
     }
 }

@@ -1,0 +1,47 @@
+//! Where the thread-local is written out, so that it is reached in two instructions in a shared library too: the compiler
+//! would call the loader for each access there (`__tls_get_addr`), since it cannot know that nobody loads it late. All of
+//! this is zeros at the start of a thread, as in [`Here::new`], and nothing is dropped at its end.
+//!
+//! It lies in the part of a thread's memory that is laid out when the program starts, where the loader keeps some room for
+//! libraries which are opened later: these few words fit into it.
+//!
+//! Room for unsafe code: the place itself, in assembly.
+
+use std::arch::{asm, global_asm};
+
+use super::Here;
+
+global_asm!(
+    ".pushsection .tbss.fiberhost_here, \"awT\", @nobits",
+    ".globl fiberhost_here_0_1",
+    ".hidden fiberhost_here_0_1",
+    ".type fiberhost_here_0_1, @tls_object",
+    ".size fiberhost_here_0_1, {size}",
+    ".p2align 4",
+    "fiberhost_here_0_1:",
+    ".zero {size}",
+    ".popsection",
+    size = const size_of::<Here>(),
+);
+const _: () = assert!(align_of::<Here>() <= 16);
+
+/// What is read from the place is new to the compiler, as the place is.
+pub(super) const IS_NEW_EACH_TIME: bool = true;
+
+/// Does something with the calling thread's. The address is computed anew each time: the block is neither `pure` nor
+/// `nomem`, so no two are merged.
+#[inline(always)]
+pub(super) fn with<R>(work: impl FnOnce(&Here) -> R) -> R {
+    let here: *const Here;
+    // SAFETY: reads the thread's own address, and the distance to the place from there, and adds them.
+    unsafe {
+        asm!(
+            "mov {0}, qword ptr fs:[0]",
+            "add {0}, qword ptr [rip + fiberhost_here_0_1@GOTTPOFF]",
+            out(reg) here,
+            options(nostack),
+        );
+    }
+    // SAFETY: the calling thread's own place, which is there as long as the thread and begins as zeros.
+    work(unsafe { &*here })
+}

@@ -1,0 +1,21 @@
+//! The thread-local where it is not written out: std's.
+#![forbid(unsafe_code)]
+
+use super::Here;
+use crate::primitive::thread_local;
+
+pub(super) const IS_NEW_EACH_TIME: bool = false;
+
+#[cfg(not(loom))]
+thread_local! {
+    static HERE: Here = const { Here::new() };
+}
+#[cfg(loom)]
+thread_local! {
+    static HERE: Here = Here::new();
+}
+
+#[inline(always)]
+pub(super) fn with<R>(work: impl FnOnce(&Here) -> R) -> R {
+    HERE.with(work)
+}
