@@ -382,7 +382,7 @@ struct Changes {
 
 impl Changes {
     fn of(scheduler: &Scheduler, seed: u64) -> Changes {
-        let over = Arc::new(AtomicBool::new(seed % 2 == 0));
+        let over = Arc::new(AtomicBool::new(seed.is_multiple_of(2)));
         let (scheduler, ends) = (scheduler.clone(), Arc::clone(&over));
         let thread = std::thread::spawn(move || {
             let mut random = Random::new(seed);
