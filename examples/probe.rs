@@ -2,6 +2,8 @@
 //!
 //! `probe CASE N` with the cases of `operations`; see `tests/instructions.rs`.
 
+#[path = "probe/heap.rs"]
+mod heap;
 #[path = "probe/tables.rs"]
 mod tables;
 
@@ -13,6 +15,7 @@ use fiberhost::capi::native::{fiberhost_enter, fiberhost_leave, fiberhost_target
 use fiberhost::scheduler::native::{self, Target};
 use fiberhost::scheduler::sync::{AutoResetEvent, Mutex, RwLock};
 use fiberhost::scheduler::{Scheduler, TaskBuilder, spawn, yield_now};
+use heap::Heap;
 use tables::Tables;
 
 fn main() -> ExitCode {
@@ -60,11 +63,12 @@ fn main() -> ExitCode {
 enum Operation {
     Scheduler(fn(u64)),
     Hosting(fn(&Tables, u64)),
+    Memory(fn(&Heap, u64)),
 }
 
 /// Nothing but the case's own operations runs meanwhile: one worker, and a quantum that is never over.
 fn run(case: &str, count: u64) -> Option<()> {
-    use Operation::{Hosting, Scheduler as Plain};
+    use Operation::{Hosting, Memory, Scheduler as Plain};
     let operation = match case {
         "yield" => Plain(|count| yields(count, yield_now, TaskBuilder::new)),
         "yield_deep" => Plain(|count| yields(count, deep_1, TaskBuilder::new)),
@@ -74,7 +78,7 @@ fn run(case: &str, count: u64) -> Option<()> {
         "fanout" => Plain(fanout),
         "leave_enter" => Plain(leave_enter),
         "c_pair" => Plain(c_pair),
-        "heap" => Hosting(heap),
+        "heap" => Memory(blocks),
         "malloc" => Plain(malloc),
         "mutex_wait" => Plain(mutex_wait),
         "read_lock" => Plain(read_lock),
@@ -97,6 +101,10 @@ fn run(case: &str, count: u64) -> Option<()> {
         Operation::Hosting(operation) => {
             let tables = Tables::on(&scheduler);
             scheduler.run(move || operation(&tables, count));
+        }
+        Operation::Memory(operation) => {
+            let heap = Heap::on(&scheduler);
+            scheduler.run(move || operation(&heap, count));
         }
     }
     Some(())
@@ -186,8 +194,7 @@ fn c_pair(count: u64) {
 
 const BLOCK: usize = 64;
 
-fn heap(tables: &Tables, count: u64) {
-    let heap = tables.heap();
+fn blocks(heap: &Heap, count: u64) {
     for _ in 0..count {
         heap.pair(std::hint::black_box(BLOCK));
     }

@@ -5,19 +5,18 @@
 use std::ffi::c_void;
 use std::sync::Arc;
 
+use fiberhost::Host;
 use fiberhost::com::table::{
-    IHostAutoEventVtbl, IHostControlVtbl, IHostCrstVtbl, IHostMallocVtbl, IHostMemoryManagerVtbl,
-    IHostSyncManagerVtbl, IHostTaskManagerVtbl, IID_IHostMemoryManager, IID_IHostSyncManager,
-    IID_IHostTaskManager, IUnknownVtbl,
+    IHostAutoEventVtbl, IHostControlVtbl, IHostCrstVtbl, IHostSyncManagerVtbl,
+    IHostTaskManagerVtbl, IID_IHostSyncManager, IID_IHostTaskManager, IUnknownVtbl,
 };
 use fiberhost::com::{Guid, Hresult, INFINITE};
-use fiberhost::{Host, MemoryLimits};
 use fiberhost_scheduler::Scheduler;
 
 /// An object with the table of its interface, and a reference to it.
-struct Called<T: 'static> {
-    object: *mut c_void,
-    table: &'static T,
+pub(crate) struct Called<T: 'static> {
+    pub(crate) object: *mut c_void,
+    pub(crate) table: &'static T,
 }
 
 // SAFETY: the objects of a host may be called from any thread.
@@ -30,12 +29,28 @@ impl<T> Called<T> {
     ///
     /// # Safety
     /// It is an object whose table this is, with a reference.
-    unsafe fn given(call: impl FnOnce(*mut *mut c_void) -> Hresult) -> Called<T> {
+    pub(crate) unsafe fn given(call: impl FnOnce(*mut *mut c_void) -> Hresult) -> Called<T> {
         let mut object = std::ptr::null_mut();
         assert_eq!(call(&raw mut object), Hresult::S_OK);
         // SAFETY: as the caller says; tables are constants.
         let table = unsafe { &**object.cast::<*const T>() };
         Called { object, table }
+    }
+
+    /// A manager of this host.
+    ///
+    /// # Safety
+    /// The identifier is that of the table.
+    pub(crate) unsafe fn manager(host: &Host, iid: &Guid) -> Called<T> {
+        let control = host.control().as_ptr();
+        let ask = |out| {
+            // SAFETY: the object is there and has this table.
+            unsafe {
+                ((**control.cast::<*const IHostControlVtbl>()).GetHostManager)(control, iid, out)
+            }
+        };
+        // SAFETY: as the caller says; what is given has a reference.
+        unsafe { Called::given(ask) }
     }
 }
 
@@ -52,7 +67,7 @@ fn release(object: *mut c_void) {
 
 #[track_caller]
 #[inline(always)]
-fn done(answer: Hresult) {
+pub(crate) fn done(answer: Hresult) {
     assert!(answer == Hresult::S_OK);
 }
 
@@ -61,29 +76,19 @@ fn done(answer: Hresult) {
 pub(crate) struct Tables {
     tasks: Arc<Called<IHostTaskManagerVtbl>>,
     sync: Arc<Called<IHostSyncManagerVtbl>>,
-    memory: Arc<Called<IHostMemoryManagerVtbl>>,
     /// Last: the managers are released before it ends.
     _host: Arc<Host>,
 }
 
 impl Tables {
     pub(crate) fn on(scheduler: &Scheduler) -> Tables {
-        let builder = Host::builder().scheduler(scheduler.clone());
-        let host = builder.memory(MemoryLimits::default()).build();
+        let host = Host::builder().scheduler(scheduler.clone()).build();
         let host = host.expect("a host");
-        let control = host.control().as_ptr();
-        let ask = |iid: &Guid, out| {
-            // SAFETY: the object is there and has this table.
-            unsafe {
-                ((**control.cast::<*const IHostControlVtbl>()).GetHostManager)(control, iid, out)
-            }
-        };
         // SAFETY: the identifiers are those of the tables.
         unsafe {
             Tables {
-                tasks: Arc::new(Called::given(|out| ask(&IID_IHostTaskManager, out))),
-                sync: Arc::new(Called::given(|out| ask(&IID_IHostSyncManager, out))),
-                memory: Arc::new(Called::given(|out| ask(&IID_IHostMemoryManager, out))),
+                tasks: Arc::new(Called::manager(&host, &IID_IHostTaskManager)),
+                sync: Arc::new(Called::manager(&host, &IID_IHostSyncManager)),
                 _host: Arc::new(host),
             }
         }
@@ -137,33 +142,6 @@ impl Tables {
         let Called { object, table } = *self.sync;
         // SAFETY: the manager is there, and gives an object with this table.
         Event(unsafe { Called::given(|out| (table.CreateAutoEvent)(object, out)) })
-    }
-}
-
-impl Tables {
-    #[allow(dead_code, reason = "the bench has no heap")]
-    pub(crate) fn heap(&self) -> Heap {
-        let Called { object, table } = *self.memory;
-        // SAFETY: the manager is there, and gives an object with this table.
-        Heap(unsafe { Called::given(|out| (table.CreateMalloc)(object, 1, out)) })
-    }
-}
-
-/// A heap.
-pub(crate) struct Heap(Called<IHostMallocVtbl>);
-
-impl Heap {
-    /// A block of so many bytes, and back.
-    #[allow(dead_code, reason = "as above")]
-    #[inline(always)]
-    pub(crate) fn pair(&self, size: usize) {
-        let Called { object, table } = self.0;
-        let mut block = std::ptr::null_mut();
-        // SAFETY: the heap is there; what it gives goes back.
-        unsafe {
-            done((table.Alloc)(object, size, 0, &raw mut block));
-            done((table.Free)(object, std::hint::black_box(block)));
-        }
     }
 }
 

@@ -135,7 +135,7 @@ impl Drop for Adopted {
             ledger::entered(self.thread);
             current::step_in();
         }
-        self.thread.come_back();
+        ledger::around_claim(self.thread, || self.thread.come_back());
         fiber::thread::run_to_end(self.thread, self.task, || ());
         self.thread.put_away();
         release(self.task);

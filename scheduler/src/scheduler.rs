@@ -120,10 +120,16 @@ unsafe impl Sync for Core {}
 // SAFETY: as above.
 unsafe impl Send for Core {}
 
+/// A length of time as the scheduler's clock counts it. `Duration::as_nanos` would multiply numbers of twice the length.
+fn nanos(time: Duration) -> u64 {
+    let seconds = time.as_secs().saturating_mul(1_000_000_000);
+    seconds.saturating_add(time.subsec_nanos().into())
+}
+
 impl Core {
     /// Nanoseconds since the scheduler began.
     pub(crate) fn now(&self) -> u64 {
-        u64::try_from((clock::now() - self.began).as_nanos()).unwrap_or(u64::MAX - 1)
+        nanos(clock::now() - self.began).min(u64::MAX - 1)
     }
 
     pub(crate) fn began(&self) -> Instant {
@@ -132,8 +138,7 @@ impl Core {
 
     /// That time so much later; far enough away means never.
     pub(crate) fn after(&self, limit: Duration) -> u64 {
-        let limit = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
-        self.now().saturating_add(limit).max(1)
+        self.now().saturating_add(nanos(limit)).max(1)
     }
 
     pub(crate) fn instant(&self, at: u64) -> Instant {

@@ -22,18 +22,20 @@ pub(crate) const WOKEN_MAX: u32 = 3;
 /// How many a taker takes at once.
 const TAKE_MAX: usize = 32;
 
+/// In this order, so that whoever looks on takes one line from the owner, and none of the private part's.
+#[repr(C, align(64))]
 pub(crate) struct Slot {
     pub(crate) index: usize,
     /// The thread that has it, or had it last, by index. Written under the lock of the lists in `idle`.
     pub(crate) driver: AtomicUsize,
     /// How often in a row it went to a thread that returned to one task. Owner: that lock.
     pub(crate) returns: Plain<u32>,
-    private: Biased<Private>,
+    shared: steal::Stealer,
     /// Tasks in the private part, for others to read.
     waiting: AtomicUsize,
     /// The earliest deadline, for the monitor to read: a hint.
     due: AtomicU64,
-    shared: steal::Stealer,
+    private: Biased<Private>,
 }
 
 /// What only the owner or a taker touches.

@@ -21,8 +21,9 @@ pub use snapshot::{
 };
 
 pub use crate::primitive::collisions::SpinFacts;
-use crate::primitive::{AtomicU64, Ordering, barrier};
+use crate::primitive::{Ordering, barrier};
 use crate::scheduler::Core;
+use crate::thread::Thread;
 
 /// What [`Scheduler::stats`](crate::Scheduler::stats) answers, with the threads that are
 /// [reserved](crate::Builder::bound_workers). Each figure is exact for some moment during the call.
@@ -80,14 +81,41 @@ pub struct StackClass {
     pub used_max: Option<usize>,
 }
 
+/// What is counted by a thread itself, read at one go: each look at what a worker writes at every switch costs that worker a
+/// cache line (`stats/snapshot.rs`).
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    switches: u64,
+    spawned: u64,
+    ended: u64,
+    steals: u64,
+}
+
+impl Counts {
+    fn of(thread: &Thread) -> Counts {
+        // Relaxed: each is exact for some moment.
+        Counts {
+            switches: thread.switches(),
+            spawned: thread.spawned.load(Ordering::Relaxed),
+            ended: thread.ended.load(Ordering::Relaxed),
+            steals: thread.steals.load(Ordering::Relaxed),
+        }
+    }
+
+    fn add(&mut self, more: Counts) {
+        self.switches += more.switches;
+        self.spawned += more.spawned;
+        self.ended += more.ended;
+        self.steals += more.steals;
+    }
+}
+
 impl Stats {
     pub(crate) fn of(core: &Core) -> Stats {
-        let threads = || core.parts().flat_map(|part| part.threads.iter());
-        let sum = |of: fn(&crate::thread::Thread) -> &AtomicU64| -> u64 {
-            threads()
-                .map(|thread| of(thread).load(Ordering::Relaxed))
-                .sum()
-        };
+        let mut counts = Counts::default();
+        for thread in core.parts().flat_map(|part| part.threads.iter()) {
+            counts.add(Counts::of(thread));
+        }
         let (owner_sleeps, reserved_owner_sleeps) = core.owner_sleeps();
         let (mut stacks, mut stack_bytes_mapped) = (0, 0);
         let (mut spawned_outside, mut ended_outside) = (0, 0);
@@ -99,12 +127,11 @@ impl Stats {
             spawned_outside += spawned;
             ended_outside += ended;
         }
-        let ended = sum(|thread| &thread.ended) + ended_outside;
         Stats {
-            switches: threads().map(crate::thread::Thread::switches).sum(),
-            spawned: sum(|thread| &thread.spawned) + spawned_outside,
-            ended,
-            steals: sum(|thread| &thread.steals),
+            switches: counts.switches,
+            spawned: counts.spawned + spawned_outside,
+            ended: counts.ended + ended_outside,
+            steals: counts.steals,
             idle_workers: core.parts().map(|part| part.idle.sleeping()).sum(),
             claimants: core
                 .parts()

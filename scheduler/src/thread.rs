@@ -21,14 +21,19 @@ use crate::trace::Ring;
 use crate::watch::Times;
 
 /// An OS thread that runs tasks, with the queue of those that are bound to it.
-#[repr(align(128))]
+///
+/// The order is that of use. Whoever looks at what the thread does (the monitor, statistics) takes the line from it, and the
+/// thread has it back at its next switch: so what others see of a switch is on the first line, and the ring of tasks, which
+/// is nobody else's, on another; who calls the thread finds inbox and sleeper together.
+#[repr(C, align(128))]
 pub(crate) struct Thread {
+    // A switch, for others to see.
+    /// How often tasks waited here, and for what (`stats/waits.rs`). Written by this thread.
+    pub(crate) waits: Waits,
     /// The worker's saved stack pointer while a task runs. Owner: this thread.
     pub(crate) sp: Plain<usize>,
     /// Who runs. Owner: this thread; the monitor glances at it.
     pub(crate) task: Shown<Task>,
-    /// Started tasks bound to this thread. Owner: this thread.
-    pub(crate) bound: Bound,
     /// The bound task just woken, and how often in a row that slot was used. Owner: this thread.
     pub(crate) woken: Plain<Option<&'static Task>>,
     pub(crate) woken_uses: Plain<u32>,
@@ -42,16 +47,25 @@ pub(crate) struct Thread {
     pub(crate) fair_class: Plain<u32>,
     /// Yields of a task that was alone. Written by this thread.
     pub(crate) lone_yields: AtomicI32,
+
+    // A switch, for itself.
+    /// Started tasks bound to this thread. Owner: this thread.
+    pub(crate) bound: Bound,
     /// How often in a row it has spun for work in vain. Owner: this thread.
     pub(crate) spins_in_vain: Plain<u32>,
+    /// The time, roughly, for who cannot read a clock each time (`stats/coarse.rs`). Written by this thread and the monitor.
+    pub(crate) coarse: Coarse,
+
+    // What others write.
+    /// Bound tasks that others woke.
+    pub(crate) inbox: Inbox,
+    /// Where this thread sleeps and is called.
+    pub(crate) sleeper: Sleeper,
     /// Set by the monitor when a task's quantum is over: to the number of the resume that lasts so long;
     /// `u64::MAX` is none. On the thread of a task that has its own, which nobody resumes, that number is 0.
     pub(crate) slice_over: AtomicU64,
-    /// Where this thread sleeps and is called.
-    pub(crate) sleeper: Sleeper,
-    /// Bound tasks that others woke.
-    pub(crate) inbox: Inbox,
 
+    // The rest.
     pub(crate) index: usize,
     core: *const Core,
     /// The slot this thread has. Owner: this thread while it drives; otherwise the lock of the lists in `idle`, or the taker
@@ -97,10 +111,6 @@ pub(crate) struct Thread {
     pub(crate) os_id: AtomicI32,
     pub(crate) stack_low: AtomicUsize,
     pub(crate) stack_top: AtomicUsize,
-    /// The time, roughly, for who cannot read a clock each time (`stats/coarse.rs`). Written by this thread and the monitor.
-    pub(crate) coarse: Coarse,
-    /// How often tasks waited here, and for what (`stats/waits.rs`). Written by this thread.
-    pub(crate) waits: Waits,
     /// The native section in which the monitor saw this thread (`stats/sections.rs`). Written by the monitor.
     pub(crate) section: SeenSection,
     /// Times that were measured here (`watch.rs`).

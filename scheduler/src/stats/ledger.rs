@@ -16,8 +16,9 @@
 //! A stretch of running, or of native code, is split by what the kernel has counted for the thread: how long it ran, and how
 //! long it could have but did not. That is a system call or two, so it is not asked at each switch. A thread that has lost the
 //! processor has a stretch that is long; so short ones are taken for run, native ones are left unsplit, and the kernel is
-//! asked at the end of a long one. What it said last, at most some milliseconds ago, is compared with that: in between the
-//! thread has run, or the reading is thrown away.
+//! asked at the end of a long one. What it said last, at most some milliseconds ago, is compared with that: in between there
+//! were beginnings of stretches, none of them long after the one before, so the thread has run. Where there were none for long
+//! it may have lost the processor or slept, and the kernel is asked again at the beginning.
 //!
 //! # Reading
 //!
@@ -335,6 +336,8 @@ struct Reading {
     /// Of the OS thread with this number: a record may have another one later.
     os_id: i32,
     at: u64,
+    /// Up to when the thread has run since, but for less than is told apart.
+    until: u64,
     /// Nanoseconds that it ran, and could have but did not.
     ran: u64,
     waited: u64,
@@ -368,10 +371,9 @@ impl Meter {
     /// A stretch begins.
     fn begin(&self, os_id: i32, now: u64) {
         let mut asked = self.0.lock();
-        let is_fresh =
-            |last: Reading| last.os_id == os_id && now.saturating_sub(last.at) < FRESH_NS;
-        if !asked.last.is_some_and(is_fresh) {
-            asked.last = asked.read(os_id, now);
+        match &mut asked.last {
+            Some(last) if last.is_fresh(os_id, now) => last.until = now,
+            _ => asked.last = asked.read(os_id, now),
         }
     }
 
@@ -391,6 +393,14 @@ impl Meter {
     }
 }
 
+impl Reading {
+    fn is_fresh(&self, os_id: i32, now: u64) -> bool {
+        self.os_id == os_id
+            && now.saturating_sub(self.at) < FRESH_NS
+            && now.saturating_sub(self.until) < LONG_NS
+    }
+}
+
 impl Asked {
     fn read(&mut self, os_id: i32, now: u64) -> Option<Reading> {
         if self.file.as_ref().is_none_or(|(id, _)| *id != os_id) {
@@ -407,6 +417,7 @@ impl Asked {
         Some(Reading {
             os_id,
             at: now,
+            until: now,
             ran: ticks::thread_time()?,
             waited: waited.unwrap_or(0),
         })
@@ -447,14 +458,17 @@ impl Thread {
     fn close_section(&self, ledger: &Ledger, now: u64) {
         let tick = self.core().monitor.tick_time().as_nanos() as u64;
         let split = ledger.lasted(now) >= tick;
+        let os_id = self.os_id.load(Ordering::Relaxed);
         let lost = if split && !self.is_simulated() {
-            self.times
-                .meter
-                .end(self.os_id.load(Ordering::Relaxed), now)
+            self.times.meter.end(os_id, now)
         } else {
             Lost::default()
         };
         ledger.change(State::Running, now, lost, split);
+        if !self.is_simulated() {
+            // What was lost in one that is not split is none of what comes.
+            self.times.meter.begin(os_id, now);
+        }
     }
 }
 

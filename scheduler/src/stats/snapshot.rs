@@ -16,6 +16,14 @@
 //! Only the name lies elsewhere, in memory that goes with the record's use: for tasks that have such memory a reference is
 //! taken, for as long as it takes to copy the name.
 //!
+//! # What a look costs those who are looked at
+//!
+//! Nothing is locked that a worker takes, and no barrier is asked for. What is left is that a worker loses a cache line with
+//! each look at what it writes at every switch, and has it back some hundred nanoseconds later, in the middle of a switch.
+//! So what lies on one line is read at one go, once in a look: of a thread what others may see while it switches
+//! (`thread.rs`), how often its tasks have waited, and the first line of each task. What else there is to
+//! ask, of the table of locks and by the numbers of threads, is asked afterwards.
+//!
 //! # What holds together
 //!
 //! Each task is read once and is in one state, so in a snapshot the states add up to the tasks. A task that lives from
@@ -39,6 +47,7 @@ use crate::stats::sections::TargetFacts;
 use crate::stats::{Stats, coarse, sections};
 use crate::sync::lock_waits;
 use crate::task::payload::contain;
+use crate::task::state::Epoch;
 use crate::task::{Backing, Kind, Priority, Task, flag, pool, release};
 use crate::thread::Thread;
 use crate::wait::WaitReason;
@@ -273,7 +282,7 @@ impl Snapshot {
             slots: core
                 .slots
                 .iter()
-                .map(|slot| SlotFacts::of(core, slot, began))
+                .map(|slot| SlotFacts::of(slot, &threads, began))
                 .collect(),
             threads: threads.facts,
             waits: waits(core, &tasks),
@@ -290,15 +299,34 @@ impl Snapshot {
 }
 
 impl SlotFacts {
-    fn of(core: &'static Core, slot: &crate::slot::Slot, now: u64) -> SlotFacts {
-        let due = slot.due();
+    fn of(slot: &crate::slot::Slot, threads: &Threads, now: u64) -> SlotFacts {
+        let (due, driver) = (slot.due(), slot.driver.load(Ordering::Relaxed));
+        let is_idle =
+            |thread: &ThreadFacts| thread.index == driver && thread.state == ThreadState::Idle;
         SlotFacts {
             index: slot.index,
-            driver: slot.driver.load(Ordering::Relaxed),
-            is_idle: core.driver(slot).sleeper.is_away() && core.driver(slot).task.get().is_none(),
+            driver,
+            is_idle: threads.facts.iter().any(is_idle),
             queued: slot.waiting(),
             shared: slot.shared(),
             next_timer: (due != u64::MAX).then(|| Duration::from_nanos(due.saturating_sub(now))),
+        }
+    }
+}
+
+/// What a thread writes at its switches, and others may see.
+struct Glance {
+    task: Option<&'static Task>,
+    switches: u64,
+    is_away: bool,
+}
+
+impl Glance {
+    fn at(thread: &Thread) -> Glance {
+        Glance {
+            task: thread.task.get(),
+            switches: thread.switches(),
+            is_away: thread.sleeper.is_away(),
         }
     }
 }
@@ -322,11 +350,13 @@ impl Threads {
                 continue;
             }
             let place = threads.facts.len();
+            let glance = Glance::at(thread);
             let owner = thread.sleeps_with();
-            let facts = ThreadFacts::of(thread, os_id, slots.get(&thread.index).copied(), now);
+            let slot = slots.get(&thread.index).copied();
+            let facts = ThreadFacts::of(thread, &glance, os_id, slot, now);
             if let Some(task) = facts.task {
                 // Asleep, but not with its task: it waits for a slot in which to go on.
-                let is_kept = thread.sleeper.is_away() && facts.section.is_none();
+                let is_kept = glance.is_away && facts.section.is_none();
                 threads.running.push((task, (place, is_kept)));
             }
             let address = std::ptr::from_ref(thread).addr();
@@ -371,15 +401,21 @@ impl Threads {
 }
 
 impl ThreadFacts {
-    fn of(thread: &Thread, os_id: i32, slot: Option<usize>, now: u64) -> ThreadFacts {
-        let task = thread.task.get();
+    fn of(
+        thread: &Thread,
+        glance: &Glance,
+        os_id: i32,
+        slot: Option<usize>,
+        now: u64,
+    ) -> ThreadFacts {
+        let task = glance.task;
         let section = sections::open(thread, now).filter(|_| task.is_some());
         let section = section.map(|(target, age)| SectionFacts { target, age });
         let state = if thread.sleeps_with().is_some() {
             ThreadState::WithTask
         } else if section.is_some() {
             ThreadState::Native
-        } else if thread.sleeper.is_away() {
+        } else if glance.is_away {
             if slot.is_some() && task.is_none() {
                 ThreadState::Idle
             } else {
@@ -396,7 +432,7 @@ impl ThreadFacts {
             state,
             slot,
             task: task.map(|task| task.id.get()),
-            switches: thread.switches(),
+            switches: glance.switches,
             settled_in_place: thread.settled_here.load(Ordering::Relaxed),
             spawned: thread.spawned.load(Ordering::Relaxed),
             ended: thread.ended.load(Ordering::Relaxed),
@@ -423,23 +459,57 @@ enum Read {
     Ended,
 }
 
+/// The first line of a record, which is written at every switch of its task.
+struct Line {
+    kind: Kind,
+    /// The wait that is on.
+    epoch: Option<Epoch>,
+    reason: WaitReason,
+    last_wait: WaitReason,
+    since: u32,
+    flags: u32,
+    priority: Priority,
+    is_mobile: bool,
+    is_on_thread: bool,
+}
+
+impl Line {
+    fn of(task: &Task) -> Line {
+        Line {
+            kind: task.kind(),
+            epoch: task.wait.armed_epoch(),
+            reason: task.reason(),
+            last_wait: task.last_reason(),
+            since: task.since.load(Ordering::Relaxed),
+            flags: task.flags.load(Ordering::Relaxed),
+            priority: task.priority(),
+            is_mobile: task.is_mobile(),
+            is_on_thread: task.is_on_thread(),
+        }
+    }
+}
+
 fn read(core: &'static Core, task: &'static Task, threads: &Threads, now: u64) -> Read {
     // Step 1.
     if task.life.is_done() {
         return Read::IsNot;
     }
     // Step 2.
-    let kind = task.kind();
-    if !matches!(kind, Kind::Fresh | Kind::Started) || !task.belongs_to(core) {
+    if !task.belongs_to(core) {
         return Read::IsNot;
     }
-    let facts = facts(task, kind, threads, now);
+    let id = task.id.get();
+    let line = Line::of(task);
+    if !matches!(line.kind, Kind::Fresh | Kind::Started) {
+        return Read::IsNot;
+    }
+    let facts = facts(task, id, &line, threads, now);
     // Step 3.
     fence(Ordering::Acquire);
-    if task.id.get() != facts.id || task.life.is_done() {
+    if task.id.get() != id || task.life.is_done() {
         return Read::Ended;
     }
-    let (name, ledger) = kept(task, facts.id);
+    let (name, ledger) = kept(task, id);
     Read::Is(TaskFacts {
         name,
         ledger,
@@ -447,64 +517,82 @@ fn read(core: &'static Core, task: &'static Task, threads: &Threads, now: u64) -
     })
 }
 
-fn facts(task: &'static Task, kind: Kind, threads: &Threads, now: u64) -> TaskFacts {
-    let id = task.id.get();
+fn facts(task: &'static Task, id: u64, line: &Line, threads: &Threads, now: u64) -> TaskFacts {
     let running = threads.runner(id);
     let home = task.bound_to.load(Ordering::Acquire);
     let thread = running.map(|(place, _)| place);
     let thread = thread.or_else(|| threads.at(home));
-    let is_armed = task.wait.is_armed();
-    let last_wait = task.last_reason();
-    let since = coarse::age(now, task.since.load(Ordering::Relaxed));
     let state = match running {
-        _ if kind == Kind::Fresh => TaskState::Pending,
-        _ if is_armed => TaskState::Suspended,
+        _ if line.kind == Kind::Fresh => TaskState::Pending,
+        _ if line.epoch.is_some() => TaskState::Suspended,
         Some((_, false)) => TaskState::Running,
         Some((_, true)) | None => TaskState::Runnable,
     };
-    let flags = task.flags.load(Ordering::Relaxed);
+    let since = coarse::age(now, line.since);
     TaskFacts {
         id,
         name: None,
         ledger: None,
         state,
-        priority: task.priority(),
-        backing: if task.is_on_thread() {
+        priority: line.priority,
+        backing: if line.is_on_thread {
             Backing::Thread
         } else {
             Backing::Fiber
         },
-        is_mobile: task.is_mobile(),
-        is_cancelled: flags & (flag::CANCEL | flag::ABORT) != 0,
+        is_mobile: line.is_mobile,
+        is_cancelled: line.flags & (flag::CANCEL | flag::ABORT) != 0,
         thread: thread.map(|place| threads.facts[place].index),
         age: coarse::age(now, task.spawned.load(Ordering::Relaxed)),
-        wait: (state == TaskState::Suspended).then_some((last_wait, since)),
-        last_wait,
-        blocked_by: blocker(task, kind, thread.and_then(|place| threads.owners[place])),
+        wait: (state == TaskState::Suspended).then_some((line.last_wait, since)),
+        last_wait: line.last_wait,
+        blocked_by: blocker(
+            task,
+            id,
+            line,
+            thread.and_then(|place| threads.owners[place]),
+        ),
         section: running.and_then(|(place, _)| threads.facts[place].section),
     }
 }
 
 /// Whom it waits for: whoever it is that its wait is for, or the one who sleeps with its thread.
-fn blocker(task: &'static Task, kind: Kind, owner: Option<u64>) -> Option<(u64, Blocker)> {
-    if let Some(blocker) = blocker_in_wait(task) {
-        return Some(blocker);
+fn blocker(
+    task: &'static Task,
+    id: u64,
+    line: &Line,
+    owner: Option<u64>,
+) -> Option<(u64, Blocker)> {
+    let in_wait = line.epoch;
+    let in_wait = in_wait.and_then(|epoch| blocker_in(task, id, epoch, line.reason));
+    if in_wait.is_some() {
+        return in_wait;
     }
-    let owner = owner.filter(|&owner| kind == Kind::Started && owner != task.id.get())?;
+    let owner = owner.filter(|&owner| line.kind == Kind::Started && owner != id)?;
     Some((owner, Blocker::Thread))
 }
 
 /// Whose end the wait is for that is on, or who has the mutex that it is for.
 pub(crate) fn blocker_in_wait(task: &'static Task) -> Option<(u64, Blocker)> {
     let epoch = task.wait.armed_epoch()?;
-    let blocker = match task.reason() {
+    blocker_in(task, task.id.get(), epoch, task.reason())
+}
+
+/// The same of this wait, if it is still on.
+fn blocker_in(
+    task: &'static Task,
+    id: u64,
+    epoch: Epoch,
+    reason: WaitReason,
+) -> Option<(u64, Blocker)> {
+    let blocker = match reason {
         WaitReason::Join => (task.joins()?.id.get(), Blocker::Join),
         // An event is what a layer above waits for, which may know the owner.
         WaitReason::Mutex
         | WaitReason::RwLockRead
         | WaitReason::RwLockWrite
         | WaitReason::Once
-        | WaitReason::Event => lock_waits::holder(task.id.get())?,
+        | WaitReason::Event => lock_waits::holder(id)?,
         _ => return None,
     };
     // It is what that wait waits for if the wait is still on.
@@ -533,16 +621,21 @@ fn waits(core: &Core, tasks: &[TaskFacts]) -> Vec<WaitFacts> {
         waiting[reason as usize] += 1;
     }
     let rate = core.origin.rate();
+    let mut counts = [0; WaitReason::COUNT];
+    for thread in core.threads.iter() {
+        for (sum, count) in counts.iter_mut().zip(thread.waits.all()) {
+            *sum += count;
+        }
+    }
     let facts = WaitReason::all().map(|reason| {
         let mut timed = Histogram::new(rate);
-        let (mut count, mut runnable) = (0, 0);
+        let mut runnable = 0;
         for thread in core.threads.iter() {
-            count += thread.waits.get(reason);
             runnable += thread.times.add_waits(reason, &mut timed);
         }
         WaitFacts {
             reason,
-            count,
+            count: counts[reason as usize],
             waiting: waiting[reason as usize],
             timed: timed.count(),
             time: timed.total(),

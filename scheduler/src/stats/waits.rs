@@ -33,9 +33,10 @@ mod counters {
             Thread::count(&self.0[reason as u8 as usize]);
         }
 
-        pub(crate) fn get(&self, reason: WaitReason) -> u64 {
+        /// All of them, by the number of the reason, at one go (`stats/snapshot.rs`).
+        pub(crate) fn all(&self) -> [u64; WaitReason::COUNT] {
             // Relaxed: each counter is exact for some moment.
-            self.0[reason as u8 as usize].load(Ordering::Relaxed)
+            std::array::from_fn(|reason| self.0[reason].load(Ordering::Relaxed))
         }
     }
 }
@@ -54,8 +55,8 @@ mod counters {
 
         pub(super) fn count(&self, _: WaitReason) {}
 
-        pub(crate) fn get(&self, _: WaitReason) -> u64 {
-            0
+        pub(crate) fn all(&self) -> [u64; WaitReason::COUNT] {
+            [0; WaitReason::COUNT]
         }
     }
 }
