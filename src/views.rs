@@ -251,7 +251,11 @@ impl Views {
             };
             SchedulerRow {
                 scheduler_id: slot.index,
-                status: "VISIBLE ONLINE",
+                status: if slot.rests {
+                    "VISIBLE OFFLINE"
+                } else {
+                    "VISIBLE ONLINE"
+                },
                 is_idle: slot.is_idle,
                 active_worker_id: slot.driver,
                 current_tasks_count: all,

@@ -78,6 +78,12 @@ fn an_idle_scheduler_makes_no_system_call() {
         until_waits(open.task(), WaitReason::Readable);
         std::thread::sleep(GRACE);
         nothing_happens("quiet", workers, Duration::from_millis(300));
+        if workers > 1 {
+            // One that has fewer workers for a time, also if a timer stands where nobody has the slot.
+            scheduler.set_workers(1);
+            std::thread::sleep(GRACE);
+            nothing_happens("quiet", workers, Duration::from_millis(300));
+        }
         tasks.iter().for_each(|task| task.task().unpark());
         // It is there all the same.
         let client = TcpStream::connect(address).unwrap();

@@ -1,5 +1,5 @@
 //! Native sections at random, by a seed: mobile, bound and thread-backed tasks, and threads that are adopted, leave, come
-//! back, are called back, block, own and stay, at few workers and with a monitor that takes slots early.
+//! back, are called back, block, own and stay, at few workers, whose number changes, and with a monitor that takes slots early.
 //!
 //! Each task keeps books of its own beside the invariants checker: who owns which OS thread, and that it has not moved while
 //! something holds it. The seed is printed; `FIBERHOST_SEED` runs it again, `FIBERHOST_STRESS_SECONDS` runs longer than the
@@ -16,7 +16,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use common::delays::Delays;
@@ -374,6 +374,38 @@ fn adopted(scheduler: &Scheduler, world: &World, seed: u64) {
     }
 }
 
+/// A thread that changes how many tasks run at once, in every other round, until this is dropped.
+struct Changes {
+    over: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Changes {
+    fn of(scheduler: &Scheduler, seed: u64) -> Changes {
+        let over = Arc::new(AtomicBool::new(seed.is_multiple_of(2)));
+        let (scheduler, ends) = (scheduler.clone(), Arc::clone(&over));
+        let thread = std::thread::spawn(move || {
+            let mut random = Random::new(seed);
+            while !ends.load(Ordering::Relaxed) {
+                scheduler.set_workers(1 + random.below(scheduler.workers_max() as u64) as usize);
+                std::thread::sleep(random.micros(2_000));
+            }
+        });
+        Changes {
+            over,
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Changes {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        let thread = self.thread.take().expect("it is dropped once");
+        thread.join().expect("it does not panic");
+    }
+}
+
 fn round(seed: u64) {
     let mut random = Random::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let workers = *random.pick(&[1, 2, 4]);
@@ -396,6 +428,7 @@ fn round(seed: u64) {
             std::thread::spawn(move || adopted(&scheduler, &world, seed))
         })
         .collect();
+    let changes = Changes::of(&scheduler, seed);
     let mine = Arc::clone(&world);
     scheduler.run(move || {
         for task in spawn_all(&mine, &mut random) {
@@ -418,6 +451,7 @@ fn round(seed: u64) {
         thread.join().expect("an adopted thread does not panic");
     }
     world.tasks.lock().clear();
+    drop(changes);
     scheduler.shutdown(STUCK).expect("nothing is left");
     let stats = scheduler.stats();
     assert_eq!(

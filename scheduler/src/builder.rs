@@ -63,6 +63,13 @@ impl Builder {
         self
     }
 
+    /// How many tasks may ever run at once, after [`Scheduler::set_workers`]. Default: [`workers`](Builder::workers), which is
+    /// the least as well. Each beyond them costs a thread that sleeps.
+    pub fn workers_max(mut self, workers: usize) -> Self {
+        self.settings.workers_max = workers;
+        self
+    }
+
     /// So many threads beyond the [`workers`](Builder::workers), each with a slot, for tasks that are to run on no others:
     /// see [`TaskBuilder::reserved`]. No other task starts there, so none of them is ever kept waiting behind a task that
     /// sleeps with its thread, as long as they do not do that to each other. Default: none.
@@ -418,7 +425,7 @@ impl Builder {
     /// Starts the workers.
     ///
     /// # Errors
-    /// `InvalidInput` if there are no workers, or more than 1024 of them or of bound workers, if the stack size is 0 or above 1 GiB, or if the quantum,
+    /// `InvalidInput` if there are no workers, or more than 1024 of them, at most or of bound workers, if the stack size is 0 or above 1 GiB, or if the quantum,
     /// the limit on tasks or one of those for stalls and waits is 0, or the signal for stalls is no real-time signal; `Unsupported` under a user shadow stack, or for a simulation where the jump switch is not written; otherwise what the system said when it refused a thread. Nothing is left running then.
     pub fn build(self) -> io::Result<Scheduler> {
         let settings = self.settings;

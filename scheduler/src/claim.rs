@@ -25,6 +25,8 @@
 //! Who was called back by native code may have to give the claim up after some time, since others wait for it: it leaves its
 //! list, under the same lock under which it would have been given a slot, and goes on as one that is out.
 //!
+//! When slots are to rest (`rest.rs`) the rest is a claimant too, and the first of all.
+//!
 //! # A claim of one that yields
 //!
 //! It has had its turn, and those who waited when it yielded have theirs first, as if it had gone to the end of their queue.
@@ -54,6 +56,7 @@
 use crate::idle::{Lists, Role};
 use crate::primitive::Instant;
 use crate::scheduler::Phase;
+use crate::slot::Slot;
 use crate::task::{Priority, Task};
 use crate::thread::{FAIR_EVERY, Thread};
 
@@ -101,11 +104,13 @@ enum Found {
 }
 
 /// What became of a slot without a driver.
-enum Disposed {
+pub(crate) enum Disposed {
     /// This thread has it, and is to be called.
     Called(usize),
     /// It lies with a thread that sleeps.
     Placed,
+    /// It is on its way to rest.
+    Rests(&'static Slot),
 }
 
 impl Thread {

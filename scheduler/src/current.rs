@@ -315,6 +315,67 @@ pub(crate) fn set_depth(depth: u32) {
     place::with(|here| here.depth.set((here.depth.get() & MARKED) | depth));
 }
 
+/// In the answer of [`around`]: no section is open.
+const OUTSIDE: u32 = u32::MAX;
+
+/// For a callback that begins: the worker that this thread is, its task, and how many sections are open inside the outer one, if
+/// one is. What a mark adds to that is left in it.
+#[inline(always)]
+pub(crate) fn around() -> Option<(&'static Thread, &'static Task, Option<Around>)> {
+    let (thread, depth) = read_around();
+    // SAFETY: as in `thread`.
+    let thread = unsafe { launder(thread).as_ref() }?;
+    let around = (depth != OUTSIDE).then_some(Around(depth));
+    Some((thread, thread.task.get()?, around))
+}
+
+#[inline(never)]
+fn read_around() -> (*const Thread, u32) {
+    place::with(|here| {
+        let left = here.left.get();
+        if left.is_null() {
+            (here.thread.get(), OUTSIDE)
+        } else {
+            (left, here.depth.get())
+        }
+    })
+}
+
+/// The sections that are open around a callback.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Around(u32);
+
+impl Around {
+    /// How many there are inside the outer one.
+    pub(crate) fn depth(self) -> u32 {
+        self.0 & !MARKED
+    }
+
+    /// Whether the outer one is marked: then it has to be ended as such.
+    pub(crate) fn is_marked(self) -> bool {
+        self.0 & MARKED != 0
+    }
+}
+
+/// As [`step_in`], from all sections at once, of which none is marked.
+#[inline(never)]
+pub(crate) fn step_in_from_all() {
+    place::with(|here| {
+        here.depth.set(0);
+        here.step_in();
+    });
+}
+
+/// As [`step_out`] from outside of any section, into so many inside an outer one: takes that back.
+#[inline(never)]
+pub(crate) fn step_out_into(depth: u32) {
+    place::with(|here| {
+        let thread = here.thread.replace(std::ptr::null());
+        here.left.set(thread);
+        here.depth.set(depth);
+    });
+}
+
 /// A thread that comes to a scheduler from outside: a worker in a native section from now on; nothing at the end.
 #[inline(never)]
 pub(crate) fn set_left(thread: *const Thread) {

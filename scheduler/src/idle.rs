@@ -2,7 +2,8 @@
 //!
 //! # Protocol
 //!
-//! One word counts the workers that *search* for work and those that *sleep*; a locked list names the sleepers.
+//! One word counts the workers that *search* for work and those that *sleep*, and the slots that rest (`rest.rs`); a locked
+//! list names the sleepers.
 //!
 //! Somebody who makes work that any worker could do:
 //!
@@ -38,9 +39,14 @@ use std::collections::VecDeque;
 
 use crate::primitive::{AtomicU32, Mutex, Ordering, Plain};
 
-const SEARCHING: u32 = 1 << 16;
-const SLEEPING: u32 = 1;
-const SLEEPERS: u32 = SEARCHING - 1;
+/// There are at most 1024 slots, one of which never rests, and half of which search; a sleeper that is called searches beyond
+/// that.
+/// The slots that rest are the last bits: whether there is more than those is one comparison with memory, for whoever wakes.
+const SEARCHING: u32 = 1 << 21;
+const SLEEPING: u32 = 1 << 10;
+const RESTING: u32 = 1;
+const SLEEPERS: u32 = SEARCHING - SLEEPING;
+const AT_REST: u32 = SLEEPING - RESTING;
 
 /// What a worker is when it leaves its sleep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +63,8 @@ pub(crate) struct Idle {
     /// How many stand in the lists that are named so.
     claimants: AtomicU32,
     spares: AtomicU32,
+    /// How many slots are to be active.
+    wanted: AtomicU32,
     lists: Mutex<Lists>,
     searchers_max: u32,
 }
@@ -77,6 +85,11 @@ pub(crate) struct Lists {
     pub(crate) others: VecDeque<usize>,
     /// Slots that no thread has, by index: there was none.
     pub(crate) free: Vec<usize>,
+    /// Slots that rest, by index.
+    pub(crate) resting: Vec<usize>,
+    /// How many slots are to be active, and how many are: they do not rest, and are not on the way there.
+    wanted: usize,
+    pub(crate) active: usize,
 }
 
 impl Lists {
@@ -88,25 +101,40 @@ impl Lists {
     pub(crate) fn has_takers(&self) -> bool {
         self.takers() > 0
     }
+
+    /// How many slots are still to rest.
+    pub(crate) fn surplus(&self) -> usize {
+        self.active.saturating_sub(self.wanted)
+    }
+
+    /// Whether more are wanted than are active.
+    pub(crate) fn lacks_some(&self) -> bool {
+        self.active < self.wanted
+    }
 }
 
 impl Idle {
-    pub(crate) fn new(workers: usize) -> Self {
+    /// For so many slots, of which so many are active.
+    pub(crate) fn new(slots: usize, active: usize) -> Self {
         let lists = Lists {
-            sleepers: Vec::with_capacity(workers),
-            spares: Vec::with_capacity(workers),
-            returners: VecDeque::with_capacity(workers),
+            sleepers: Vec::with_capacity(slots),
+            spares: Vec::with_capacity(slots),
+            returners: VecDeque::with_capacity(slots),
             went_before: 0,
             passed: 0,
-            others: VecDeque::with_capacity(workers),
-            free: Vec::with_capacity(workers),
+            others: VecDeque::with_capacity(slots),
+            free: Vec::with_capacity(slots),
+            resting: (active..slots).collect(),
+            wanted: active,
+            active,
         };
         Idle {
-            word: AtomicU32::new(0),
+            word: AtomicU32::new(RESTING * (slots - active) as u32),
             claimants: AtomicU32::new(0),
             spares: AtomicU32::new(0),
+            wanted: AtomicU32::new(active as u32),
             lists: Mutex::new(lists),
-            searchers_max: (workers as u32 / 2).max(1),
+            searchers_max: (slots as u32 / 2).max(1),
         }
     }
 
@@ -120,18 +148,49 @@ impl Idle {
     /// Whether anybody would take work: a reason to share.
     #[inline(always)]
     pub(crate) fn wants_work(&self) -> bool {
-        self.word.load(Ordering::Relaxed) != 0
+        self.word.load(Ordering::Relaxed) > AT_REST
     }
 
     /// How many sleep now, for the monitor.
     pub(crate) fn sleeping(&self) -> usize {
-        (self.word.load(Ordering::SeqCst) & SLEEPERS) as usize
+        ((self.word.load(Ordering::SeqCst) & SLEEPERS) / SLEEPING) as usize
     }
 
-    /// Threads that wait for a slot. A hint; exact under the lock.
+    /// Whether no slot of so many is driven or lazily left: whoever has one sleeps, and the others rest.
+    pub(crate) fn all_asleep(&self, slots: usize) -> bool {
+        let word = self.word.load(Ordering::SeqCst);
+        (word & SLEEPERS) / SLEEPING + (word & AT_REST) == slots as u32
+    }
+
+    /// A slot comes to rest. Under the lock. Its index is in the list before it counts.
+    pub(crate) fn note_rest(&self, lists: &mut Lists, slot: usize) {
+        lists.resting.push(slot);
+        // SeqCst: as S1.
+        self.word.fetch_add(RESTING, Ordering::SeqCst);
+    }
+
+    /// A slot rests no longer, if one did. Under the lock.
+    pub(crate) fn end_rest(&self, lists: &mut Lists) -> Option<usize> {
+        let slot = lists.resting.pop()?;
+        self.word.fetch_sub(RESTING, Ordering::SeqCst);
+        Some(slot)
+    }
+
+    /// Who wants a slot: threads that wait for one, and as many as are to rest. A hint; exact under the lock.
     #[inline(always)]
     pub(crate) fn claimants(&self) -> u32 {
         self.claimants.load(Ordering::Relaxed)
+    }
+
+    /// How many slots are to be active.
+    pub(crate) fn wanted(&self) -> usize {
+        self.wanted.load(Ordering::Relaxed) as usize
+    }
+
+    /// So many are from now on. Under the lock.
+    pub(crate) fn want(&self, lists: &mut Lists, wanted: usize) {
+        lists.wanted = wanted;
+        self.wanted.store(wanted as u32, Ordering::Relaxed);
     }
 
     /// Threads that stand by. A hint, as well.
@@ -147,7 +206,7 @@ impl Idle {
         self.spares
             .store(lists.spares.len() as u32, Ordering::Relaxed);
         self.claimants.store(
-            (lists.returners.len() + lists.others.len()) as u32,
+            (lists.returners.len() + lists.others.len() + lists.surplus()) as u32,
             Ordering::Relaxed,
         );
         result
@@ -195,13 +254,13 @@ impl Idle {
         before / SEARCHING == 1 && before & SLEEPERS != 0
     }
 
-    /// S1. `false`: somebody waits for a slot, and gets this one instead.
+    /// S1. `false`: somebody waits for a slot, and gets this one instead; or one is to rest.
     ///
     /// `listed` is the worker's own flag, which says that it is in the list or has been called from there.
     #[must_use]
     pub(crate) fn enter(&self, who: usize, searching: bool, listed: &Plain<bool>) -> bool {
         let mut lists = self.lists.lock();
-        if !lists.returners.is_empty() || !lists.others.is_empty() {
+        if !lists.returners.is_empty() || !lists.others.is_empty() || lists.surplus() > 0 {
             return false;
         }
         lists.sleepers.push(who);

@@ -128,8 +128,8 @@
 //! 6. `suspend`, `park` and `freeze`: how a task gives its thread back, stops until it is told, and is interrupted;
 //!    `runnable`: the door back into the queues; `finish`: what a task does last on its stack.
 //! 7. `queue`, `steal`, `timer` and `slot`: where runnable tasks and deadlines stand.
-//! 8. `idle`, `lease` and `claim`: who sleeps and who wakes them; how a slot goes from one thread to another (`threads`: where
-//!    their records are).
+//! 8. `idle`, `lease`, `claim` and `rest`: who sleeps and who wakes them; how a slot goes from one thread to another (`threads`:
+//!    where their records are); slots that nobody has for a time.
 //! 9. `worker`, `pinned` and `span`: the loop, and how a task waits that has its thread to itself; the spans around a resume (`span`).
 //! 10. `join`, `join_set`, `scope`, `cancel`, `local`, `mobile`, [`native`], `adopt` and `deadlock`: what tasks are to each
 //!     other, what they keep for themselves, what keeps them on their thread, threads that become tasks, and waits that
@@ -177,6 +177,7 @@ pub(crate) mod park;
 pub(crate) mod pinned;
 pub(crate) mod primitive;
 pub(crate) mod queue;
+pub(crate) mod rest;
 pub(crate) mod runnable;
 pub(crate) mod scheduler;
 pub(crate) mod scope;

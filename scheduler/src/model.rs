@@ -315,7 +315,7 @@ impl Idle {
     pub fn new(workers: usize) -> Self {
         let listed = (0..workers).map(|_| crate::primitive::Plain::new(false));
         Idle {
-            idle: crate::idle::Idle::new(workers),
+            idle: crate::idle::Idle::new(workers, workers),
             listed: listed.collect(),
         }
     }
@@ -384,7 +384,7 @@ impl MonitorSleep {
     /// The monitor sleeps, unless one of so many workers is awake.
     pub fn sleep_until_needed(&self, idle: &Idle, workers: usize) {
         self.0
-            .sleep_until_needed(None, || idle.sleeping() == workers);
+            .sleep_until_needed(None, || idle.idle.all_asleep(workers));
     }
 }
 
@@ -551,7 +551,7 @@ impl Timers {
 }
 
 pub use booked::{Booking, Ledger, Look};
-pub use leased::{Lease, spares, take_lasting};
+pub use leased::{Lease, at_rest, spares, take_lasting};
 pub use listed::List;
 #[cfg(feature = "net")]
 pub use poller::{Descriptor, Poller};

@@ -7,6 +7,7 @@
 //! - *Section.* A driver that has been out in the same native section for two ticks loses the slot (`claim.rs`).
 //! - *Rescue.* Behind a task that has not switched for a tick, timers that are due are fired, and an idle worker is called for
 //!   what else stands there.
+//! - *Rest.* The timers of a slot that rests (`rest.rs`) are fired when they are due.
 //! - *Turns.* A driver that has had its slot for a quantum while threads with bound tasks wait for one gives way.
 //!
 //! And now and then, for each thread: whether its task has not settled for long (`stall.rs`).
@@ -135,22 +136,27 @@ impl Monitor {
         }
     }
 
+    /// Something has changed that it goes by.
+    pub(crate) fn call(&self) {
+        self.shared.sleeper.call();
+    }
+
     pub(crate) fn set_quantum(&self, quantum: Duration) {
         // Relaxed: read at the next tick.
         self.quantum_ns.store(nanos(quantum), Ordering::Relaxed);
-        self.shared.sleeper.call();
+        self.call();
     }
 
     pub(crate) fn set_section(&self, time: Duration) {
         // Relaxed, as above.
         self.section_ns.store(nanos(time), Ordering::Relaxed);
-        self.shared.sleeper.call();
+        self.call();
     }
 
     pub(crate) fn set_stall_after(&self, time: Duration) {
         // Relaxed, as above.
         self.stall_ns.store(nanos(time), Ordering::Relaxed);
-        self.shared.sleeper.call();
+        self.call();
     }
 
     /// See [`Shared::leave`].
@@ -240,9 +246,10 @@ fn watch(core: &Weak<Core>, shared: &Shared) {
             None => time,
             Some(since) if now - since < GRACE => time.saturating_mul(IDLE_TICKS),
             Some(_) => {
-                let until = core
-                    .upgrade()
-                    .and_then(|core| stalls.next_look(core.forever()));
+                let until = core.upgrade().and_then(|core| {
+                    let look = stalls.next_look(core.forever());
+                    look.into_iter().chain(core.next_at_rest()).min()
+                });
                 shared.sleep_until_needed(until, || {
                     core.upgrade().is_some_and(|core| all_asleep(&core))
                 });
@@ -262,7 +269,7 @@ fn watch(core: &Weak<Core>, shared: &Shared) {
 }
 
 fn all_asleep(core: &Core) -> bool {
-    core.idle.sleeping() == core.slots.len() && !core.io.is_unwatched()
+    core.idle.all_asleep(core.slots.len()) && !core.io.is_unwatched()
 }
 
 impl Monitor {
@@ -294,6 +301,11 @@ fn tick(core: &'static Core, seen: &mut [Seen], time: Duration) {
         .min(f64::from(u32::MAX)) as u32;
     let mut lasting = false;
     for (slot, seen) in core.slots.iter().zip(&mut *seen) {
+        if slot.rests() {
+            *seen = Seen::default();
+            rescue(core, slot);
+            continue;
+        }
         let driver = core.driver(slot);
         seen.look(driver);
         if let Some(mark) = seen.out {
@@ -321,9 +333,7 @@ fn tick(core: &'static Core, seen: &mut [Seen], time: Duration) {
     }
     if core.io.is_left_alone() && !core.call_one() {
         // All of them run. One whose task is alone and seldom yields looks around at its next yield if it is called.
-        for slot in &core.slots {
-            core.driver(slot).sleeper.call();
-        }
+        core.call_drivers();
     }
     if lasting {
         let before = core.handovers.load(Ordering::Relaxed);
@@ -359,7 +369,7 @@ impl Seen {
     }
 }
 
-/// What stands behind a task that does not come back to the loop.
+/// What stands behind a task that does not come back to the loop, or in a slot that nobody has.
 fn rescue(core: &'static Core, slot: &Slot) {
     if slot.due() <= core.now() {
         // Refused: the owner is at its timers this moment.

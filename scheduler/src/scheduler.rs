@@ -120,10 +120,16 @@ unsafe impl Sync for Core {}
 // SAFETY: as above.
 unsafe impl Send for Core {}
 
+/// A length of time as the scheduler's clock counts it. `Duration::as_nanos` would multiply numbers of twice the length.
+fn nanos(time: Duration) -> u64 {
+    let seconds = time.as_secs().saturating_mul(1_000_000_000);
+    seconds.saturating_add(time.subsec_nanos().into())
+}
+
 impl Core {
     /// Nanoseconds since the scheduler began.
     pub(crate) fn now(&self) -> u64 {
-        u64::try_from((clock::now() - self.began).as_nanos()).unwrap_or(u64::MAX - 1)
+        nanos(clock::now() - self.began).min(u64::MAX - 1)
     }
 
     pub(crate) fn began(&self) -> Instant {
@@ -132,8 +138,7 @@ impl Core {
 
     /// That time so much later; far enough away means never.
     pub(crate) fn after(&self, limit: Duration) -> u64 {
-        let limit = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
-        self.now().saturating_add(limit).max(1)
+        self.now().saturating_add(nanos(limit)).max(1)
     }
 
     pub(crate) fn instant(&self, at: u64) -> Instant {
@@ -170,7 +175,7 @@ impl Core {
         let max_tasks = self.settings.max_tasks;
         SystemFacts {
             name: self.settings.name.clone(),
-            workers: self.slots.len(),
+            workers: self.workers(),
             max_threads: self.settings.max_threads,
             max_tasks: (max_tasks != usize::MAX).then_some(max_tasks),
             quantum: self.monitor.quantum(),
@@ -290,7 +295,7 @@ impl Scheduler {
             let _ = core.emergency.set(lane);
         }
         core.observers.start(&core, &core.settings.observers)?;
-        let workers = core.slots.len();
+        let workers = core.workers();
         tracing::debug!(workers, "scheduler started");
         Ok(scheduler)
     }
@@ -351,7 +356,38 @@ impl Scheduler {
 
     /// How many tasks may run at once, beside those on threads that are [reserved](Builder::bound_workers).
     pub fn workers(&self) -> usize {
+        self.core().workers()
+    }
+
+    /// The most that [`set_workers`](Scheduler::set_workers) takes: see [`Builder::workers_max`].
+    pub fn workers_max(&self) -> usize {
         self.core().slots.len()
+    }
+
+    /// Changes how many tasks may run at once. It does not wait: a task that runs goes on until it waits, yields or ends, also
+    /// if there are too many then, and one that is in a native section until that has lasted.
+    ///
+    /// No task is lost or held up by it. Those that have started stay on their threads, which take turns; so many bound tasks on
+    /// few workers are switched by the kernel, and more dearly than on as many threads as there are workers. Time limits of
+    /// tasks that were waiting are late by a quarter of a quantum at most.
+    ///
+    /// # Panics
+    /// If that is none, or more than [`workers_max`](Scheduler::workers_max). Nothing is changed then.
+    ///
+    /// ```
+    /// use fiberhost_scheduler::Scheduler;
+    /// let scheduler = Scheduler::builder().workers(1).workers_max(4).build()?;
+    /// scheduler.set_workers(4);
+    /// assert_eq!(scheduler.workers(), 4);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn set_workers(&self, workers: usize) {
+        let max = self.workers_max();
+        assert!(
+            (1..=max).contains(&workers),
+            "{workers} workers: must be between 1 and {max}"
+        );
+        self.core().forever().set_workers(workers);
     }
 
     /// How many [reserved](Builder::bound_workers) tasks may run at once.
@@ -503,9 +539,12 @@ impl Core {
 
     /// Starts the workers, one that stands by, and the monitor.
     fn start_threads(self: &Arc<Core>) -> io::Result<()> {
-        for index in 0..self.slots.len() {
+        for (index, slot) in self.slots.iter().enumerate() {
+            // That of a slot at rest stands by.
+            let rests = slot.rests();
             self.add_thread(None, crate::worker::run, |thread| {
-                thread.slot.set(Some(&thread.core().slots[index]));
+                let slot = &thread.core().slots[index];
+                thread.slot.set((!rests).then_some(slot));
             })?;
         }
         if self.settings.max_threads > self.slots.len() {
@@ -528,16 +567,21 @@ impl Core {
             Some(core) => (Arc::clone(&core.gate), Arc::clone(&core.shutdown)),
             None => (Arc::new(Gate::new(&settings)), Arc::new(Sleeper::new())),
         };
-        let count = settings.workers;
+        let count = settings.workers.max(settings.workers_max);
+        let slot = |index| {
+            let slot = Slot::new(index);
+            slot.set_rests(index >= settings.workers);
+            slot
+        };
         let unusual = settings.max_tasks != usize::MAX
             || settings.default_backing != Backing::Fiber
             || principal.is_some()
             || simulation.is_some();
         Core {
             threads: Table::new(count + 1),
-            slots: (0..count).map(Slot::new).collect(),
+            slots: (0..count).map(slot).collect(),
             injector: Injector::new(),
-            idle: Idle::new(count),
+            idle: Idle::new(count, settings.workers),
             stacks: StackPool::new(&settings),
             watching: Watching::new(unusual, settings.accounting, settings.recording),
             outside_ring: Outside::new(),

@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 
 use crate::primitive::biased::Biased;
-use crate::primitive::{AtomicU64, AtomicUsize, Ordering, Plain};
+use crate::primitive::{AtomicBool, AtomicU64, AtomicUsize, Ordering, Plain};
 use crate::queue::{Deque, Ready};
 use crate::steal;
 use crate::task::{Priority, Task};
@@ -35,6 +35,8 @@ pub(crate) struct Slot {
     waiting: AtomicUsize,
     /// The earliest deadline, for the monitor to read: a hint.
     due: AtomicU64,
+    /// It rests (`rest.rs`). Written under the lock of the lists.
+    rests: AtomicBool,
     private: Biased<Private>,
 }
 
@@ -165,7 +167,18 @@ impl Slot {
             waiting: AtomicUsize::new(0),
             due: AtomicU64::new(u64::MAX),
             shared: stealer,
+            rests: AtomicBool::new(false),
         }
+    }
+
+    /// Whether it rests. Exact under the lock of the lists.
+    pub(crate) fn rests(&self) -> bool {
+        self.rests.load(Ordering::Relaxed)
+    }
+
+    /// Under that lock.
+    pub(crate) fn set_rests(&self, rests: bool) {
+        self.rests.store(rests, Ordering::Relaxed);
     }
 
     /// Whether the private part holds a task. Exact for the owner, a hint for others.
@@ -264,6 +277,13 @@ impl Slot {
             }
             count > 0
         })
+    }
+
+    /// Gives all tasks away, those that were shared too, the more urgent first. Timers stay.
+    pub(crate) fn empty(&self, mut each: impl FnMut(&'static Task)) {
+        while let Some(task) = self.own(Private::pop_oldest).or_else(|| self.pop_shared()) {
+            each(task);
+        }
     }
 
     /// Takes a batch from what another slot has shared, and returns its first task.

@@ -32,6 +32,7 @@ mod model {
     mod poller;
     mod queue;
     mod reservation;
+    mod rest;
     mod rwlock;
     mod select;
     mod shutdown;

@@ -10,7 +10,7 @@ table! {
     SchedulerRow in "schedulers" {
         /// The slot's number.
         Key scheduler_id: usize,
-        /// `VISIBLE ONLINE`; all slots are.
+        /// `VISIBLE ONLINE`, or `VISIBLE OFFLINE` for one that rests: see [`Scheduler::set_workers`](crate::scheduler::Scheduler::set_workers).
         Fact status: &'static str,
         /// Its worker sleeps for want of work.
         Gauge is_idle: bool,

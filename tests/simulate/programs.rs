@@ -31,6 +31,7 @@ pub(crate) const ALL: &[Program] = &[
     ("sections", sections),
     ("threads", threads),
     ("mobiles", mobiles),
+    ("workers", workers),
     ("host: sections and events", hosts::sections_and_events),
     ("host: tasks on threads", hosts::threads),
     ("host: alerts", hosts::alerts),
@@ -450,5 +451,59 @@ fn mobiles(builder: Builder) {
     });
     drop(adopted);
     assert_eq!(counted.load(SeqCst), 9);
+    end(&scheduler);
+}
+
+/// How many run at once is changed by tasks of each kind, while others wait, sleep, yield and are in native code.
+fn workers(builder: Builder) {
+    static CALL: native::Target = native::Target::new("a call");
+    let scheduler = build(builder.workers_max(3));
+    let max = scheduler.workers_max();
+    let done = Arc::new(AtomicUsize::new(0));
+    let spawn_as = |number: usize| {
+        let (here, done) = (scheduler.clone(), Arc::clone(&done));
+        let work = move || {
+            for round in 0..3 {
+                here.set_workers(1 + (number + round) % max);
+                match (number + round) % 4 {
+                    0 => yield_now(),
+                    1 => assert_eq!(sleep(Duration::from_millis(1)), Wake::TimedOut),
+                    2 => native::section(&CALL, || native::callback(yield_now)),
+                    _ => assert_eq!(spawn(move || round).join().expect("it returns"), round),
+                }
+            }
+            done.fetch_add(1, SeqCst);
+        };
+        let task = scheduler.task();
+        match number % 3 {
+            0 => task.spawn(work),
+            // SAFETY: nothing on its stack is the thread's when it waits.
+            1 => unsafe { task.spawn_mobile(work) },
+            _ => task.backing(Backing::Thread).spawn(work),
+        }
+        .expect("there is memory")
+    };
+    let tasks: Vec<_> = (0..6).map(spawn_as).collect();
+    for task in tasks {
+        task.join().expect("it returns");
+    }
+    assert_eq!(done.load(SeqCst), 6);
+    scheduler.set_workers(max);
+    // As many at once as are wanted: each waits for the others without giving its thread back.
+    let here = Arc::new(AtomicUsize::new(0));
+    let tasks: Vec<_> = (0..max)
+        .map(|_| {
+            let here = Arc::clone(&here);
+            scheduler.spawn(move || {
+                here.fetch_add(1, SeqCst);
+                while here.load(SeqCst) < max {
+                    simulate::point();
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.join().expect("it returns");
+    }
     end(&scheduler);
 }

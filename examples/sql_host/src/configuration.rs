@@ -85,9 +85,12 @@ pub static SETTINGS: [Setting; 7] = [
     },
     Setting {
         name: "workers",
-        meaning: "how many sessions run at once; fixed at the start",
+        meaning: "how many sessions run at once; at most as many as there are processors, or were said at the start",
         value: |host| host.scheduler().workers().to_string(),
-        change: None,
+        change: Some(|scheduler, value| {
+            scheduler.set_workers(number("workers", value, scheduler.workers_max())?);
+            Ok(())
+        }),
     },
     Setting {
         name: "max_threads",
@@ -188,10 +191,20 @@ fn time(name: &str, value: &str) -> Result<Duration, SqlError> {
     if (TIME_MIN..=TIME_MAX).contains(&time) {
         return Ok(time);
     }
-    let message = format!(
-        "{value} is outside the valid range for parameter \"{name}\" ({} .. {})",
-        text(TIME_MIN),
-        text(TIME_MAX)
-    );
-    Err(SqlError::new("22023", message))
+    Err(outside(name, value, &text(TIME_MIN), &text(TIME_MAX)))
+}
+
+/// One of 1 to this.
+fn number(name: &str, value: &str, max: usize) -> Result<usize, SqlError> {
+    let number = value.trim().parse().map_err(|_| wrong(name, value))?;
+    if (1..=max).contains(&number) {
+        return Ok(number);
+    }
+    Err(outside(name, value, "1", &max.to_string()))
+}
+
+fn outside(name: &str, value: &str, least: &str, most: &str) -> SqlError {
+    let message =
+        format!("{value} is outside the valid range for parameter \"{name}\" ({least} .. {most})");
+    SqlError::new("22023", message)
 }

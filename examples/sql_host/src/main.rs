@@ -62,6 +62,9 @@ struct Options {
     /// In a folder the socket has the name by which psql finds it.
     #[arg(long, value_name = "PATH")]
     emergency_socket: Option<PathBuf>,
+    /// Check the scheduler's invariants at every switch, and end at the first that does not hold. It takes time.
+    #[arg(long)]
+    check_invariants: bool,
     /// Run the load once with sessions on fibers and once with sessions on threads, and print both results side by side.
     #[arg(long, conflicts_with_all = ["serve", "thread_mode", "database", "observe", "emergency_socket"])]
     both_modes: bool,
@@ -91,6 +94,7 @@ fn work(options: &Options) -> io::Result<bool> {
         thread_mode: options.thread_mode,
         observe: options.observe.clone(),
         emergency: options.emergency_socket.as_deref().map(emergency::place),
+        check_invariants: options.check_invariants,
     };
     let wasm = Arc::new(Wasm::new()?);
     let server = Server::start(&setup, wasm.clone())?;
@@ -148,6 +152,7 @@ fn both_modes(options: &Options) -> io::Result<bool> {
             thread_mode,
             observe: None,
             emergency: None,
+            check_invariants: options.check_invariants,
         };
         let server = Server::start(&setup, Arc::new(Wasm::new()?))?;
         let column =

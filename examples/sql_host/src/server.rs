@@ -43,6 +43,8 @@ pub struct Setup {
     pub observe: Option<PathBuf>,
     /// Where the emergency socket is, if there is one: see [`emergency`].
     pub emergency: Option<PathBuf>,
+    /// The scheduler checks its invariants at every switch, and ends the process at the first that does not hold.
+    pub check_invariants: bool,
 }
 
 /// A server that serves.
@@ -124,7 +126,12 @@ impl Server {
 }
 
 fn host(setup: &Setup) -> io::Result<Host> {
-    let mut settings = Builder::new().name("sql");
+    // What ALTER SYSTEM can go up to.
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut settings = Builder::new()
+        .name("sql")
+        .workers_max(processors)
+        .check_invariants(setup.check_invariants);
     if let Some(workers) = setup.workers {
         settings = settings.workers(workers);
     }

@@ -112,6 +112,7 @@ fn settings_change_while_the_server_runs() {
             ("stall_after", "2s", "2000ms"),
             ("stall_after", "never", "never"),
             ("trace", "tasks", "tasks"),
+            ("workers", "1", "1"),
         ] {
             rows(&mut client, &format!("ALTER SYSTEM SET {name} TO {value}"));
             let select = format!("SELECT value FROM sys.configurations WHERE name = '{name}'");
@@ -121,12 +122,18 @@ fn settings_change_while_the_server_runs() {
         assert_eq!(scheduler.quantum(), Duration::from_millis(8));
         assert_eq!(scheduler.handover_after(), Duration::from_micros(500));
         assert_eq!(scheduler.stall_after(), Duration::MAX);
+        assert_eq!(scheduler.workers(), 1);
+        let online = "SELECT count(*) FROM sys.dm_os_schedulers WHERE status = 'VISIBLE ONLINE'";
+        until(&mut other, online, "1");
         for (wrong, expected) in [
             ("SET quantum = soon", "22023"),
             ("SET quantum = 0", "22023"),
             ("SET quantum = '2h'", "22023"),
             ("SET trace = everything", "22023"),
-            ("SET workers = 4", "55P02"),
+            ("SET workers = 0", "22023"),
+            ("SET workers = 2000", "22023"),
+            ("SET workers = 'few'", "22023"),
+            ("SET max_threads = 4", "55P02"),
             ("SET absent = 1", "42704"),
             ("SET quantum", "42601"),
             ("RESET", "42601"),
@@ -159,6 +166,7 @@ fn settings_change_while_the_server_runs() {
             ["0"]
         );
         assert_eq!(rows(&mut client, "SHOW workers"), ["2"]);
+        until(&mut other, online, "2");
     });
 }
 

@@ -44,7 +44,15 @@ fn figure(said: &str, begins: &str) -> u64 {
 #[test]
 fn the_load_runs_and_reports() {
     for mode in [&[][..], &["--thread-mode"]] {
-        let load = ["--clients", "20", "--seconds", "1", "--workers", "2"];
+        let load = [
+            "--clients",
+            "20",
+            "--seconds",
+            "1",
+            "--workers",
+            "2",
+            "--check-invariants",
+        ];
         let said = said(&[mode, &load].concat());
         assert!(said.starts_with("psql -h 127.0.0.1 -p "), "{said}");
         assert!(said.contains(" statements in "), "{said}");

@@ -54,6 +54,7 @@ pub enum Admission {
 pub(crate) struct Settings {
     pub(crate) name: String,
     pub(crate) workers: usize,
+    pub(crate) workers_max: usize,
     pub(crate) bound_workers: usize,
     pub(crate) max_threads: usize,
     pub(crate) default_backing: Backing,
@@ -88,6 +89,7 @@ impl Default for Settings {
         Settings {
             name: "fiberhost".into(),
             workers: default_workers(),
+            workers_max: 0,
             bound_workers: 0,
             max_threads: MAX_THREADS,
             default_backing: Backing::Fiber,
@@ -135,6 +137,7 @@ impl Settings {
         Settings {
             name: format!("{}-emergency", self.name),
             workers: 1,
+            workers_max: 1,
             bound_workers: 0,
             max_tasks: usize::MAX,
             emergency_lane: false,
@@ -148,6 +151,7 @@ impl Settings {
         Settings {
             name: format!("{}-bound", self.name),
             workers: self.bound_workers,
+            workers_max: self.bound_workers,
             bound_workers: 0,
             emergency_lane: false,
             ..self.clone()
@@ -160,6 +164,11 @@ impl Settings {
             Some(format!(
                 "{} workers: must be between 1 and {WORKERS_MAX}",
                 self.workers
+            ))
+        } else if self.workers_max > WORKERS_MAX {
+            Some(format!(
+                "{} workers at most: must be at most {WORKERS_MAX}",
+                self.workers_max
             ))
         } else if self.bound_workers > WORKERS_MAX {
             Some(format!(

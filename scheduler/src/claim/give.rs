@@ -7,7 +7,8 @@ use crate::primitive::Ordering;
 use crate::thread::Thread;
 
 impl Thread {
-    /// A driver finds claimants at its settle, or when it has nothing to do. `false`: this thread is to end.
+    /// A driver finds claimants at its settle, or when it has nothing to do, or that its slot is to rest.
+    /// `false`: this thread is to end.
     #[cold]
     #[must_use]
     pub(crate) fn give_way(&'static self) -> bool {
@@ -16,8 +17,12 @@ impl Thread {
             || !self.bound.is_empty()
             || self.slot().waiting() > 0
             || !core.injector.is_empty();
-        let called = core.idle.with(|lists| {
+        let given = core.idle.with(|lists| {
             let slot = self.slot();
+            if lists.surplus() > 0 {
+                self.slot.set(None);
+                return core.dispose_or_rest(lists, slot, false);
+            }
             let turns_over = slot.returns.get() >= RETURNS_MAX;
             if busy && !self.has_to_go(lists) && core.lets_pass(lists) {
                 // A turn of those that wait; then one looks again.
@@ -38,10 +43,10 @@ impl Thread {
             if self.has_bound() && !cfg!(feature = "bug_claim_window") {
                 self.stand_with_bound(lists);
             }
-            Some(next)
+            Some(Disposed::Called(next.index))
         });
-        let Some(next) = called else { return true };
-        next.sleeper.call();
+        let Some(how) = given else { return true };
+        core.follow(how);
         if core.slots.len() > 1 {
             // The one that has the slot now looks for claimants by itself.
             core.call_drivers();
@@ -68,14 +73,14 @@ impl Thread {
                 // The monitor was faster.
                 return Some(Disposed::Placed);
             };
-            if !lists.has_takers() {
+            if !lists.has_takers() && lists.surplus() == 0 {
                 self.blocks.set(true);
                 return None;
             }
             self.lease.give();
             self.slot.set(None);
             core.note_off(self);
-            core.dispose(lists, slot, needed)
+            core.dispose_or_rest(lists, slot, needed)
         });
         let given = disposed.is_some();
         disposed.into_iter().for_each(|how| core.follow(how));
@@ -88,13 +93,13 @@ impl Thread {
         let core = self.core();
         let claim = Claim::Yield(waited);
         let disposed = core.idle.with(|lists| {
-            if !lists.has_takers() {
+            if !lists.has_takers() && lists.surplus() == 0 {
                 return None;
             }
             let slot = self.slot();
             self.slot.set(None);
             core.note_off(self);
-            let disposed = core.dispose(lists, slot, true);
+            let disposed = core.dispose_or_rest(lists, slot, true);
             if !cfg!(feature = "bug_claim_window") {
                 self.become_returner(lists, claim);
             }
@@ -119,7 +124,7 @@ impl Thread {
         let needed = core.is_needed(slot);
         let disposed = core.idle.with(|lists| {
             self.slot.set(None);
-            let disposed = core.dispose(lists, slot, needed);
+            let disposed = core.dispose_or_rest(lists, slot, needed);
             if disposed.is_none() {
                 lists.free.push(slot.index);
             }

@@ -16,6 +16,7 @@ fn heavy() {
         barrier::heavy();
     }
 }
+
 impl Core {
     /// Gives a slot to a thread that has none. Under the lock.
     pub(super) fn give(&self, slot: &'static Slot, to: &'static Thread) {
@@ -162,8 +163,22 @@ impl Core {
         slot.waiting() > 0 || slot.has_shared() || !self.injector.is_empty()
     }
 
+    /// A slot that nobody drives goes to rest, if one is to, or as by [`dispose`](Core::dispose). Under the lock.
+    pub(super) fn dispose_or_rest(
+        &'static self,
+        lists: &mut Lists,
+        slot: &'static Slot,
+        needed: bool,
+    ) -> Option<Disposed> {
+        if lists.surplus() > 0 {
+            lists.active -= 1;
+            return Some(Disposed::Rests(slot));
+        }
+        self.dispose(lists, slot, needed)
+    }
+
     /// Gives a slot that nobody drives to who claims one or stands by. `None`: nobody does. Under the lock.
-    pub(super) fn dispose(
+    pub(crate) fn dispose(
         &'static self,
         lists: &mut Lists,
         slot: &'static Slot,
@@ -189,10 +204,11 @@ impl Core {
     }
 
     /// What is left to do for a slot that was given away, without the lock.
-    pub(super) fn follow(&'static self, how: Disposed) {
+    pub(crate) fn follow(&'static self, how: Disposed) {
         match how {
             Disposed::Called(index) => self.threads.get(index).sleeper.call(),
             Disposed::Placed => self.look_for_placed(),
+            Disposed::Rests(slot) => self.lay_down(slot),
         }
     }
 
@@ -257,11 +273,11 @@ impl Core {
     }
 
     /// Step 2 of a claim.
-    pub(super) fn call_drivers(&'static self) {
+    pub(crate) fn call_drivers(&'static self) {
         if cfg!(feature = "bug_claim_call") {
             return;
         }
-        for slot in &self.slots {
+        for slot in self.slots.iter().filter(|slot| !slot.rests()) {
             self.driver(slot).sleeper.call();
         }
     }

@@ -73,6 +73,12 @@ pub fn take_lasting(scheduler: &Scheduler) {
     scheduler.core().forever().take_lasting(|_| true);
 }
 
+/// Slots that rest.
+pub fn at_rest(scheduler: &Scheduler) -> usize {
+    let slots = scheduler.core().slots.iter();
+    slots.filter(|slot| slot.rests()).count()
+}
+
 /// Threads that stand by.
 pub fn spares(scheduler: &Scheduler) -> usize {
     scheduler.core().idle.spares() as usize

@@ -56,7 +56,7 @@ impl Poller {
 
     /// The same for one of so many workers that count who sleeps.
     pub fn sleep_beside(&self, sleeper: &Sleeper, idle: &Idle, workers: usize) -> bool {
-        let others_awake = || idle.sleeping() < workers;
+        let others_awake = || !idle.idle.all_asleep(workers);
         self.0.sleep(&sleeper.0, None, others_awake).called
     }
 

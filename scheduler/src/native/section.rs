@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
-use crate::current;
+use crate::current::{self, Around};
 use crate::local::LocalKey;
 use crate::native::hold;
 use crate::primitive::{Ordering, clock};
@@ -229,16 +229,6 @@ extern "C" fn claim(thread: &'static Thread) {
     });
 }
 
-/// As [`enter`] from an outer section, but waits for a slot no longer than this. `false`: there was none, and the section goes
-/// on as if it had just been begun.
-#[inline]
-fn enter_within(target: &'static Target, limit: Duration) -> bool {
-    match current::step_in().or_else(end_mark) {
-        Some(thread) if !thread.lease.enter() => claim_within(thread, target, limit),
-        Some(_) | None => true,
-    }
-}
-
 /// The end of an outer section that is marked, if it was that.
 #[cold]
 fn end_mark() -> Option<&'static Thread> {
@@ -385,22 +375,11 @@ pub unsafe fn callback_begin_within(limit: Duration) -> Begun {
 /// # Safety
 /// As for [`callback_begin`].
 unsafe fn callback_begin_until(limit: Option<Duration>) -> Begun {
-    let depth = current::depth();
-    let outside = current::within().map(|(thread, task)| {
+    let outside = current::around().map(|(thread, task, around)| {
         hold::raise(task, Hold::Callback);
         let target = Target::stored(thread.target.load(Ordering::Relaxed)).unwrap_or(&UNNAMED);
-        let mut has_slot = true;
-        if let Some(depth) = depth {
-            current::set_depth(0);
-            match limit {
-                // SAFETY: pairs with the leave of `callback_end`; the sections around the callback are counted in `depth`.
-                None => unsafe { enter() },
-                Some(limit) => has_slot = enter_within(target, limit),
-            }
-            if !has_slot {
-                current::set_depth(depth);
-            }
-        }
+        let has_slot = around.is_none_or(|around| enter_from_all(thread, around, target, limit));
+        let depth = around.map(Around::depth);
         Outside {
             section: depth.filter(|_| has_slot).map(|depth| (depth, target)),
             limit: task.deadline.replace(FOREVER),
@@ -413,19 +392,63 @@ unsafe fn callback_begin_until(limit: Option<Duration>) -> Begun {
     }
 }
 
+/// As [`enter`] from all sections that are open, for which there may be a limit: see [`callback_begin_within`].
+#[inline(always)]
+fn enter_from_all(
+    thread: &'static Thread,
+    around: Around,
+    target: &'static Target,
+    limit: Option<Duration>,
+) -> bool {
+    if around.is_marked() {
+        return enter_from_marked(around, target, limit);
+    }
+    current::step_in_from_all();
+    thread.lease.enter_unasked() || enter_from_all_asked(thread, around, target, limit)
+}
+
+#[cold]
+#[inline(never)]
+fn enter_from_all_asked(
+    thread: &'static Thread,
+    around: Around,
+    target: &'static Target,
+    limit: Option<Duration>,
+) -> bool {
+    let Some(limit) = limit else {
+        enter_asked(thread);
+        return true;
+    };
+    let has_slot = thread.lease.refuse() || claim_within(thread, target, limit);
+    if !has_slot {
+        current::set_depth(around.depth());
+    }
+    has_slot
+}
+
+/// The same where the outer section is noted.
+#[cold]
+#[inline(never)]
+fn enter_from_marked(around: Around, target: &'static Target, limit: Option<Duration>) -> bool {
+    current::set_depth(0);
+    let thread = current::step_in().or_else(end_mark);
+    thread.is_none_or(|thread| {
+        thread.lease.enter_unasked() || enter_from_all_asked(thread, around, target, limit)
+    })
+}
+
 /// Ends the callback that was begun last: the section around it goes on.
 ///
 /// # Safety
 /// As for [`callback_begin`].
 pub unsafe fn callback_end(begun: Begun) {
-    let (Some(outside), Some((_, task))) = (begun.outside, current::within()) else {
+    let (Some(outside), Some((thread, task))) = (begun.outside, current::within()) else {
         return;
     };
     task.deadline.set(outside.limit);
     if let Some((depth, target)) = outside.section {
-        // SAFETY: takes the enter of `callback_begin` back.
-        unsafe { leave(target) };
-        current::set_depth(depth);
+        current::step_out_into(depth);
+        stepped_out(thread, target);
     }
     hold::lower(task, Hold::Callback);
 }

@@ -26,7 +26,7 @@ pub(super) struct Stuck {
 impl Stuck {
     /// After the threads were looked at.
     pub(super) fn look(&mut self, core: &'static Core, after: u64, now: u64) {
-        let mut drivers = core.slots.iter().map(|slot| core.driver(slot));
+        let mut drivers = drivers(core);
         if !drivers.all(|driver| kept_for(driver, after, now).is_some()) {
             self.reported = false;
             return;
@@ -36,6 +36,12 @@ impl Stuck {
             report(core, after, now);
         }
     }
+}
+
+/// Who has a slot, or had it last.
+fn drivers(core: &'static Core) -> impl Iterator<Item = &'static Thread> {
+    let active = core.slots.iter().filter(|slot| !slot.rests());
+    active.map(|slot| core.driver(slot))
 }
 
 /// How long this thread has kept its slot, if that is too long.
@@ -76,15 +82,15 @@ fn by_what(driver: &Thread) -> String {
 fn report(core: &'static Core, after: u64, now: u64) {
     let mut counts = HashMap::<String, usize>::new();
     let mut lasted = u64::MAX;
-    for slot in &core.slots {
-        let driver = core.driver(slot);
+    for driver in drivers(core) {
         lasted = lasted.min(kept_for(driver, after, now).unwrap_or(0));
         *counts.entry(by_what(driver)).or_default() += 1;
     }
+    let all: usize = counts.values().sum();
     let most = counts
         .into_iter()
         .max_by(|(one, a), (other, b)| a.cmp(b).then_with(|| other.cmp(one)));
-    let detail = most.map(|(what, count)| format!("{count} of {}: {what}", core.slots.len()));
+    let detail = most.map(|(what, count)| format!("{count} of {all}: {what}"));
     let stall = Stall {
         lasted: Duration::from_nanos(lasted),
         detail,

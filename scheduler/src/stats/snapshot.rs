@@ -94,7 +94,7 @@ pub struct Snapshot {
 pub struct SystemFacts {
     /// By which its threads are called.
     pub name: String,
-    /// How many tasks may run at once.
+    /// How many tasks may run at once, now.
     pub workers: usize,
     /// The most OS threads.
     pub max_threads: usize,
@@ -114,8 +114,10 @@ pub struct SlotFacts {
     pub index: usize,
     /// The thread that has it, or had it last, by its [number](ThreadFacts::index).
     pub driver: usize,
-    /// That thread sleeps for want of work.
+    /// That thread sleeps for want of work, or the slot rests.
     pub is_idle: bool,
+    /// Nobody has it, since [fewer tasks](crate::Scheduler::set_workers) are to run at once than there are slots.
+    pub rests: bool,
     /// Tasks in its private queues: those that have not started, and mobile ones.
     pub queued: usize,
     /// Tasks in the part that other workers take from.
@@ -306,7 +308,8 @@ impl SlotFacts {
         SlotFacts {
             index: slot.index,
             driver,
-            is_idle: threads.facts.iter().any(is_idle),
+            is_idle: slot.rests() || threads.facts.iter().any(is_idle),
+            rests: slot.rests(),
             queued: slot.waiting(),
             shared: slot.shared(),
             next_timer: (due != u64::MAX).then(|| Duration::from_nanos(due.saturating_sub(now))),
@@ -334,7 +337,7 @@ impl Glance {
 impl Threads {
     fn read(core: &'static Core, now: u64) -> Threads {
         let mut slots = HashMap::new();
-        for slot in &core.slots {
+        for slot in core.slots.iter().filter(|slot| !slot.rests()) {
             slots.insert(slot.driver.load(Ordering::Relaxed), slot.index);
         }
         let mut threads = Threads {

@@ -508,7 +508,7 @@ fn assert_not_mine(mutex: &RawMutex, me: u64) {
 
 /// Whether a lock's holder can be running while the caller looks.
 fn somebody_runs_beside() -> bool {
-    current::thread().is_none_or(|thread| thread.core().slots.len() > 1)
+    current::thread().is_none_or(|thread| thread.core().workers() > 1)
 }
 
 impl Default for RawMutex {

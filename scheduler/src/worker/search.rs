@@ -255,7 +255,7 @@ impl Thread {
         // In the list of sleepers it may lose its slot at any time: so it wakes others as a stranger would.
         current::set_thread(std::ptr::null());
         let slept = core.io.sleep(&self.sleeper, until, || {
-            core.idle.sleeping() < core.slots.len()
+            !core.idle.all_asleep(core.slots.len())
         });
         current::set_thread(self);
         self.refresh_coarse();

@@ -168,36 +168,36 @@ fn a_look_at_a_task_that_ends_takes_nothing_from_others() {
 
 /// So many join a task that starts meanwhile, and that looks who they are before it waits itself: who waits unseen would be in
 /// no circle.
-fn joins_meet_the_start(joiners: usize, bounds: Bounds) {
-    explore(bounds, move || {
-        let task = Record::fresh();
-        let _handle = task.handle();
-        let others: Vec<_> = (1..joiners)
-            .map(|_| thread::spawn(move || Waiter::here().join_unseen(task)))
-            .collect();
-        let end = thread::spawn(move || {
-            task.start();
-            let seen = task.joiners();
-            task.complete();
-            seen
-        });
-        let mut waited = usize::from(Waiter::here().join_unseen(task));
-        for other in others {
-            waited += usize::from(other.join().unwrap());
-        }
-        let seen = end.join().unwrap();
-        assert!(seen >= waited, "{waited} waited, {seen} were seen");
+fn joins_meet_the_start(joiners: usize) {
+    let task = Record::fresh();
+    let _handle = task.handle();
+    let others: Vec<_> = (1..joiners)
+        .map(|_| thread::spawn(move || Waiter::here().join_unseen(task)))
+        .collect();
+    let end = thread::spawn(move || {
+        task.start();
+        let seen = task.joiners();
+        task.complete();
+        seen
     });
+    let mut waited = usize::from(Waiter::here().join_unseen(task));
+    for other in others {
+        waited += usize::from(other.join().unwrap());
+    }
+    let seen = end.join().unwrap();
+    assert!(seen >= waited, "{waited} waited, {seen} were seen");
 }
 
 #[test]
 fn a_join_meets_the_start_of_its_task() {
-    joins_meet_the_start(1, Bounds::protocol(20));
+    explore(Bounds::protocol(20), || joins_meet_the_start(1));
 }
 
 #[test]
 fn two_joins_meet_the_start_of_their_task() {
-    joins_meet_the_start(2, Bounds::protocol(100).preemptions(2));
+    explore(Bounds::protocol(100).preemptions(2), || {
+        joins_meet_the_start(2);
+    });
 }
 
 /// A waker that is left while the task ends is woken, or the one who leaves it is told that there is nothing to wait for.

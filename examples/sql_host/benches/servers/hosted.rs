@@ -21,6 +21,7 @@ pub(crate) fn serve(
         thread_mode,
         observe: None,
         emergency: None,
+        check_invariants: false,
     };
     let server = Server::start(&setup, runtime)?;
     super::process::announce(server.address())?;

@@ -81,6 +81,7 @@ fn start(thread_mode: bool, runtime: Arc<dyn Runtime>, change: impl FnOnce(&mut 
         thread_mode,
         observe: None,
         emergency: None,
+        check_invariants: false,
     };
     change(&mut setup);
     let server = Server::start(&setup, runtime).expect("it starts");
