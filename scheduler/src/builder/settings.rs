@@ -44,7 +44,7 @@ const MAX_THREADS: usize = 0;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Admission {
-    /// It fails, with [`SpawnError::is_limit`].
+    /// It fails, with [`SpawnError::is_limit`](crate::SpawnError::is_limit).
     #[default]
     Refuse,
     /// It waits until a task ends.

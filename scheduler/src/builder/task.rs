@@ -62,13 +62,13 @@ impl TaskBuilder {
         self
     }
 
-    /// What it runs on. Default: [what the scheduler says](Builder::default_backing).
+    /// What it runs on. Default: [what the scheduler says](crate::Builder::default_backing).
     pub fn backing(mut self, backing: Backing) -> Self {
         self.plan.backing = Some(backing);
         self
     }
 
-    /// It runs on the threads that are kept for such tasks: see [`Builder::bound_workers`]. It is bound, also if it is
+    /// It runs on the threads that are kept for such tasks: see [`Builder::bound_workers`](crate::Builder::bound_workers). It is bound, also if it is
     /// spawned as a mobile one.
     ///
     /// What it spawns itself is not reserved, unless it says so too. It may own its thread or be called back from native
@@ -117,7 +117,7 @@ impl TaskBuilder {
 
     /// How exact the times are that are kept of it. With [`Accounting::Exact`] it has a ledger of where its time went,
     /// [`TaskRef::ledger`](crate::TaskRef::ledger), whatever the scheduler does for the others; with any other it has none, also
-    /// where the others have. Default: [what the scheduler does](Builder::accounting).
+    /// where the others have. Default: [what the scheduler does](crate::Builder::accounting).
     ///
     /// From the first task on that asks for it, all spawns of the scheduler take a longer way, by some tens of nanoseconds.
     ///
@@ -145,7 +145,7 @@ impl TaskBuilder {
     ///
     /// # Errors
     /// The limit on live tasks is reached, memory was refused, the stack size is 0 or above 1 GiB, or a reserved task finds
-    /// no [reservation](Builder::bound_workers).
+    /// no [reservation](crate::Builder::bound_workers).
     /// The closure is dropped. (A stack refused by the system later is an error of the join.)
     pub fn spawn<F, T>(self, closure: F) -> Result<JoinHandle<T>, SpawnError>
     where

@@ -111,8 +111,8 @@ pub(crate) fn is_abort(panic: &(dyn Any + Send)) -> bool {
     panic.is::<Aborted>()
 }
 
-/// Whether what [`catch_unwind`] has caught is no panic, but the unwinding of a task that was
-/// [aborted](crate::TaskRef::abort) or whose [`timeout`] has passed.
+/// Whether what [`catch_unwind`](std::panic::catch_unwind) has caught is no panic, but the unwinding of a task that was
+/// [aborted](crate::TaskRef::abort) or whose [`timeout`](crate::timeout) has passed.
 ///
 /// For code at a boundary that nothing may unwind across. The task is unwound again at its next wait.
 pub fn is_interruption(caught: &(dyn Any + Send)) -> bool {
