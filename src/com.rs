@@ -48,6 +48,7 @@ mod object;
 pub(crate) mod overlapped;
 pub(crate) mod pages;
 mod quick;
+pub(crate) mod recursive;
 pub(crate) mod shelf;
 mod stream;
 #[allow(missing_docs, missing_debug_implementations, reason = "the names are those of the headers, and made from data")]

@@ -13,14 +13,15 @@
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use fiberhost_scheduler::sync::{AutoResetEvent, ManualResetEvent, RawMutex, Semaphore};
+use fiberhost_scheduler::sync::{AutoResetEvent, ManualResetEvent, Semaphore};
 use fiberhost_scheduler::{Heed, Wake};
 
 use crate::alert;
 use crate::com::host::{IHostAutoEvent, IHostCrst, IHostManualEvent, IHostSemaphore};
+use crate::com::recursive::Recursive;
 use crate::com::{Hresult, INFINITE, Optional, WAIT_OPTION};
 use crate::current;
 use crate::deadlock::{Broken, Edge, Owned};
@@ -277,9 +278,7 @@ pub(crate) struct Crst {
 
 #[derive(Debug)]
 struct Section {
-    lock: RawMutex,
-    /// How often the owner has entered once more. Only the owner touches it.
-    again: AtomicU64,
+    lock: Arc<Recursive>,
     spins: AtomicU32,
     host: Arc<Shared>,
 }
@@ -291,12 +290,16 @@ impl Crst {
     pub(crate) fn new(host: Arc<Shared>, spins: u32) -> Crst {
         Crst {
             section: Arc::new(Section {
-                lock: RawMutex::new_fair(),
-                again: AtomicU64::new(0),
+                lock: Arc::new(Recursive::new()),
                 spins: AtomicU32::new(spins),
                 host,
             }),
         }
+    }
+
+    /// What its calls may go by while nobody waits.
+    pub(crate) fn quick(&self) -> Arc<Recursive> {
+        Arc::clone(&self.section.lock)
     }
 }
 
@@ -304,34 +307,22 @@ impl Drop for Crst {
     fn drop(&mut self) {
         // The last reference went while somebody has the section: a fault of the runtime. Nothing is freed under the owner,
         // nor under those who wait.
-        if self.section.lock.is_locked() {
+        if self.section.lock.lock().is_locked() {
             std::mem::forget(Arc::clone(&self.section));
         }
     }
 }
 
 impl Section {
-    fn try_enter(&self) -> bool {
-        if self.lock.try_lock() {
-            return true;
-        }
-        if !self.lock.is_mine() {
-            return false;
-        }
-        // Relaxed: only the owner is here.
-        self.again.fetch_add(1, Ordering::Relaxed);
-        true
-    }
-
     /// It was not free a moment ago.
     #[cold]
     #[inline(never)]
     fn enter_again_or_wait(self: &Arc<Self>, option: WAIT_OPTION) -> Result<(), Hresult> {
-        if self.try_enter() || self.spin() {
+        if self.lock.try_enter() || self.spin() {
             return Ok(());
         }
         let edge = Edge::Section(Arc::clone(self) as _);
-        let take = |_: Option<Duration>, heed| self.lock.lock_heeding(heed);
+        let take = |_: Option<Duration>, heed| self.lock.lock().lock_heeding(heed);
         let heed = Heed::Nothing;
         let breakable = option.may_be_broken();
         match alert::wait_for_owner(&self.host, heed, edge, breakable, take) {
@@ -343,58 +334,36 @@ impl Section {
         }
     }
 
-    /// It was entered more than once, or somebody waits, or it is not the caller's.
-    #[cold]
-    #[inline(never)]
-    fn leave_otherwise(&self, again: u64) -> Result<(), Hresult> {
-        if again == 0 {
-            return self.lock.unlock().map_err(|_| Hresult::HOST_E_NOT_OWNER);
-        }
-        if !self.lock.is_mine() {
-            return Err(Hresult::HOST_E_NOT_OWNER);
-        }
-        self.again.store(again - 1, Ordering::Relaxed);
-        Ok(())
-    }
-
     fn spin(&self) -> bool {
         let spins = self.spins.load(Ordering::Relaxed).min(SPINS_MAX);
         (0..spins).any(|_| {
             std::hint::spin_loop();
-            !self.lock.is_locked() && self.lock.try_lock()
+            !self.lock.lock().is_locked() && self.lock.lock().try_lock()
         })
     }
 }
 
 impl Owned for Section {
     fn owner(&self) -> Option<u64> {
-        self.lock.owner()
+        self.lock.lock().owner()
     }
 }
 
 impl IHostCrst for Crst {
     /// Ends with the section, whatever happens, unless the wait may be broken and is.
-    #[inline]
     fn enter(&self, option: WAIT_OPTION) -> Result<(), Hresult> {
-        if self.section.lock.try_lock_idle() {
+        if self.section.lock.enter_idle() {
             return Ok(());
         }
         self.section.enter_again_or_wait(option)
     }
 
-    #[inline]
     fn leave(&self) -> Result<(), Hresult> {
-        let section = &self.section;
-        // Relaxed: only the owner has written it. Who is not the owner is refused, whatever it reads.
-        let again = section.again.load(Ordering::Relaxed);
-        if again == 0 && section.lock.try_unlock_idle() {
-            return Ok(());
-        }
-        section.leave_otherwise(again)
+        self.section.lock.leave()
     }
 
     fn try_enter(&self, _option: WAIT_OPTION) -> Result<bool, Hresult> {
-        Ok(self.section.try_enter())
+        Ok(self.section.lock.try_enter())
     }
 
     fn set_spin_count(&self, spins: u32) -> Result<(), Hresult> {

@@ -26,7 +26,9 @@ impl SyncManager {
     }
 
     fn section(&self, spins: u32) -> ComRef<dyn IHostCrst> {
-        self.object(Arc::new(Crst::new(Arc::clone(&self.host), spins)))
+        let section = Crst::new(Arc::clone(&self.host), spins);
+        let quick = Some(section.quick());
+        ComRef::new_quick(self.host.gate, Arc::new(section), quick)
     }
 
     fn auto_event(&self, breakable: Breakable) -> ComRef<dyn IHostAutoEvent> {

@@ -6,7 +6,8 @@
 //! FIBERHOST_CALLS=10000000 cargo test --release --test hosting_model -- --nocapture
 //! ```
 //!
-//! `fuzz/` plays the same with choices that a fuzzer makes.
+//! proptest plays the same, and makes a sequence that fails shorter; `PROPTEST_CASES` says how many sequences. `fuzz/` plays it with
+//! choices that a fuzzer makes.
 
 mod common;
 #[macro_use]
@@ -19,6 +20,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use fiberhost::TaskMode;
 use hosting::{Bench, builder, with};
 use model::{Tally, play};
+use proptest::collection::vec;
+use proptest::prelude::{any, proptest};
 
 /// In all, for two modes with a caller that is a task and one that is none.
 const CALLS: u64 = 400_000;
@@ -82,5 +85,28 @@ fn random_calls_do_what_the_model_says() {
             "as many calls as were asked for"
         );
         tally.check(is_task);
+    }
+}
+
+proptest! {
+    /// Each sequence on a host of its own, so that a shorter one finds what the longer one found.
+    #[test]
+    fn any_sequence_does_what_the_model_says(
+        choices in vec(any::<u8>(), 0..800),
+        is_fiber: bool,
+        is_task: bool,
+    ) {
+        let mode = if is_fiber { TaskMode::Fiber } else { TaskMode::Thread };
+        with(builder(2).tasks(mode), |bench| {
+            // SAFETY: the task has ended before this returns.
+            let borrowed: &'static Bench = unsafe { &*std::ptr::from_ref(bench) };
+            let mut choices = choices.clone().into_iter();
+            let mut game = move || {
+                play(borrowed, is_task, u64::MAX, "sequence", &mut |limit| {
+                    Some(usize::from(choices.next()?) % limit)
+                })
+            };
+            if is_task { bench.run(game) } else { game() };
+        });
     }
 }

@@ -3,6 +3,7 @@
 //! Counts do not depend on how busy the machine is, so they show what a change costs where times cannot.
 //! `host_event` is what a ping-pong through the hosting interfaces costs above `pingpong`.
 //! They are valgrind's, of the example `probe` with N and with 11 N operations, so that what is not the operation cancels.
+//! `cargo test` builds that example; `cargo test --test instructions` does not: then `cargo build --release --example probe` first.
 //! They hold for one compiler, one build profile and one switch: elsewhere the test says so and compares nothing.
 
 use std::collections::BTreeMap;

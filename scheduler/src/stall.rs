@@ -298,6 +298,8 @@ impl Stalls {
         let kind = match (watch.stretch, first, second) {
             (Stretch::Section(_), _, _) => StallKind::NativeSection,
             (_, Some(first), Some(second)) => judge(&first, &second),
+            // It was made, and has had no processor yet.
+            _ if os_id == 0 => StallKind::Starving,
             _ => StallKind::Unknown,
         };
         let may_block = matches!(kind, StallKind::Sleeping | StallKind::NativeSection);

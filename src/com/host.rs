@@ -175,13 +175,14 @@ host_interface! {
 
 host_interface! {
     /// A critical section: recursive, and owned by a task, or by an OS thread without one.
-    IHostCrst IHostCrstVtbl IID_IHostCrst;
+    IHostCrst IHostCrstVtbl IID_IHostCrst with Option<std::sync::Arc<super::recursive::Recursive>>;
 
     /// Waits until the caller owns it.
+    @quick
     fn enter = Enter(option: WAIT_OPTION [flags: u32]) -> ();
 
     /// Gives back what one enter took.
-    @always
+    @quick @always
     fn leave = Leave() -> ();
 
     /// Takes it if it is free or the caller's. Says whether it is the caller's now.

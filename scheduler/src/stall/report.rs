@@ -29,7 +29,7 @@ pub enum StallKind {
     System,
     /// It is blocked in the kernel.
     Sleeping,
-    /// It could run, but the system gives the processors to others.
+    /// It could run, but the system gives the processors to others; or its thread was made and has had none yet.
     Starving,
     /// It is in a native section: its slot is not stalled, but the task has been away for so long.
     NativeSection,
@@ -176,9 +176,10 @@ impl Stall {
         self.thread.map(|thread| thread.worker)
     }
 
-    /// The number by which the system knows that thread.
+    /// The number by which the system knows that thread. Nothing while it has not begun to run.
     pub fn os_thread(&self) -> Option<i32> {
-        self.thread.map(|thread| thread.os_id)
+        let thread = self.thread?;
+        (thread.os_id != 0).then_some(thread.os_id)
     }
 
     /// How long the task had not settled, the section had been open, the wait had lasted, or all workers had been kept.

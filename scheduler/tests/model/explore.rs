@@ -19,7 +19,7 @@ const CHILD: &str = "FIBERHOST_MODEL";
 /// Set by `.ci/models --wide`: how much further than usual to go.
 const WIDE: &str = "FIBERHOST_MODEL_WIDE";
 
-/// Set by `.ci/models --short`: to a third of what is usual, for every change.
+/// Set by `.ci/models --short`: loom to a fifth of what is usual, Shuttle to a third, for every change.
 const SHORT: &str = "FIBERHOST_MODEL_SHORT";
 /// Set by `.ci/models` for a seeded fault: loom looks until it has found it.
 const FAULT: &str = "FIBERHOST_MODEL_FAULT";
@@ -156,7 +156,7 @@ fn check<F: Fn() + Send + Sync + 'static>(bounds: Bounds, model: F) -> (String, 
     // How often it looks whether it has done enough.
     builder.checkpoint_interval = 1_000;
     if !bounds.exhaustive && !wide() && env::var_os(FAULT).is_none() {
-        builder.max_permutations = Some(if short() { CUT_OFF / 3 } else { CUT_OFF });
+        builder.max_permutations = Some(if short() { CUT_OFF / 5 } else { CUT_OFF });
     }
     builder.check(model);
     let cut = if builder
