@@ -307,22 +307,20 @@ impl Drop for Crst {
     fn drop(&mut self) {
         // The last reference went while somebody has the section: a fault of the runtime. Nothing is freed under the owner,
         // nor under those who wait.
-        if self.section.lock.lock().is_locked() {
+        if self.section.lock.raw().is_locked() {
             std::mem::forget(Arc::clone(&self.section));
         }
     }
 }
 
 impl Section {
-    /// It was not free a moment ago.
-    #[cold]
-    #[inline(never)]
-    fn enter_again_or_wait(self: &Arc<Self>, option: WAIT_OPTION) -> Result<(), Hresult> {
+    /// Ends with the section, whatever happens, unless the wait may be broken and is.
+    fn enter(self: &Arc<Self>, option: WAIT_OPTION) -> Result<(), Hresult> {
         if self.lock.try_enter() || self.spin() {
             return Ok(());
         }
         let edge = Edge::Section(Arc::clone(self) as _);
-        let take = |_: Option<Duration>, heed| self.lock.lock().lock_heeding(heed);
+        let take = |_: Option<Duration>, heed| self.lock.raw().lock_heeding(heed);
         let heed = Heed::Nothing;
         let breakable = option.may_be_broken();
         match alert::wait_for_owner(&self.host, heed, edge, breakable, take) {
@@ -338,24 +336,20 @@ impl Section {
         let spins = self.spins.load(Ordering::Relaxed).min(SPINS_MAX);
         (0..spins).any(|_| {
             std::hint::spin_loop();
-            !self.lock.lock().is_locked() && self.lock.lock().try_lock()
+            !self.lock.raw().is_locked() && self.lock.raw().try_lock()
         })
     }
 }
 
 impl Owned for Section {
     fn owner(&self) -> Option<u64> {
-        self.lock.lock().owner()
+        self.lock.raw().owner()
     }
 }
 
 impl IHostCrst for Crst {
-    /// Ends with the section, whatever happens, unless the wait may be broken and is.
     fn enter(&self, option: WAIT_OPTION) -> Result<(), Hresult> {
-        if self.section.lock.enter_idle() {
-            return Ok(());
-        }
-        self.section.enter_again_or_wait(option)
+        self.section.enter(option)
     }
 
     fn leave(&self) -> Result<(), Hresult> {

@@ -9,7 +9,7 @@ use common::{at_workers, checked, until_waits, with, with_on_fibers};
 use fiberhost::scheduler::native::{self, Target};
 use fiberhost::scheduler::sync::{AutoResetEvent, Barrier, Mutex};
 use fiberhost::scheduler::{
-    Blocker, Deadlock, TaskRef, WaitReason, current, park, spawn, yield_now,
+    Blocker, Deadlock, JoinError, TaskRef, WaitReason, current, park, spawn, yield_now,
 };
 
 static BELOW: Target = Target::new("code that calls back");
@@ -52,6 +52,26 @@ fn a_callback_that_locks_what_a_task_of_its_own_thread_has() {
     });
 }
 
+/// Of the join of task `id` by task `me`, and the wait of that one for a mutex: the one that closed the circle is refused.
+fn one_is_refused(
+    joined: Result<(), JoinError>,
+    locked: Result<(), Vec<(u64, Blocker)>>,
+    me: u64,
+    id: u64,
+) {
+    match (joined, locked) {
+        (Ok(()), Err(circle)) => {
+            assert_eq!(circle, [(id, Blocker::Lock), (me, Blocker::Join)]);
+        }
+        (Err(error), Ok(())) => {
+            let circle = error.deadlock().expect("it names the circle");
+            let seen = members(circle);
+            assert_eq!(seen, [(me, Blocker::Join), (id, Blocker::Lock)]);
+        }
+        (joined, locked) => panic!("{joined:?} and {locked:?}"),
+    }
+}
+
 /// One joins a task that waits for a mutex of the first: whichever wait begins later is refused, and only that one.
 #[test]
 fn a_join_and_a_lock_that_close_a_circle_at_once() {
@@ -74,17 +94,7 @@ fn a_join_and_a_lock_that_close_a_circle_at_once() {
                 let joined = other.task().wait();
                 drop(guard);
                 let locked = other.join().unwrap();
-                match (joined, locked) {
-                    (Ok(()), Err(circle)) => {
-                        assert_eq!(circle, [(id, Blocker::Lock), (me, Blocker::Join)]);
-                    }
-                    (Err(error), Ok(())) => {
-                        let circle = error.deadlock().expect("it names the circle");
-                        let seen = members(circle);
-                        assert_eq!(seen, [(me, Blocker::Join), (id, Blocker::Lock)]);
-                    }
-                    (joined, locked) => panic!("{joined:?} and {locked:?}"),
-                }
+                one_is_refused(joined, locked, me, id);
             }
         });
     });
@@ -175,17 +185,7 @@ fn a_lock_of_who_joined_before_the_start_is_refused() {
                 let (me, id) = (current().id(), other.task().id());
                 let joined = other.task().wait();
                 drop(guard);
-                match (joined, other.join().unwrap()) {
-                    (Ok(()), Err(circle)) => {
-                        assert_eq!(circle, [(id, Blocker::Lock), (me, Blocker::Join)]);
-                    }
-                    (Err(error), Ok(())) => {
-                        let circle = error.deadlock().expect("it names the circle");
-                        let seen = members(circle);
-                        assert_eq!(seen, [(me, Blocker::Join), (id, Blocker::Lock)]);
-                    }
-                    (joined, locked) => panic!("{joined:?} and {locked:?}"),
-                }
+                one_is_refused(joined, other.join().unwrap(), me, id);
             }
         });
     });

@@ -25,7 +25,7 @@ impl Recursive {
     }
 
     /// What is below, for who waits.
-    pub(crate) fn lock(&self) -> &RawMutex {
+    pub(crate) fn raw(&self) -> &RawMutex {
         &self.lock
     }
 
