@@ -220,7 +220,7 @@ fn cmake_finds_it() {
 #[test]
 fn a_pair_through_the_shared_library_costs_little_more_than_one_in_rust() {
     const FEW: u64 = 2_000;
-    const MANY: u64 = 22_000;
+    const MANY: u64 = 42_000;
     if !is_there("gcc") || !is_there("valgrind") {
         return;
     }
@@ -230,7 +230,10 @@ fn a_pair_through_the_shared_library_costs_little_more_than_one_in_rust() {
         let output = run(Command::new("valgrind")
             .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
             // As in `instructions.rs`.
-            .env("GLIBC_TUNABLES", "glibc.malloc.arena_max=1")
+            .env(
+                "GLIBC_TUNABLES",
+                "glibc.malloc.arena_max=1:glibc.malloc.mmap_threshold=32768",
+            )
             .arg(&program)
             .arg(pairs.to_string()));
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
