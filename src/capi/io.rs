@@ -69,6 +69,10 @@ pub unsafe extern "C" fn fiberhost_io_write(
 }
 
 /// What is to be moved, as a C program says it.
+#[cfg_attr(
+    not(feature = "net"),
+    allow(dead_code, reason = "it is refused as it came")
+)]
 struct Wanted {
     descriptor: i32,
     buffer: *mut c_void,
