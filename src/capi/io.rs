@@ -69,10 +69,7 @@ pub unsafe extern "C" fn fiberhost_io_write(
 }
 
 /// What is to be moved, as a C program says it.
-#[cfg_attr(
-    not(feature = "net"),
-    allow(dead_code, reason = "it is refused as it came")
-)]
+#[cfg_attr(not(feature = "net"), expect(dead_code, reason = "refused unseen"))]
 struct Wanted {
     descriptor: i32,
     buffer: *mut c_void,
