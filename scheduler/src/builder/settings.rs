@@ -86,9 +86,11 @@ pub(crate) struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
+        // Once: it is asked of the kernel's files.
+        let usable = default_workers();
         Settings {
             name: "fiberhost".into(),
-            workers: default_workers(),
+            workers: usable,
             workers_max: 0,
             bound_workers: 0,
             max_threads: MAX_THREADS,
@@ -110,7 +112,7 @@ impl Default for Settings {
             on_deadlock: None,
             max_tasks: usize::MAX,
             admission: Admission::Refuse,
-            idle_spin: if default_workers() == 1 {
+            idle_spin: if usable == 1 {
                 Duration::ZERO
             } else {
                 IDLE_SPIN
