@@ -26,10 +26,12 @@ fn a_thread_is_a_task_in_callbacks() {
         let threads: Vec<_> = (0..4)
             .map(|_| {
                 let scheduler = scheduler.clone();
-                thread::spawn(move || {
+                let outsider = thread::Builder::new().name("an outsider".into());
+                let outsider = outsider.spawn(move || {
                     let adopted = scheduler.adopt().unwrap();
                     let id = adopted.task().id();
                     assert_eq!(current().id(), id);
+                    assert_eq!(adopted.task().name().as_deref(), Some("an outsider"));
                     for round in 0..20 {
                         native::callback(|| {
                             assert_eq!(try_current().unwrap().id(), id);
@@ -45,7 +47,8 @@ fn a_thread_is_a_task_in_callbacks() {
                     drop(adopted);
                     assert!(task.is_finished());
                     assert!(try_current().is_none());
-                })
+                });
+                outsider.expect("the system has a thread")
             })
             .collect();
         for thread in threads {

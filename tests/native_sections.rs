@@ -149,6 +149,17 @@ fn sections_nest_and_are_left_by_a_panic() {
                 });
             });
             assert!(caught.is_err());
+            // From inside a callback, through both.
+            let caught = std::panic::catch_unwind(|| {
+                native::section(&BLOCKS, || {
+                    native::callback(|| {
+                        native::section(&SHORT_CALL, || ());
+                        yield_now();
+                        panic!("expected");
+                    });
+                });
+            });
+            assert!(caught.is_err());
             // It is a task again, which may wait and yield.
             assert_eq!(park_for(Duration::from_millis(1)), Wake::TimedOut);
             yield_now();

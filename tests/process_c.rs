@@ -126,11 +126,20 @@ fn an_overflow_is_reported() {
 fn an_overflow_of_an_adopted_thread_is_reported() {
     let Some(program) = unwinding() else { return };
     let (output, text) = run(program, "overflow when adopted");
+    let head = "fiberhost: stack overflow in task ";
+    let rest = text.split(head).nth(1);
+    let rest = rest.unwrap_or_else(|| panic!("{} {text}", output.status));
     assert!(
-        text.contains("fiberhost: stack overflow in task "),
-        "{} {text}",
-        output.status
+        rest.contains(" \"the adopted one\": its stack has "),
+        "{text}"
     );
+    let size = rest.split("its stack has ").nth(1).unwrap();
+    let size: usize = size.split(' ').next().unwrap().parse().unwrap();
+    // The C library's part is at its top.
+    assert!((248 << 10..=256 << 10).contains(&size), "{text}");
+    let frames = rest.split("frames, innermost first").nth(1).unwrap();
+    let frames = frames.lines().filter(|line| line.starts_with("    0x"));
+    assert!(frames.count() >= 4, "{text}");
     assert_eq!(output.status.signal(), Some(libc::SIGSEGV), "{text}");
 }
 
@@ -145,7 +154,20 @@ fn other_faults_end_as_in_any_program() {
     assert_eq!(text, "host: handled\n");
 }
 
-/// A library that is built to abort on a panic runs what does not panic, and stops.
+/// A task that panics fails, and nobody else notices.
+#[test]
+fn a_panic_in_a_task_is_its_own() {
+    let Some(program) = unwinding() else { return };
+    let (output, text) = run(program, "panic");
+    assert!(output.status.success(), "{} {text}", output.status);
+    assert!(output.stdout.ends_with(b"well\n"), "{text}");
+    assert!(
+        text.contains("a task failed: the task panicked: inside the library"),
+        "{text}"
+    );
+}
+
+/// A library that is built to abort on a panic does so, runs what does not panic, and stops.
 #[test]
 fn a_library_that_aborts_on_a_panic() {
     let Some(program) = program(Panic::Abort) else {
@@ -156,4 +178,8 @@ fn a_library_that_aborts_on_a_panic() {
     let (output, text) = run(&program, "overflow");
     assert_eq!(output.status.signal(), Some(libc::SIGSEGV), "{text}");
     assert!(text.contains("\"the deep one\""), "{text}");
+    let (output, text) = run(&program, "panic");
+    assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{text}");
+    assert!(text.contains("inside the library"), "{text}");
+    assert!(!text.contains("a task failed"), "{text}");
 }

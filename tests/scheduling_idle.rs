@@ -124,3 +124,54 @@ fn idle_workers_sleep_soon() {
     }
     scheduler.shutdown(LONG).unwrap();
 }
+
+/// How many threads of the scheduler, and its monitor, are in these system calls.
+fn threads_in(name: &str, calls: &[libc::c_long]) -> usize {
+    let is_in = |thread: &String| {
+        let id = thread.rsplit(' ').next().expect("its number");
+        let path = format!("/proc/self/task/{id}/syscall");
+        let call = std::fs::read_to_string(path).unwrap_or_default();
+        let number = call
+            .split(' ')
+            .next()
+            .and_then(|number| number.parse().ok());
+        number.is_some_and(|number| calls.contains(&number))
+    };
+    threads(name).keys().filter(|thread| is_in(thread)).count()
+}
+
+/// One of the workers sleeps at the poller, and only while there is something to watch.
+#[test]
+fn one_idle_worker_sleeps_at_the_poller() {
+    const WORKERS: usize = 4;
+    let _alone = ALONE.lock().unwrap_or_else(|error| error.into_inner());
+    let _watchdog = Watchdog::new("one_idle_worker_sleeps_at_the_poller".into());
+    let name = "watchful";
+    let scheduler = Scheduler::builder().workers(WORKERS).name(name);
+    let scheduler = scheduler.build().unwrap();
+    let at_poller = || threads_in(name, &[libc::SYS_epoll_wait, libc::SYS_epoll_pwait]);
+    // The workers, the monitor, and one thread that stands by.
+    let sleep_as = |watching: usize| {
+        threads_in(name, &[libc::SYS_futex]) == WORKERS + 2 - watching && at_poller() == watching
+    };
+    scheduler.run(|| ());
+    eventually("all sleep on a futex", || sleep_as(0));
+    for _ in 0..5 {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let open = scheduler.spawn(move || listener.accept().unwrap().1);
+        until_waits(open.task(), WaitReason::Readable);
+        // Also after others have been awake.
+        let busy: Vec<_> = (0..50).map(|_| scheduler.spawn(|| ())).collect();
+        busy.into_iter().for_each(|task| task.join().unwrap());
+        eventually("one watches, and the others sleep on a futex", || {
+            sleep_as(1)
+        });
+        let client = TcpStream::connect(address).unwrap();
+        assert_eq!(open.join().unwrap(), client.local_addr().unwrap());
+        // The descriptor went with the task.
+        scheduler.run(|| ());
+        eventually("nobody watches what is not there", || sleep_as(0));
+    }
+    scheduler.shutdown(LONG).unwrap();
+}

@@ -13,7 +13,7 @@ use common::{
     with_on_fibers,
 };
 use fiberhost::scheduler::{
-    JoinHandle, Priority, Scheduler, TaskBuilder, WaitReason, park, spawn, yield_now,
+    JoinHandle, Priority, Scheduler, TaskBuilder, WaitReason, Wake, park, sleep, spawn, yield_now,
 };
 
 /// Runs a test with several workers, when they are all asleep and when they have just been busy.
@@ -105,6 +105,45 @@ fn mobile_tasks_woken_by_a_hog_go_on_elsewhere() {
                 tasks.into_iter().for_each(|task| task.join().unwrap());
             });
         }
+    });
+}
+
+/// The timers stand in the slot of one that hogs its worker: the monitor fires them, and calls another worker for who is woken.
+#[test]
+fn sleepers_whose_timers_stand_behind_a_hog_go_on_elsewhere() {
+    at(2, |scheduler| {
+        // Nobody else can start the sleepers, so their timers are here.
+        let (go, running) = (
+            Arc::new(AtomicBool::new(false)),
+            Arc::new(AtomicBool::new(false)),
+        );
+        let (wait, tell) = (Arc::clone(&go), Arc::clone(&running));
+        let other = scheduler.spawn(move || {
+            tell.store(true, Ordering::SeqCst);
+            hog_until(|| wait.load(Ordering::SeqCst));
+        });
+        eventually("one worker is taken", || running.load(Ordering::SeqCst));
+        scheduler.run(move || {
+            let count = Arc::new(AtomicUsize::new(0));
+            let tasks: Vec<JoinHandle<()>> = (0..3)
+                .map(|_| {
+                    let count = Arc::clone(&count);
+                    let body = move || {
+                        assert_eq!(sleep(Duration::from_millis(10)), Wake::TimedOut);
+                        count.fetch_add(1, Ordering::SeqCst);
+                    };
+                    // SAFETY: nothing that must stay on its thread lies on the stack.
+                    unsafe { TaskBuilder::new().spawn_mobile(body) }.unwrap()
+                })
+                .collect();
+            for task in &tasks {
+                until_waits(task.task(), WaitReason::Sleep);
+            }
+            go.store(true, Ordering::SeqCst);
+            hog_until(|| count.load(Ordering::SeqCst) == 3);
+            tasks.into_iter().for_each(|task| task.join().unwrap());
+        });
+        other.join().unwrap();
     });
 }
 

@@ -452,9 +452,11 @@ fn an_item_goes_to_the_next_receiver_if_the_first_gives_up() {
         for capacity in CAPACITIES {
             let (sender, receiver) = make(capacity);
             let takes = receiver.clone();
-            let gives_up = world.start_waiting(pair[0], WaitReason::ChannelReceive, move || {
-                takes.recv_for(SHORT)
-            });
+            let gives_up = world.start_limited(
+                pair[0],
+                |task| task.wait_reason() == WaitReason::ChannelReceive,
+                move |limit| takes.recv_for(limit),
+            );
             let takes = receiver.clone();
             let stays =
                 world.start_waiting(pair[1], WaitReason::ChannelReceive, move || takes.recv());

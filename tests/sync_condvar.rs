@@ -358,10 +358,15 @@ fn an_enclosing_timeout_unwinds_the_wait() {
 fn a_notification_goes_on_to_the_next_if_the_first_gives_up() {
     between(|world, pair| {
         let shared = Shared::new();
-        let gives_up = start_waiting(world, pair[0], &shared, 1, |shared| {
-            let mut guard = shared.value.lock();
-            shared.changed.wait_for(&mut guard, 5 * SHORT).timed_out()
-        });
+        let waits = Arc::clone(&shared);
+        let gives_up = world.start_limited(
+            pair[0],
+            |_| shared.changed.waiters() == 1,
+            move |limit| {
+                let mut guard = waits.value.lock();
+                waits.changed.wait_for(&mut guard, limit).timed_out()
+            },
+        );
         let waits = Arc::clone(&shared);
         let stays = world.start(pair[1], move || wait_once(&waits));
         assert!(gives_up.join());

@@ -408,9 +408,11 @@ fn a_lock_is_handed_on_when_the_next_in_the_queue_gives_up() {
             let mutex = Arc::new(new(0));
             let guard = mutex.lock();
             let (gives_up, stays) = (Arc::clone(&mutex), Arc::clone(&mutex));
-            let gives_up = world.start_waiting(pair[0], WaitReason::Mutex, move || {
-                gives_up.try_lock_for(2 * SHORT).is_none()
-            });
+            let gives_up = world.start_limited(
+                pair[0],
+                |task| task.wait_reason() == WaitReason::Mutex,
+                move |limit| gives_up.try_lock_for(limit).is_none(),
+            );
             let stays = world.start(pair[1], move || *stays.lock() += 1);
             eventually("both stand in the queue", || {
                 mutex.waiters() == 2 || gives_up.is_finished()

@@ -393,14 +393,26 @@ fn what_is_unlocked_in_time_is_had() {
     });
 }
 
+/// One that stands first in the queue for a while. Its result is whether it gave up.
+fn start_writer_that_gives_up(
+    world: &World<'_>,
+    side: Side,
+    lock: &Arc<RwLock<u64>>,
+) -> Party<bool> {
+    let waits = Arc::clone(lock);
+    world.start_limited(
+        side,
+        |_| lock.waiters() == 1,
+        move |limit| waits.try_write_for(limit).is_none(),
+    )
+}
+
 #[test]
 fn readers_behind_a_writer_that_gives_up_are_let_in() {
     between(|world, pair| {
         let lock = Arc::new(RwLock::new(0));
         let reader = Holder::start(world, pair[0], &lock, Read);
-        let writer = start_queued(world, pair[1], &lock, 1, |lock| {
-            lock.try_write_for(2 * SHORT).is_none()
-        });
+        let writer = start_writer_that_gives_up(world, pair[1], &lock);
         let behind = {
             let lock = Arc::clone(&lock);
             world.start(pair[0], move || *lock.read())
@@ -418,9 +430,7 @@ fn a_writer_behind_one_that_gives_up_gets_its_turn() {
         for held in [Read, Write] {
             let lock = Arc::new(RwLock::new(0));
             let holder = Holder::start(world, pair[0], &lock, held);
-            let gives_up = start_queued(world, pair[1], &lock, 1, |lock| {
-                lock.try_write_for(SHORT).is_none()
-            });
+            let gives_up = start_writer_that_gives_up(world, pair[1], &lock);
             let stays = {
                 let lock = Arc::clone(&lock);
                 world.start(pair[0], move || *lock.write() += 1)

@@ -389,9 +389,11 @@ fn a_receiver_in_a_selects_hand_is_not_lost_by_its_limit() {
     between(|world, [receives, _]| {
         let (sender, receiver) = bounded(0);
         let takes = receiver.clone();
-        let waits = world.start_waiting(receives, WaitReason::ChannelReceive, move || {
-            takes.recv_for(SHORT)
-        });
+        let waits = world.start_limited(
+            receives,
+            |task| task.wait_reason() == WaitReason::ChannelReceive,
+            move |limit| takes.recv_for(limit),
+        );
         let mut select = Select::new();
         select.send(&sender);
         let Ok(chosen) = select.try_select() else {
@@ -408,9 +410,11 @@ fn a_receiver_in_a_selects_hand_is_not_lost_by_its_limit() {
         assert_eq!(waits.join(), Ok(1));
         // Given away instead, the receiver's limit counts again.
         let takes = receiver.clone();
-        let waits = world.start_waiting(receives, WaitReason::ChannelReceive, move || {
-            takes.recv_for(SHORT)
-        });
+        let waits = world.start_limited(
+            receives,
+            |task| task.wait_reason() == WaitReason::ChannelReceive,
+            move |limit| takes.recv_for(limit),
+        );
         if let Ok(chosen) = select.try_select() {
             std::thread::sleep(2 * SHORT);
             drop(chosen);

@@ -530,3 +530,26 @@ fn a_hand_over_is_an_event() {
         });
     });
 }
+
+/// Once for each scheduler.
+// On fibers: a task on a thread of its own is one more thread.
+#[test]
+fn the_limit_on_threads_is_an_event() {
+    subscribe();
+    let said = || events("no thread stands by: native sections keep their slots");
+    let builder = checked(1).max_threads(2);
+    with_on_fibers(builder, |scheduler| {
+        let before = said().len();
+        let (sender, receiver) = std::sync::mpsc::channel::<()>();
+        let inside = move || native::section(&CALL, || receiver.recv().unwrap());
+        // The thread that stood by takes the slot, and there can be no third one.
+        // SAFETY: nothing of the thread's lies on its stack beside the section.
+        let stuck = unsafe { scheduler.task().spawn_mobile(inside) }.unwrap();
+        eventually("it is said", || said().len() > before);
+        assert_eq!(said().len(), before + 1);
+        let text = &said()[before].text;
+        assert!(text.contains("the limit of 2 threads is reached"), "{text}");
+        sender.send(()).unwrap();
+        stuck.join().unwrap();
+    });
+}

@@ -4,9 +4,11 @@
 //! the scheduler does not see, and it needs no slot for it. In a [`callback`](crate::native::callback) it claims a slot, and
 //! is a task like any other until the callback returns.
 //!
-//! Room for unsafe code: the thread's record lives as long as the scheduler, of which the guard has a reference.
+//! Room for unsafe code: the thread's record lives as long as the scheduler, of which the guard has a reference; and asking for
+//! the thread's name.
 
 use std::cell::RefCell;
+use std::ffi::CStr;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
@@ -49,7 +51,8 @@ impl Scheduler {
     /// Makes the calling thread a task of this scheduler, in a native section.
     ///
     /// The thread goes on as before. What it runs in [`native::callback`](crate::native::callback) runs as a task, with a
-    /// slot, and may wait, yield, spawn and join. The task ends when the guard is dropped.
+    /// slot, and may wait, yield, spawn and join. The task has the thread's name, as the system knows it, and ends when
+    /// the guard is dropped.
     ///
     /// ```
     /// use fiberhost_scheduler::{Scheduler, native, spawn};
@@ -75,7 +78,7 @@ impl Scheduler {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
         }
         let core = Arc::clone(self.arc());
-        let task = core.admit_thread()?;
+        let task = core.admit_thread(thread_name())?;
         let index = match core.reserve_record() {
             Ok(index) => index,
             Err(error) => {
@@ -106,6 +109,17 @@ impl Scheduler {
             not_send: PhantomData,
         })
     }
+}
+
+/// What the system calls this thread.
+fn thread_name() -> Option<Arc<str>> {
+    let mut name = [0_u8; 64];
+    // SAFETY: the call writes as many bytes as it is told, and is about the caller.
+    let answer = unsafe {
+        libc::pthread_getname_np(libc::pthread_self(), name.as_mut_ptr().cast(), name.len())
+    };
+    let name = CStr::from_bytes_until_nul(&name).ok()?.to_string_lossy();
+    (answer == 0 && !name.is_empty()).then(|| name.into())
 }
 
 impl Adopted {

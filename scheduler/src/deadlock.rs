@@ -4,8 +4,8 @@
 //! Edges, as far as the scheduler knows them:
 //!
 //! - *join*: a task that waits without a limit for another one's end waits for that one;
-//! - *thread*: a task that has started on a thread waits for the task that sleeps with that thread (`pinned.rs`), whatever
-//!   else it waits for, since nobody else runs there;
+//! - *thread*: a task that has started on a thread waits for the task that sleeps with that thread (`pinned.rs`), or blocks it
+//!   in a native section with one of these waits, whatever else it waits for, since nobody else runs there;
 //! - *lock*: a task that waits without a limit for a mutex, a read-write lock or a once waits for those that have it.
 //!
 //! A wait for an end or a lock looks for a way back to the caller when it begins, under the lock of the table in which such
@@ -220,8 +220,9 @@ pub(crate) fn closed(
     table: Option<(&Table, &Look)>,
     firsts: &[(&'static Task, Blocker)],
 ) -> Option<Deadlock> {
-    if let Some(thread) = thread {
-        // While the caller sleeps with its thread, nobody else runs there.
+    // While the caller sleeps with its thread, nobody else runs there. In the table it says so itself.
+    let says = thread.filter(|_| table.is_none());
+    if let Some(thread) = says {
         thread.set_sleeps_with(me.owns_its_thread().then_some(me));
     }
     let mut search = Search {
@@ -235,7 +236,7 @@ pub(crate) fn closed(
         let found = search.find(first) && search.is_still_so();
         found.then_some(why)
     });
-    if let Some(thread) = thread {
+    if let Some(thread) = says {
         thread.set_sleeps_with(None);
     }
     search.deadlock(found?)
@@ -308,11 +309,10 @@ impl Search<'_> {
         // One that stands in the table waits for what stands there; one whose wait is being broken for nobody.
         let join = stands.is_none() && self.core.is_some();
         let join = join.then(|| by_join(task)).flatten();
-        let thread = match (self.core, self.table) {
-            (Some(core), _) => by_thread(core, self.me, task),
-            (None, Some((table, look))) => by_thread_of(table, look, task),
-            (None, None) => None,
-        };
+        let kept = self
+            .table
+            .and_then(|(table, look)| by_thread_of(table, look, task));
+        let thread = kept.or_else(|| by_thread(self.core?, self.me, task));
         let other = [thread, join];
         let stands = stands.into_iter().flatten();
         let stands = stands.map(|(next, why)| (Edge::new(next, None, why), next));
@@ -326,7 +326,7 @@ fn by_join(task: &'static Task) -> Option<(Edge, &'static Task)> {
     Some((Edge::new(next, Some(epoch), Blocker::Join), next))
 }
 
-/// Who sleeps with the thread that this task needs.
+/// Who sleeps with the thread that this task needs, without standing in the table.
 fn by_thread(core: &Core, me: &'static Task, task: &'static Task) -> Option<(Edge, &'static Task)> {
     if task.kind() != Kind::Started {
         return None;
@@ -341,7 +341,7 @@ fn by_thread(core: &Core, me: &'static Task, task: &'static Task) -> Option<(Edg
     Some((Edge::new(owner, Some(epoch), Blocker::Thread), owner))
 }
 
-/// The same among those who stand in the table and came before.
+/// Who keeps it from that thread, of those who stand in the table and came before.
 fn by_thread_of(table: &Table, look: &Look, task: &Task) -> Option<(Edge, &'static Task)> {
     if task.kind() != Kind::Started {
         return None;

@@ -445,8 +445,10 @@ impl TaskRef {
         if std::ptr::eq(self.task, me) {
             return Err(JoinError(Why::Itself));
         }
-        // One that has not started waits for nobody; when it comes to wait itself, it notes who joins it.
-        if matches!(limit, Limit::Never) && self.task.kind() == Kind::Started {
+        // One that has not started waits for nobody; when it comes to wait itself, it notes who joins it, but for one that
+        // blocks its thread in a native section.
+        let is_noted = self.task.kind() != Kind::Started && (here.is_some() || within().is_none());
+        if matches!(limit, Limit::Never) && !is_noted {
             return self.wait_standing();
         }
         let waited = wait_for_end_as::<false>(here, self.task, limit, Interrupt::Alert);

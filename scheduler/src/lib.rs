@@ -227,7 +227,7 @@ pub use park::{
 };
 pub use scheduler::{Scheduler, ShutdownError, SpawnError};
 pub use scope::{Scope, ScopedJoinHandle, run, scope, spawn};
-pub use stall::{Stall, StallKind};
+pub use stall::{Stall, StallKind, StallTimes};
 pub use stats::{StackClass, Stats};
 pub use symbol::Frame;
 pub use sync::lock_waits::inquirer::Inquirer;

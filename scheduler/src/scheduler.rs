@@ -503,6 +503,12 @@ impl Scheduler {
         self.core().stalls()
     }
 
+    /// Whether what a report of this scheduler is about goes on: the task still keeps its thread, or still waits. Nothing for a
+    /// report about no one task or of a deadlock, and for one of another scheduler.
+    pub fn goes_on(&self, stall: &Stall) -> Option<bool> {
+        self.core().goes_on(stall)
+    }
+
     /// What can be read of it, for somebody who looks on and does not keep it.
     pub fn observed(&self) -> Observed {
         Observed::new(self.arc())

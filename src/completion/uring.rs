@@ -40,6 +40,8 @@ use crate::com::{Direction, Hresult, Promise, vouch};
 const ENTRIES: u32 = 256;
 /// So many at once are in the ring; the others wait for room. As many answers have room.
 const MOST: usize = 4096;
+/// So many answers are taken under one lock.
+const BATCH: usize = 32;
 /// Until something that was refused, or missed, is tried again.
 const MOMENT: Duration = Duration::from_millis(1);
 
@@ -133,9 +135,7 @@ impl Uring {
     ) -> Result<(), i32> {
         self.ensure_collector(completions, promise)
             .map_err(|_| libc::ENOMEM)?;
-        let entry = entry(request)?;
-        self.ring.lock().put(entry);
-        self.ring_if_stuck();
+        self.put(entry(request)?);
         Ok(())
     }
 
@@ -146,12 +146,16 @@ impl Uring {
         };
         let cancel = opcode::AsyncCancel::new(known_by).build();
         let known_by = request.address() as u64 | CANCELLATION;
-        self.ring.lock().put(cancel.user_data(known_by));
-        self.ring_if_stuck();
+        self.put(cancel.user_data(known_by));
     }
 
-    fn ring_if_stuck(&self) {
-        if self.ring.lock().stuck {
+    fn put(&self, entry: squeue::Entry) {
+        let mut ring = self.ring.lock();
+        ring.put(entry);
+        let stuck = ring.stuck;
+        drop(ring);
+        if stuck {
+            // The collector tells the kernel again.
             kernel::ring(self.bell.as_fd());
         }
     }
@@ -180,23 +184,23 @@ impl Uring {
         .map(drop)
     }
 
-    /// Hears what is over.
+    /// Hears what is over. What comes meanwhile rings the bell anew.
     fn drain(&self, completions: &Arc<Completions>) -> Drained {
         let mut heard = false;
         loop {
-            let mut answers = Vec::new();
+            let mut answers = [(0, 0); BATCH];
             let mut ring = self.ring.lock();
-            ring.take(&mut answers);
+            let count = ring.take(&mut answers);
             ring.submit();
             let stuck = ring.stuck;
             drop(ring);
-            if answers.is_empty() {
+            heard |= count > 0;
+            for &(data, result) in &answers[..count] {
+                self.answer(completions, data, result);
+            }
+            if count < BATCH {
                 let again = stuck || !self.missed.lock().is_empty();
                 return Drained { heard, again };
-            }
-            heard = true;
-            for (data, result) in answers {
-                self.answer(completions, data, result);
             }
         }
     }
@@ -297,11 +301,15 @@ impl Ring {
         true
     }
 
-    fn take(&mut self, answers: &mut Vec<(u64, i32)>) {
-        for answer in self.ring.completion() {
-            answers.push((answer.user_data(), answer.result()));
+    /// Takes as many answers as there is room for. Returns how many.
+    fn take(&mut self, answers: &mut [(u64, i32)]) -> usize {
+        let mut count = 0;
+        for (place, answer) in answers.iter_mut().zip(self.ring.completion()) {
+            *place = (answer.user_data(), answer.result());
+            count += 1;
         }
-        self.inside -= answers.len();
+        self.inside -= count;
+        count
     }
 }
 
@@ -310,10 +318,7 @@ fn entry(request: &Request) -> Result<squeue::Entry, i32> {
     let (transfer, kind) = (request.transfer(), request.kind());
     let address = request.address() as u64;
     let direction = transfer.direction();
-    let by_readiness = request.is_by_readiness()
-        || kind == Kind::Device
-        || (kind == Kind::Pipe && direction == Direction::Write);
-    if by_readiness {
+    if request.is_by_readiness() {
         let fd = types::Fd(request.hold()?);
         let events = kernel::events(direction).cast_unsigned().into();
         let poll = opcode::PollAdd::new(fd, events).build();

@@ -28,6 +28,7 @@ typedef struct {
 
 Scheduler *fiberhost_cdylib_start(size_t workers);
 Task *fiberhost_cdylib_spawn(const Scheduler *, const Plan *, void (*work)(void *), void *argument);
+Task *fiberhost_cdylib_spawn_panic(const Scheduler *);
 int fiberhost_cdylib_wait(Task *);
 void fiberhost_cdylib_yield(void);
 int fiberhost_cdylib_worker(void);
@@ -299,6 +300,7 @@ static void overflow_in_a_callback(void *argument)
 
 static void *overflow_adopted(void *argument)
 {
+    pthread_setname_np(pthread_self(), "the adopted one");
     check(fiberhost_cdylib_adopt(argument) != NULL, "it is not adopted");
     fiberhost_cdylib_callback(overflow_in_a_callback, NULL);
     return NULL;
@@ -339,6 +341,20 @@ static void handle(int signal)
     if (write(2, text, sizeof text - 1) < 0)
         _exit(1);
     _exit(HANDLED);
+}
+
+/* A panic in a task: where panics unwind, that task fails, and nobody else notices. */
+
+static void panics(void)
+{
+    const struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+    Scheduler *scheduler = start();
+    Task *task = fiberhost_cdylib_spawn_panic(scheduler);
+    check(task != NULL, "no task");
+    check(fiberhost_cdylib_wait(task) != 0, "a task that panics fails");
+    run_tasks(scheduler);
+    check(fiberhost_cdylib_stop(scheduler) == 0, "it does not stop");
 }
 
 /* Forks. */
@@ -413,6 +429,8 @@ int main(int count, char **words)
         two_hosts();
     else if (strcmp(mode, "overflow when adopted") == 0)
         in_an_adopted_thread();
+    else if (strcmp(mode, "panic") == 0)
+        panics();
     else if (strcmp(mode, "forks") == 0)
         forks();
     else if (strcmp(mode, "overflow") == 0)

@@ -1,6 +1,7 @@
 //! Two or more that meet at something of `sync`: tasks, mobile ones, tasks of another scheduler, plain threads.
 
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use fiberhost::scheduler::{JoinHandle, Scheduler, TaskRef, WaitReason, current};
 
@@ -110,6 +111,31 @@ impl World<'_> {
         let party = self.start(side, work);
         until_waits(&party.task, reason);
         party
+    }
+
+    /// Starts one that is going to wait with a limit, and waits until it is seen to. On a busy machine the limit may be over
+    /// before anybody looks: then it starts again with twice the limit.
+    #[track_caller]
+    pub(crate) fn start_limited<T: Send + 'static>(
+        &self,
+        side: Side,
+        waits: impl Fn(&TaskRef) -> bool,
+        work: impl Fn(Duration) -> T + Clone + Send + 'static,
+    ) -> Party<T> {
+        let mut limit = super::SHORT;
+        loop {
+            let work = work.clone();
+            let party = self.start(side, move || work(limit));
+            eventually("it waits, or has waited", || {
+                waits(&party.task) || party.is_finished()
+            });
+            if !party.is_finished() {
+                return party;
+            }
+            party.join();
+            limit *= 2;
+            assert!(limit < LONG, "it is never seen to wait");
+        }
     }
 }
 

@@ -333,7 +333,7 @@ impl Core {
     }
 
     /// A task for a thread that exists already. It counts as started.
-    pub(crate) fn admit_thread(&self) -> io::Result<&'static Task> {
+    pub(crate) fn admit_thread(&self, name: Option<Arc<str>>) -> io::Result<&'static Task> {
         let refused = |kind, why: &str| io::Error::new(kind, why.to_owned());
         if simulation::is_elsewhere(self) {
             return Err(io::Error::new(
@@ -352,6 +352,9 @@ impl Core {
             return Err(refused(io::ErrorKind::OutOfMemory, "no memory for a task"));
         };
         task.set_up(Priority::Normal, false, Backing::Thread);
+        if name.is_some() {
+            task.extra_mut().name = name;
+        }
         let id = pool::next_id_block(1);
         let room = Room::new().expect("a closure of nothing needs no memory");
         self.fill(task, 0, id, coarse::ticks(self.now()), room, || ());

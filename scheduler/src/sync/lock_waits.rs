@@ -120,7 +120,7 @@ fn who_waits(allow: Interrupt) -> (Option<&'static Thread>, Who) {
         Some((thread, task)) if !simulated::panicking() => {
             (Some(thread), as_task(thread, task, allow))
         }
-        _ => (None, as_thread(allow)),
+        _ => as_thread(allow),
     }
 }
 
@@ -145,15 +145,17 @@ fn as_task(thread: &'static Thread, task: &'static Task, allow: Interrupt) -> Wh
 
 /// It heeds nothing unless the thread has asked for that.
 #[cold]
-fn as_thread(allow: Interrupt) -> Who {
+fn as_thread(allow: Interrupt) -> (Option<&'static Thread>, Who) {
+    let thread = current::within().map(|(thread, _)| thread);
     let wakes = current::plain();
     let heeds = cfg!(any(loom, shuttle)) || wakes.heeds();
-    Who {
+    let who = Who {
         task: current::any(),
         wakes,
-        keeps: current::within().map_or(0, |(thread, _)| std::ptr::from_ref(thread).addr()),
+        keeps: thread.map_or(0, |thread| std::ptr::from_ref(thread).addr()),
         allow: if heeds { allow } else { Interrupt::Never },
-    }
+    };
+    (thread, who)
 }
 
 /// The caller, if it is a task, in a native section too: whose reads are noted.
@@ -293,7 +295,7 @@ impl<'a> Place<'a> {
         };
         // Found before: it takes long.
         let owners = match thread {
-            Some(thread) if entry.task.keeps_its_thread() => owners_of(thread.core(), entry),
+            Some(thread) if entry.keeps_others_from(thread) => owners_of(thread.core(), entry),
             _ => Vec::new(),
         };
         if !entry.has_noted() {

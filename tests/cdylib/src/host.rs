@@ -91,6 +91,25 @@ pub unsafe extern "C" fn fiberhost_cdylib_spawn(
     }
 }
 
+/// Spawns a task that panics. Null if it was refused.
+///
+/// # Safety
+/// The scheduler comes from [`fiberhost_cdylib_start`] and has not been stopped.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fiberhost_cdylib_spawn_panic(
+    scheduler: *const Scheduler,
+) -> *mut JoinHandle<()> {
+    // SAFETY: the caller's promise.
+    let task = unsafe { &*scheduler }.task();
+    match task.spawn(|| panic!("inside the library")) {
+        Ok(handle) => Box::into_raw(Box::new(handle)),
+        Err(error) => {
+            eprintln!("no task: {error}");
+            std::ptr::null_mut()
+        }
+    }
+}
+
 /// Waits for a task, from any thread or task. The handle is gone afterwards.
 ///
 /// # Safety

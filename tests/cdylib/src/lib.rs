@@ -14,9 +14,10 @@ use fiberhost_scheduler::{Scheduler, TaskBuilder, current_worker, yield_now};
 pub use host::{
     Plan, Work, fiberhost_cdylib_adopt, fiberhost_cdylib_callback, fiberhost_cdylib_enter,
     fiberhost_cdylib_event, fiberhost_cdylib_free_event, fiberhost_cdylib_leave,
-    fiberhost_cdylib_let_go, fiberhost_cdylib_set, fiberhost_cdylib_spawn, fiberhost_cdylib_start,
-    fiberhost_cdylib_stop, fiberhost_cdylib_until_exit, fiberhost_cdylib_wait,
-    fiberhost_cdylib_wait_event, fiberhost_cdylib_worker, fiberhost_cdylib_yield,
+    fiberhost_cdylib_let_go, fiberhost_cdylib_set, fiberhost_cdylib_spawn,
+    fiberhost_cdylib_spawn_panic, fiberhost_cdylib_start, fiberhost_cdylib_stop,
+    fiberhost_cdylib_until_exit, fiberhost_cdylib_wait, fiberhost_cdylib_wait_event,
+    fiberhost_cdylib_worker, fiberhost_cdylib_yield,
 };
 
 const WORKERS: usize = 4;

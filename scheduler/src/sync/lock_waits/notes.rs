@@ -27,8 +27,8 @@
 //! The join can be broken as one that stands in the table, by its epoch: the circle is left in the note, and the joiner looks
 //! for it there when it finds its wait broken.
 //!
-//! A thread that blocks in a join, in a native section or outside of tasks, has no note that leads further: what its task has is not
-//! to be seen from its record.
+//! A join in a native section blocks the thread, and what waits is the thread's own record, from which is not to be seen what
+//! the task has: so it stands in the table in any case.
 #![forbid(unsafe_code)]
 
 use crate::join;

@@ -181,6 +181,12 @@ impl Entry {
         self.is_note && self.is_over()
     }
 
+    /// Whether tasks have started on this thread, the caller's, that cannot run there while it waits.
+    pub(super) fn keeps_others_from(&self, thread: &Thread) -> bool {
+        let its = u32::from(self.task.bound_to.load(Ordering::Relaxed) != 0);
+        self.keeps != 0 && thread.bound_live.get() > its
+    }
+
     /// By which it is found again.
     pub(super) fn ticket(&self) -> Ticket {
         Ticket {
@@ -663,13 +669,14 @@ impl Table {
         Some(self.next_of(entry, look))
     }
 
-    /// Who keeps this task, which has started, from its thread, and came before: somebody who stands here and owns it.
+    /// Who keeps this task, which has started, from its thread, and came before: somebody else who stands here and owns the
+    /// thread, or blocks it.
     pub(crate) fn next_by_thread(&self, task: &Task, look: &Look) -> Option<&'static Task> {
         let home = task.bound_to.load(Ordering::Acquire);
-        if home == 0 || self.find_record(task).is_some() {
+        if home == 0 || self.keepers == 0 {
             return None;
         }
-        self.chains.iter().find_map(|&chain| {
+        let keeper = self.chains.iter().find_map(|&chain| {
             let mut at = chain;
             // SAFETY: as in `grow`.
             while let Some(entry) = unsafe { at.as_ref() } {
@@ -679,7 +686,8 @@ impl Table {
                 at = entry.next.get();
             }
             None
-        })
+        });
+        keeper.filter(|keeper| !ptr::eq(*keeper, task))
     }
 
     pub(super) fn next_of(&self, entry: &Entry, look: &Look) -> Vec<(&'static Task, Blocker)> {
