@@ -347,8 +347,8 @@ fiberhost_code fiberhost_spawn(const struct fiberhost_host *host,
 
 /*
  * Waits until a task has ended, and answers what its function returned. Several may do so, as often as they like.
- * `FIBERHOST_CANCELLED` if it was the caller who was cancelled; `FIBERHOST_E_SHUT_DOWN` if the task never ran, because its
- * host was shut down; `FIBERHOST_E_DEADLOCK` for the caller itself. Times are in nanoseconds.
+ * `FIBERHOST_CANCELLED` if it was the caller who was cancelled, and the task has not ended; `FIBERHOST_E_SHUT_DOWN` if the
+ * task never ran, because its host was shut down; `FIBERHOST_E_DEADLOCK` for the caller itself. Times are in nanoseconds.
  *
  * The caller owes:
  * The task comes from `fiberhost_spawn`; `result` is null or may be written.

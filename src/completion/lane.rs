@@ -44,7 +44,7 @@ impl<T> Lane<T> {
         let count = self.without_success.load(Ordering::Relaxed);
         self.without_success
             .store(count.wrapping_add(1), Ordering::Relaxed);
-        count < FEW || count % SELDOM == 0
+        count < FEW || count.is_multiple_of(SELDOM)
     }
 
     /// An attempt has moved something without waiting.
