@@ -396,7 +396,11 @@ impl Scheduler {
     }
 
     /// Changes the time after which [`check_quantum`](crate::check_quantum) yields. It counts from the next tick.
+    ///
+    /// # Panics
+    /// If it is 0. Nothing is changed then.
     pub fn set_quantum(&self, quantum: Duration) {
+        assert!(!quantum.is_zero(), "a quantum of 0");
         for part in self.core().parts() {
             part.monitor.set_quantum(quantum);
         }
@@ -422,7 +426,11 @@ impl Scheduler {
 
     /// Changes the time after which a task that does not settle is reported: see
     /// [`Builder::stall_after`](crate::Builder::stall_after). [`Duration::MAX`] is never.
+    ///
+    /// # Panics
+    /// If it is 0. Nothing is changed then.
     pub fn set_stall_after(&self, time: Duration) {
+        assert!(!time.is_zero(), "a limit of 0 for stalls");
         for part in self.core().parts() {
             part.monitor.set_stall_after(time);
         }
