@@ -1,15 +1,20 @@
-//! What the operator's view costs: what is timed by default, the tables with many tasks, a reader beside a worker, and the ring
-//! of events.
+//! What the operator's view costs: what is timed by default, the tables with many tasks, a reader beside a worker, a
+//! reader beside a bare writer, and the ring of events.
 //!
-//! `cargo bench --bench views`; with a word only what has it in its name: `samples`, `tables`, `reader`, `ring`. Figures are
+//! `cargo bench --bench views`; with a word only what has it in its name: `samples`, `tables`, `reader`, `lines`,
+//! `ring`. Figures are
 //! medians over rounds. `tables` counts the processor time of the thread that reads, so it hardly depends on what else the machine does; the
 //! others need a quiet one with two processors.
 
 use std::hint::black_box;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use fiberhost::observe::Observe;
 use fiberhost::scheduler::sync::AutoResetEvent;
 use fiberhost::scheduler::trace::Recording;
 use fiberhost::scheduler::{Accounting, Scheduler, park, yield_now};
@@ -32,6 +37,9 @@ fn main() {
     }
     if is_wanted("reader") {
         reader();
+    }
+    if is_wanted("lines") {
+        lines();
     }
     if is_wanted("ring") {
         ring();
@@ -155,44 +163,72 @@ fn tables() {
 #[derive(Clone, Copy)]
 enum Beside {
     Spins,
-    /// It looks as often as the scheduler's own coarse clock goes on, and spins in between.
+    /// It asks at the operator's socket, and asks again as soon as it has the answer.
+    Asks,
+    /// It looks by itself as often as the scheduler's own coarse clock goes on, and spins in between.
     LooksEachMillisecond,
+    /// It looks by itself, without a pause.
     LooksAllTheTime,
+}
+
+impl Beside {
+    const ALL: [Beside; 4] = [
+        Beside::Spins,
+        Beside::Asks,
+        Beside::LooksEachMillisecond,
+        Beside::LooksAllTheTime,
+    ];
+
+    fn words(self) -> &'static str {
+        match self {
+            Beside::Spins => "that spins",
+            Beside::Asks => "that asks at the socket again and again",
+            Beside::LooksEachMillisecond => "that looks each millisecond",
+            Beside::LooksAllTheTime => "that looks all the time",
+        }
+    }
 }
 
 /// How long a task that was woken waits for its one worker, beside a thread that reads the tables and beside one that spins.
 fn reader() {
     const ROUNDS: usize = 9;
-    let all = [
-        Beside::Spins,
-        Beside::LooksEachMillisecond,
-        Beside::LooksAllTheTime,
-    ];
-    let mut tails = all.map(|_| Vec::new());
+    let mut all = Beside::ALL.map(|_| (Vec::new(), Vec::new()));
     for _ in 0..ROUNDS {
-        for (beside, tail) in all.into_iter().zip(&mut tails) {
-            tail.push(delay(beside));
+        for (beside, (tails, rates)) in Beside::ALL.into_iter().zip(&mut all) {
+            let (tail, looks) = delay(beside);
+            tails.push(tail);
+            rates.push(looks as f64);
         }
     }
-    let [spun, looked, read] = tails.map(median);
     println!(
-        "reader: p99.9 of the dispatch delay {looked:.0} ns beside a thread that looks each millisecond, {spun:.0} ns beside one that spins (aim: no higher), {read:.0} ns beside one that looks all the time"
+        "reader: p99.9 of the dispatch delay beside a thread (aim: no higher than beside one that spins)"
     );
+    for (beside, (mut tails, rates)) in Beside::ALL.into_iter().zip(all) {
+        tails.sort_by(f64::total_cmp);
+        println!(
+            "  {:<40} {:4.0} ns ({:.0} to {:.0} of {ROUNDS} rounds), {:.0} looks a second",
+            beside.words(),
+            tails[ROUNDS / 2],
+            tails[0],
+            tails[ROUNDS - 1],
+            median(rates)
+        );
+    }
 }
 
 /// Dispatch delays in time-stamps, from the wake until the task goes on; longer ones are in the last place.
 type Delays = Vec<u64>;
 const DELAYS: usize = 1 << 16;
 
-/// The p99.9 of the dispatch delay, in nanoseconds. Each wake is timed here, with nothing of the scheduler's switched on that
-/// is not by default.
-fn delay(beside: Beside) -> f64 {
-    let scheduler = Scheduler::builder()
-        .workers(1)
-        .build()
-        .expect("a scheduler");
-    scheduler.run(|| stay_on(0));
+/// The p99.9 of the dispatch delay, in nanoseconds, and how often somebody looked. Each wake is timed here, with nothing of the
+/// scheduler's switched on that is not by default.
+fn delay(beside: Beside) -> (f64, u64) {
+    // All but the worker are where the reader is.
     stay_on(1);
+    let socket = std::env::temp_dir().join(format!("fiberhost-views-{}", std::process::id()));
+    let builder = Scheduler::builder().workers(1).observe(&socket);
+    let scheduler = builder.build().expect("a scheduler");
+    scheduler.run(|| stay_on(0));
     let done = Arc::new(AtomicBool::new(false));
     let events = Arc::new([AutoResetEvent::new(true), AutoResetEvent::new(false)]);
     let woken_at = Arc::new(AtomicU64::new(0));
@@ -217,7 +253,7 @@ fn delay(beside: Beside) -> f64 {
             delays
         })
     });
-    look_on(&scheduler, beside, Duration::from_secs(1));
+    let looks = look_on(&scheduler, &socket, beside, Duration::from_secs(1));
     done.store(true, Ordering::Relaxed);
     let [one, other] = tasks.map(|task| task.join().expect("no panic"));
     let rate = began.elapsed().as_nanos() as f64 / (stamp() - first) as f64;
@@ -226,28 +262,117 @@ fn delay(beside: Beside) -> f64 {
         .zip(&other)
         .map(|(one, other)| one + other)
         .collect();
-    quantile(&both, 0.999) as f64 * rate
+    (quantile(&both, 0.999) as f64 * rate, looks)
 }
 
 /// How long a task waits for the other one, which may have ended.
 const LIMIT: Duration = Duration::from_millis(100);
 
-fn look_on(scheduler: &Scheduler, beside: Beside, time: Duration) {
+fn look_on(scheduler: &Scheduler, socket: &Path, beside: Beside, time: Duration) -> u64 {
+    let stream = UnixStream::connect(socket).expect("somebody answers");
+    let mut lines = BufReader::new(&stream).lines();
+    let mut ask = || {
+        (&stream)
+            .write_all(b"{\"table\":\"tasks\"}\n")
+            .expect("it reads");
+        let mut answer = lines.by_ref().map(|line| line.expect("it answers"));
+        answer.find(|line| line.starts_with("{\"end\""))
+    };
     let until = Instant::now() + time;
     let mut next = Instant::now();
+    let mut looks = 0;
     while Instant::now() < until {
-        let looks = match beside {
+        let looked = match beside {
             Beside::Spins => false,
-            Beside::LooksEachMillisecond => Instant::now() >= next,
-            Beside::LooksAllTheTime => true,
+            Beside::Asks => ask().is_some(),
+            Beside::LooksEachMillisecond if Instant::now() < next => false,
+            Beside::LooksEachMillisecond | Beside::LooksAllTheTime => {
+                black_box(Views::take(scheduler, &[]));
+                next += Duration::from_millis(1);
+                true
+            }
         };
-        if looks {
-            black_box(Views::take(scheduler, &[]));
-            next += Duration::from_millis(1);
-        } else {
+        looks += u64::from(looked);
+        std::hint::spin_loop();
+    }
+    looks
+}
+
+/// A line of memory, and the one that processors fetch with it.
+#[derive(Default)]
+#[repr(align(128))]
+struct Line(AtomicU64);
+
+/// What any reader costs a writer: a thread that writes a few lines again and again, as a worker does at its switches, and
+/// one that reads them and does nothing else.
+fn lines() {
+    const ROUNDS: usize = 5;
+    let pauses = [None, Some(1000), Some(100), Some(10), Some(0)];
+    println!(
+        "lines: p99.9 of the time in which 4 lines are written, 25 million times a second, beside a thread"
+    );
+    for pause in pauses {
+        let rounds: Vec<_> = (0..ROUNDS).map(|_| written(pause)).collect();
+        let tail = median(rounds.iter().map(|&(tail, _)| tail).collect());
+        let slow = median(rounds.iter().map(|&(_, slow)| slow).collect());
+        let what = match pause {
+            None => "that spins".to_owned(),
+            Some(0) => "that reads them all the time".to_owned(),
+            Some(pause) => format!("that reads them each {pause} us"),
+        };
+        println!("  {what:<40} {tail:4.0} ns, {slow:.3} % took more than 80 ns");
+    }
+}
+
+/// The p99.9 in nanoseconds, and how many parts in a hundred were slow.
+fn written(pause: Option<u64>) -> (f64, f64) {
+    const STEP: u64 = 40;
+    const SLOW: f64 = 80.0;
+    let lines: [Line; 4] = Default::default();
+    let done = AtomicBool::new(false);
+    let (began, first) = (Instant::now(), stamp());
+    let wait = |time: Duration| {
+        let from = Instant::now();
+        while from.elapsed() < time {
             std::hint::spin_loop();
         }
-    }
+    };
+    wait(Duration::from_millis(10));
+    let rate = began.elapsed().as_nanos() as f64 / (stamp() - first) as f64;
+    let step = (STEP as f64 / rate) as u64;
+    let delays = std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            stay_on(0);
+            let mut delays: Delays = vec![0; DELAYS];
+            while !done.load(Ordering::Relaxed) {
+                let from = stamp();
+                for Line(line) in &lines {
+                    line.store(line.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+                }
+                // The stores have to be done, as a switch has to be for the next one.
+                std::sync::atomic::fence(Ordering::SeqCst);
+                delays[((stamp() - from) as usize).min(DELAYS - 1)] += 1;
+                while stamp() - from < step {}
+            }
+            delays
+        });
+        stay_on(1);
+        let until = Instant::now() + Duration::from_millis(500);
+        while Instant::now() < until {
+            if let Some(pause) = pause {
+                for Line(line) in &lines {
+                    black_box(line.load(Ordering::Relaxed));
+                }
+                wait(Duration::from_micros(pause));
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+        writer.join().expect("no panic")
+    });
+    let all: u64 = delays.iter().sum();
+    let slow: u64 = delays[(SLOW / rate) as usize..].iter().sum();
+    let tail = quantile(&delays, 0.999) as f64 * rate;
+    (tail, slow as f64 * 100.0 / all as f64)
 }
 
 fn quantile(delays: &Delays, part: f64) -> usize {

@@ -88,7 +88,10 @@ typedef struct IHostControl IHostControl;
 /* The host has no thread pool: the runtime uses its own. */
 #define FIBERHOST_NO_THREADPOOL 4
 
-/* The runtime's transfers of files, pipes and sockets are the host's (`IHostIoCompletionManager`, `fiberhost_io_read`). */
+/*
+ * The runtime's transfers of files, pipes and sockets are the host's (`IHostIoCompletionManager`, `fiberhost_io_read`). A
+ * library that was built without them answers `FIBERHOST_E_STATE`.
+ */
 #define FIBERHOST_IO_COMPLETION 8
 
 /* Those that wait are left to helper threads, also where the kernel has a ring. With `FIBERHOST_IO_COMPLETION`. */
@@ -275,7 +278,7 @@ fiberhost_code fiberhost_host_destroy(struct fiberhost_host *host);
 /*
  * Begins to read from a descriptor that was bound (`IHostIoCompletionManager_Bind`). The runtime is told of the end, once, by
  * `OnComplete` on a task at its base, also if it was there at once. A refused one is not told of. Of a file it reads from the
- * structure's `Offset` on.
+ * structure's `Offset` on. A host or a library without transfers answers `FIBERHOST_E_STATE`.
  *
  * The caller owes:
  * The host comes from `fiberhost_host_create`. Until the end was told of, or the transfer was refused: `overlapped` is null,
@@ -344,8 +347,8 @@ fiberhost_code fiberhost_spawn(const struct fiberhost_host *host,
 
 /*
  * Waits until a task has ended, and answers what its function returned. Several may do so, as often as they like.
- * `FIBERHOST_CANCELLED` if it was the caller who was cancelled; `FIBERHOST_E_SHUT_DOWN` if the task never ran, because its
- * host was shut down; `FIBERHOST_E_DEADLOCK` for the caller itself. Times are in nanoseconds.
+ * `FIBERHOST_CANCELLED` if it was the caller who was cancelled, and the task has not ended; `FIBERHOST_E_SHUT_DOWN` if the
+ * task never ran, because its host was shut down; `FIBERHOST_E_DEADLOCK` for the caller itself. Times are in nanoseconds.
  *
  * The caller owes:
  * The task comes from `fiberhost_spawn`; `result` is null or may be written.

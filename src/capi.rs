@@ -16,9 +16,9 @@
 
 pub mod code;
 pub mod host;
-#[cfg(feature = "net")]
 pub mod io;
 pub mod native;
+pub mod security;
 pub mod sync;
 pub mod task;
 

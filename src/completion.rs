@@ -5,7 +5,8 @@
 //! 1. *Bound.* The runtime binds a descriptor (`Bind`), which has to be one that can be read or written.
 //! 2. *Prepared.* It prepares an `OVERLAPPED` (`InitializeHostOverlapped`).
 //! 3. *Submitted* ([`Transfers::submit`]). A refusal changes nothing; from here on the runtime is told, once.
-//! 4. *Attempted.* What can be moved without waiting is moved at once.
+//! 4. *Attempted.* What can be moved without waiting is moved at once; where transfers have had to wait lately, that is left to
+//!    the ring, which looks by itself before it waits (`lane`).
 //! 5. *Waiting.* The rest is left to the engine: the kernel's ring (`uring`) or helper threads (`helpers`).
 //! 6. *Over*, by its end, an error, or a cancellation. The memory is the runtime's again.
 //! 7. *Told.* A worker, a task at its base, calls `ICLRIoCompletionManager::OnComplete` with a number of Win32's.
@@ -28,15 +29,19 @@
 // Not forbidden, for the sake of the rooms below.
 #![deny(unsafe_code)]
 
+#[allow(unsafe_code, reason = "the kernel's calls: see there")]
+mod bell;
 pub(crate) mod cancel;
 mod helpers;
 #[allow(unsafe_code, reason = "the kernel's calls: see there")]
 mod kernel;
+mod lane;
+mod numbers;
 #[allow(unsafe_code, reason = "the kernel's ring: see there")]
 mod uring;
 mod win32;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -61,6 +66,8 @@ use crate::workers::{Job, Workers};
 use cancel::Cancel;
 use helpers::Helpers;
 use kernel::{Attempt, Kind};
+use lane::Lane;
+use numbers::ByNumber;
 use uring::Uring;
 
 /// Ports are told from descriptors by this bit; the number below it is never used again.
@@ -87,7 +94,7 @@ pub enum IoEngine {
 pub struct TransferFigures {
     /// Transfers that were accepted.
     pub submitted: u64,
-    /// Those of them that did not have to wait.
+    /// Those of them that were over as they were submitted.
     pub at_once: u64,
     /// Those that the runtime was told of.
     pub completed: u64,
@@ -111,7 +118,7 @@ struct Binding {
     kind: Kind,
     /// Which file it was.
     file: (u64, u64),
-    lanes: [Mutex<VecDeque<Arc<Request>>>; 2],
+    lanes: [Lane<Arc<Request>>; 2],
 }
 
 /// A transfer that was accepted.
@@ -167,10 +174,6 @@ impl Request {
         self.done.load(Ordering::Relaxed)
     }
 
-    fn is_by_readiness(&self) -> bool {
-        self.by_readiness.load(Ordering::Relaxed)
-    }
-
     fn is_cancelled(&self) -> bool {
         self.cancel.is_marked()
     }
@@ -179,8 +182,17 @@ impl Request {
         &self.cancel
     }
 
-    fn lane(&self) -> &Mutex<VecDeque<Arc<Request>>> {
+    fn lane(&self) -> &Lane<Arc<Request>> {
         &self.binding.lanes[self.transfer.direction() as usize]
+    }
+
+    /// Whether the engine only says when it can go on, and it is moved here.
+    fn is_by_readiness(&self) -> bool {
+        // A write to a pipe may raise a signal, and devices know no other way.
+        let (kind, direction) = (self.kind(), self.transfer.direction());
+        kind == Kind::Device
+            || (kind == Kind::Pipe && direction == Direction::Write)
+            || self.by_readiness.load(Ordering::Relaxed)
     }
 }
 
@@ -219,9 +231,9 @@ struct Books {
     manager: Option<ICLRIoCompletionManager>,
     ports: BTreeSet<usize>,
     last_port: usize,
-    bound: HashMap<RawFd, Arc<Binding>>,
+    bound: ByNumber<RawFd, Arc<Binding>>,
     /// Transfers that wait, by the address of their structure.
-    on: HashMap<usize, Arc<Request>>,
+    on: ByNumber<usize, Arc<Request>>,
     /// Transfers that the runtime was not told of yet.
     pending: u64,
     closed: bool,
@@ -384,7 +396,7 @@ impl Completions {
         if !self.put_on(&request) {
             return;
         }
-        let mut lane = request.lane().lock();
+        let mut lane = request.lane().queue();
         lane.push_back(Arc::clone(&request));
         let is_first = lane.len() == 1;
         drop(lane);
@@ -468,15 +480,24 @@ impl Completions {
         if request.is_cancelled() {
             return Some(-libc::ECANCELED);
         }
-        if request.kind().is_stream()
+        if self.is_to_be_attempted(request)
             && let Some(result) = self.try_at_once(request)
         {
+            request.lane().note_success();
             return Some(result);
         }
         match self.start(request) {
             Ok(()) => None,
             Err(errno) => Some(-errno),
         }
+    }
+
+    /// Whether to move it here before it is given to the engine; a file's was attempted when it was submitted.
+    fn is_to_be_attempted(&self, request: &Request) -> bool {
+        let looks_itself = self.uring().is_some() && !request.is_by_readiness();
+        let moves_nothing = request.transfer.length() == 0;
+        request.kind().is_stream()
+            && (moves_nothing || !looks_itself || request.lane().is_worth_an_attempt())
     }
 
     fn start(self: &Arc<Self>, request: &Arc<Request>) -> Result<(), i32> {
@@ -555,7 +576,7 @@ impl Completions {
         let removed = self.books.lock().on.remove(&request.address());
         debug_assert!(removed.is_some(), "each ends once");
         let next = if request.kind().is_stream() {
-            let mut lane = request.lane().lock();
+            let mut lane = request.lane().queue();
             let first = lane.pop_front();
             debug_assert!(first.is_some_and(|first| Arc::ptr_eq(&first, request)));
             lane.front().cloned()
@@ -637,7 +658,7 @@ impl Completions {
 
     /// Takes a cancelled one out of its lane, unless it is the first there. Returns whether that was so.
     fn give_up_waiting(self: &Arc<Self>, request: &Arc<Request>) -> bool {
-        let mut lane = request.lane().lock();
+        let mut lane = request.lane().queue();
         let at = lane.iter().position(|other| Arc::ptr_eq(other, request));
         let Some(at) = at.filter(|at| *at > 0) else {
             return false;

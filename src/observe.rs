@@ -39,6 +39,10 @@
 //!
 //! The table `hosts` has those of the process that are on this scheduler.
 //!
+//! What is answered is of a moment after the question. Between two looks at the scheduler is a millisecond at least, and as long
+//! as the first of them took: who asks sooner waits, and all who wait for the same look are answered from it. So that somebody
+//! asks again and again, or many do, is nothing that a worker notices.
+//!
 //! # Who is served
 //!
 //! The socket belongs to the user of the process, and to nobody else. Each connection has a thread, which is none of the
@@ -51,6 +55,7 @@
 //! stays to show them.
 #![forbid(unsafe_code)]
 
+mod looks;
 mod request;
 mod server;
 pub mod socket;

@@ -78,7 +78,8 @@ use table::{json_lines_picked, ms};
 pub struct Views {
     snapshot: Snapshot,
     stacks: Vec<StackClass>,
-    stalls: Vec<Arc<Stall>>,
+    /// With whether they go on.
+    stalls: Vec<(Arc<Stall>, Option<bool>)>,
     ledgers: Vec<LedgerFacts>,
     histograms: Histograms,
     hosts: Vec<HostFacts>,
@@ -204,11 +205,16 @@ impl Views {
     pub fn of(scheduler: &Observed, hosts: &[&Host]) -> Views {
         let snapshot = scheduler.snapshot();
         let slots = snapshot.slots.iter().map(|slot| (slot.driver, slot.index));
+        let stalls = scheduler.stalls().into_iter();
+        let stalls = stalls.map(|stall| {
+            let goes_on = scheduler.goes_on(&stall);
+            (stall, goes_on)
+        });
         Views {
             blockers: blockers(&snapshot.tasks),
             slots: slots.collect(),
             stacks: scheduler.stack_classes(),
-            stalls: scheduler.stalls(),
+            stalls: stalls.collect(),
             ledgers: scheduler.ledgers(),
             histograms: scheduler.histograms(),
             hosts: hosts.iter().map(|host| hosts::facts(host)).collect(),
@@ -378,6 +384,11 @@ impl Views {
         }
     }
 
+    fn is_in_circle(&self, task: u64) -> bool {
+        let place = self.blockers.get(&task);
+        place.is_some_and(|&place| self.chain(&self.snapshot.tasks[place]).is_circle)
+    }
+
     /// Who blocks a task, who blocks that one, and so on.
     fn chain(&self, task: &TaskFacts) -> Chain {
         let mut chain = Chain::default();
@@ -477,7 +488,13 @@ impl Views {
         let at = self.snapshot.at;
         self.stalls
             .iter()
-            .map(|stall| stall_row(stall, ms(at.saturating_sub(stall.at()))))
+            .map(|(stall, goes_on)| StallRow {
+                goes_on: match stall.kind() {
+                    StallKind::Deadlock => Some(self.is_in_circle(stall.task_id())),
+                    _ => *goes_on,
+                },
+                ..stall_row(stall, ms(at.saturating_sub(stall.at())))
+            })
             .collect()
     }
 
@@ -696,6 +713,7 @@ const STACK_MAX: usize = 16;
 
 fn stall_row(stall: &Stall, age_ms: f64) -> StallRow {
     let id = stall.task_id();
+    let times = stall.times();
     let frames: Vec<String> = stall
         .symbols()
         .iter()
@@ -715,8 +733,12 @@ fn stall_row(stall: &Stall, age_ms: f64) -> StallRow {
             StallKind::Deadlock => "DEADLOCK",
             _ => "UNKNOWN",
         },
+        goes_on: None,
         age_ms,
         duration_ms: ms(stall.lasted()),
+        looked_ms: times.map(|times| ms(times.over)),
+        processor_ms: times.map(|times| ms(times.ran)),
+        starved_ms: times.map(|times| ms(times.starved)),
         task_id: (id != 0).then_some(id),
         task_name: stall.task_name().map(str::to_owned),
         worker_id: stall.worker(),

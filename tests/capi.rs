@@ -85,7 +85,7 @@ fn a_host_in_c_plus_plus() {
     if is_there("g++") {
         says(
             &build("g++", "-std=c++17", "examples/c/raii.cpp"),
-            "sum 5050\nthrown in a task\ncancelled\n",
+            "sum 5050\nthrown in a task\ncancelled\nwaited\n",
         );
         says(
             &build("g++", "-std=c++17", "examples/c/pool.cpp"),

@@ -5,6 +5,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+mod common;
+
 #[path = "../examples/pipeline.rs"]
 mod pipeline;
 
@@ -13,6 +15,8 @@ mod echo_load;
 
 #[path = "../examples/trace.rs"]
 mod trace;
+
+use common::child;
 
 /// The command is this function: `run` over the process's own arguments, which here are the test harness's.
 const _: [fn() -> ExitCode; 3] = [pipeline::main, echo_load::main, trace::main];
@@ -152,6 +156,37 @@ fn pipeline_finds_copies_and_counts_words_with_any_number_of_workers() {
         assert!(words.contains(&"80000 boundary"), "{words:?}");
         assert!(words.contains(&"4 hello"), "{words:?}");
         assert!(words.contains(&"2 world"), "{words:?}");
+    }
+}
+
+/// A line on the terminal shows how far the job is, from its beginning, and is gone at its end.
+#[test]
+fn pipeline_draws_how_far_it_is() {
+    const NAME: &str = "pipeline_draws_how_far_it_is";
+    if let Some(folder) = child::part() {
+        let ran = Ran::new(|out, err| {
+            let arguments = std::iter::once(OsString::from(folder));
+            pipeline::run(arguments, out, err, pipeline::Drawing::OnStderr)
+        });
+        assert_eq!((ran.code, ran.err.as_str()), (ExitCode::SUCCESS, ""));
+        return;
+    }
+    let folder = Folder::new(NAME);
+    (0..3).for_each(|number| folder.write(&format!("{number}"), "some words\n"));
+    // The line goes past what the test harness keeps of a test's words.
+    let output = child::run(NAME, folder.as_str(), |_| ());
+    let drawn = String::from_utf8(output.stderr).expect("the line is text");
+    assert!(output.status.success(), "{drawn}");
+    let lines: Vec<_> = drawn.split("\r\x1b[K").collect();
+    let [before, shown @ .., after] = &lines[..] else {
+        panic!("nothing was drawn: {drawn}");
+    };
+    assert_eq!((*before, *after), ("", ""));
+    assert!(!shown.is_empty());
+    for line in shown {
+        let (bar, files) = line.split_once("] ").expect("a bar");
+        assert!(bar.starts_with('[') && bar.len() == 31, "{line}");
+        assert!(files.contains(" of ") && files.ends_with(" MB/s"), "{line}");
     }
 }
 

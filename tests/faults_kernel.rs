@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::{Drops, LONG, Watchdog, child, eventually};
-use fiberhost::scheduler::{Backing, Guards, JoinError, Scheduler, park_for, yield_now};
+use fiberhost::scheduler::{Backing, Guards, JoinError, Scheduler, park_for, run, yield_now};
 
 const MAPPING: i32 = 1;
 const PROTECTION: i32 = 2;
@@ -156,6 +156,34 @@ fn a_start_that_is_refused_leaves_nothing() {
             mappings()
         );
     });
+}
+
+/// The same where a start has more parts: threads for bound tasks, and a lane for emergencies.
+#[test]
+fn a_start_of_all_parts_that_is_refused_leaves_nothing() {
+    with_library(
+        "a_start_of_all_parts_that_is_refused_leaves_nothing",
+        || {
+            let before = threads();
+            refuse_each(ALL, |_| {
+                let builder = Scheduler::builder().workers(3).bound_workers(1);
+                let built = builder.emergency_lane(true).build();
+                refuse_nothing_more(refused() > 0, &built);
+                if let Ok(scheduler) = built {
+                    scheduler.shutdown(LONG).unwrap();
+                }
+                eventually("no thread is left", || threads() <= before);
+            });
+            // Who has no error to return panics.
+            refuse(THREAD, 1, true);
+            let caught = std::panic::catch_unwind(|| run(|| 5)).unwrap_err();
+            refuse(0, 0, false);
+            let text = caught.downcast::<String>().expect("the reason");
+            assert!(text.starts_with("no scheduler: "), "{text}");
+            assert!(text.contains("unavailable"), "{text}");
+            assert_eq!(run(|| 5), 5);
+        },
+    );
 }
 
 /// A refused thread is an error of the build; anything else it can do without.

@@ -388,6 +388,34 @@ fn sockets_are_read_and_written_both_ways_at_once() {
     }
 }
 
+/// Where transfers have had to wait the ring is left to look by itself, until they need not wait any more.
+#[test]
+fn what_is_there_is_moved_at_once_again_after_waits() {
+    const WAITS: u64 = 20;
+    const PRESENT: u64 = 40;
+    with_transfers(|room| {
+        let (reader, mut writer) = pipe().expect("a pipe");
+        let fd = room.bind(&reader);
+        for _ in 0..WAITS {
+            let block = room.read(fd, 0, 1);
+            writer.write_all(b"a").expect("there is room");
+            room.told(block, 0, 1);
+        }
+        let at_once = || room.transfers().figures().at_once;
+        assert_eq!(at_once(), 0);
+        writer
+            .write_all(&[b'b'; PRESENT as usize])
+            .expect("there is room");
+        for _ in 0..PRESENT {
+            let block = room.read(fd, 0, 1);
+            room.told(block, 0, 1);
+            assert_eq!(block.buffer, b"b");
+        }
+        // One in sixteen is attempted in any case, and after the first success all are.
+        assert!(at_once() > PRESENT - 16, "{} at once", at_once());
+    });
+}
+
 #[test]
 fn a_cancelled_transfer_ends_once_with_its_own_error() {
     with_transfers(|room| {

@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -95,6 +96,30 @@ fn a_changed_quantum_counts_at_once() {
         assert!(pair.turns() <= before + 1, "the quantum is long again");
         pair.end();
     });
+}
+
+#[test]
+fn a_quantum_of_nothing_changes_nothing() {
+    let quantum = Duration::from_millis(7);
+    let stall = Duration::from_secs(8);
+    with(
+        checked(1).quantum(quantum).stall_after(stall),
+        |scheduler| {
+            let wrong: [(fn(&Scheduler), &str); 2] = [
+                (|it| it.set_quantum(Duration::ZERO), "a quantum of 0"),
+                (
+                    |it| it.set_stall_after(Duration::ZERO),
+                    "a limit of 0 for stalls",
+                ),
+            ];
+            for (set, text) in wrong {
+                let caught = catch_unwind(AssertUnwindSafe(|| set(scheduler))).unwrap_err();
+                assert_eq!(*caught.downcast::<&str>().unwrap(), text);
+            }
+            assert_eq!(scheduler.quantum(), quantum);
+            assert_eq!(scheduler.stall_after(), stall);
+        },
+    );
 }
 
 #[test]

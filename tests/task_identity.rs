@@ -13,8 +13,8 @@ use common::{
     with_each,
 };
 use fiberhost::scheduler::{
-    Backing, Builder, Priority, Scheduler, TaskBuilder, current, park, spawn, try_current,
-    yield_now,
+    Backing, Builder, CancelToken, JoinSet, Priority, Scheduler, TaskBuilder, current, park, scope,
+    spawn, timeout, try_current, yield_now,
 };
 
 #[test]
@@ -77,6 +77,40 @@ fn a_plain_thread_is_no_task() {
     assert_eq!(me.name(), None);
     let other = std::thread::spawn(|| current().id()).join().unwrap();
     assert_ne!(me.id(), other);
+}
+
+/// What only a task can do says so to a plain thread, and calls nothing.
+#[test]
+fn what_is_for_tasks_is_refused_elsewhere() {
+    fn never() {
+        unreachable!("it is not called");
+    }
+    let wrong: [(fn(), &str); 6] = [
+        (|| drop(spawn(never)), "spawn is for tasks"),
+        (|| timeout(SHORT, never).unwrap(), "timeout is for tasks"),
+        (|| scope(|_| never()), "scope is for tasks"),
+        (|| drop(TaskBuilder::new()), "TaskBuilder::new is for tasks"),
+        (
+            || drop(JoinSet::new().spawn(never)),
+            "JoinSet::spawn is for tasks",
+        ),
+        (
+            || CancelToken::new().run_until_cancelled(never),
+            "run_until_cancelled is for tasks",
+        ),
+    ];
+    let refused = |(misuse, text): (fn(), &str)| {
+        let panic = std::panic::catch_unwind(misuse).unwrap_err();
+        let said = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .expect("a panic with words");
+        assert!(said.contains(text), "{said}");
+    };
+    wrong.into_iter().for_each(refused);
+    // Nothing sticks to the thread: it can have tasks, and wait for them.
+    at_workers(|scheduler| assert_eq!(scheduler.run(|| 5), 5));
 }
 
 const PRIORITIES: [Priority; 3] = [Priority::Low, Priority::Normal, Priority::High];
@@ -317,6 +351,10 @@ fn impossible_settings_are_refused() {
     let wrong = [
         Builder::new().workers(0),
         Builder::new().workers(1025),
+        Builder::new().workers_max(1025),
+        Builder::new().workers(2).max_threads(1),
+        Builder::new().workers(1).workers_max(3).max_threads(2),
+        Builder::new().workers(1).bound_workers(2).max_threads(1),
         Builder::new().quantum(Duration::ZERO),
         Builder::new().max_tasks(0),
     ];

@@ -63,19 +63,22 @@ public:
     ~task()
     {
         if (task_) {
-            while (fiberhost_task_join(task_, FIBERHOST_FOREVER, nullptr) > 0) {
-                // The function uses what belongs to this object: an interruption does not end this wait.
-            }
+            // The function uses what belongs to this object: an interruption does not end this wait. A caller who was cancelled is
+            // told so each time, at once, and lets the others run in between.
+            while (fiberhost_task_join(task_, FIBERHOST_FOREVER, nullptr) > 0)
+                fiberhost_yield();
             fiberhost_task_release(task_);
         }
     }
     task &operator=(const task &) = delete;
 
-    void join()
+    // Something else than 0: it was the caller who was cancelled or alerted, and the task goes on.
+    fiberhost_code join()
     {
-        check(fiberhost_task_join(task_, FIBERHOST_FOREVER, nullptr));
-        if (state_->failure)
+        fiberhost_code code = check(fiberhost_task_join(task_, FIBERHOST_FOREVER, nullptr));
+        if (code == FIBERHOST_OK && state_->failure)
             std::rethrow_exception(std::exchange(state_->failure, nullptr));
+        return code;
     }
     void cancel() { check(fiberhost_task_cancel(task_)); }
 

@@ -44,6 +44,27 @@ int main()
     waiting.cancel();
     waiting.join();
 
+    // A task that was told to stop still waits for those that use what is on its stack.
+    fiberhost::event begun;
+    bool helped = false, waited = false;
+    fiberhost::task parent(host, [&] {
+        {
+            fiberhost::task helper(host, [&] {
+                for (int i = 0; i < 100; i++)
+                    fiberhost_yield();
+                helped = true;
+            });
+            begun.set();
+            if (helper.join() == FIBERHOST_OK)
+                never.wait();
+        }
+        waited = helped;
+    });
+    begun.wait();
+    parent.cancel();
+    parent.join();
+    std::cout << (waited ? "waited\n" : "left\n");
+
     try {
         fiberhost_options wrong = options;
         wrong.version = 0x7f000000;

@@ -65,10 +65,12 @@ impl Progress {
 
     /// Draws until the job is finished, and leaves an empty line.
     pub(crate) fn draw(&self) {
-        while self.finished.wait_for(REDRAW) == Wake::TimedOut {
+        loop {
             show(&self.line());
+            if self.finished.wait_for(REDRAW) != Wake::TimedOut {
+                break show("");
+            }
         }
-        show("");
     }
 
     fn line(&self) -> String {

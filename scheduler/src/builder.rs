@@ -425,8 +425,10 @@ impl Builder {
     /// Starts the workers.
     ///
     /// # Errors
-    /// `InvalidInput` if there are no workers, or more than 1024 of them, at most or of bound workers, if the stack size is 0 or above 1 GiB, or if the quantum,
-    /// the limit on tasks or one of those for stalls and waits is 0, or the signal for stalls is no real-time signal; `Unsupported` under a user shadow stack, or for a simulation where the jump switch is not written; otherwise what the system said when it refused a thread. Nothing is left running then.
+    /// `InvalidInput` if there are no workers, or more than 1024 of them, at most or of bound workers, or more than threads;
+    /// if the stack size is 0 or above 1 GiB; if the quantum, the limit on tasks or one of those for stalls and waits is 0;
+    /// or if the signal for stalls is no real-time signal. `Unsupported` under a user shadow stack, or for a simulation where
+    /// the jump switch is not written. Otherwise what the system said when it refused a thread. Nothing is left running then.
     pub fn build(self) -> io::Result<Scheduler> {
         let settings = self.settings;
         stack::check_size(settings.stack_size)?;

@@ -109,6 +109,9 @@
 //! - *Shadow stacks* would see every switch as an attack: where the process has them no scheduler starts.
 //! - *Memory.* The records of ended tasks are used again, and not given back to the system. Stacks stay unlocked under
 //!   `mlockall`; those that exist when it is called are locked until the scheduler next makes one or puts one away.
+//!   Where memory for a task is refused, the spawn says so ([`SpawnError`]), or the join if it was for the stack or a thread
+//!   ([`JoinError::is_refused`]). Where it is refused for anything else, such as a result too large for the task's record,
+//!   the process ends, as with any allocation of std's.
 //! - *Systems.* Linux only, and x86-64 is what is tested.
 //!
 //! # How it is built
@@ -224,7 +227,7 @@ pub use park::{
 };
 pub use scheduler::{Scheduler, ShutdownError, SpawnError};
 pub use scope::{Scope, ScopedJoinHandle, run, scope, spawn};
-pub use stall::{Stall, StallKind};
+pub use stall::{Stall, StallKind, StallTimes};
 pub use stats::{StackClass, Stats};
 pub use symbol::Frame;
 pub use sync::lock_waits::inquirer::Inquirer;

@@ -59,6 +59,11 @@ impl Observed {
         self.core.stalls()
     }
 
+    /// As [`Scheduler::goes_on`](crate::Scheduler::goes_on).
+    pub fn goes_on(&self, stall: &Stall) -> Option<bool> {
+        self.core.goes_on(stall)
+    }
+
     /// As [`Scheduler::dump`](crate::Scheduler::dump).
     pub fn dump(&self) -> Dump {
         Dump::of(&self.core)

@@ -396,7 +396,11 @@ impl Scheduler {
     }
 
     /// Changes the time after which [`check_quantum`](crate::check_quantum) yields. It counts from the next tick.
+    ///
+    /// # Panics
+    /// If it is 0. Nothing is changed then.
     pub fn set_quantum(&self, quantum: Duration) {
+        assert!(!quantum.is_zero(), "a quantum of 0");
         for part in self.core().parts() {
             part.monitor.set_quantum(quantum);
         }
@@ -422,7 +426,11 @@ impl Scheduler {
 
     /// Changes the time after which a task that does not settle is reported: see
     /// [`Builder::stall_after`](crate::Builder::stall_after). [`Duration::MAX`] is never.
+    ///
+    /// # Panics
+    /// If it is 0. Nothing is changed then.
     pub fn set_stall_after(&self, time: Duration) {
+        assert!(!time.is_zero(), "a limit of 0 for stalls");
         for part in self.core().parts() {
             part.monitor.set_stall_after(time);
         }
@@ -493,6 +501,12 @@ impl Scheduler {
     /// What did not go on: the newest 256 reports of stalls, long waits and deadlocks, the oldest first.
     pub fn stalls(&self) -> Vec<Arc<Stall>> {
         self.core().stalls()
+    }
+
+    /// Whether what a report of this scheduler is about goes on: the task still keeps its thread, or still waits. Nothing for a
+    /// report about no one task or of a deadlock, and for one of another scheduler.
+    pub fn goes_on(&self, stall: &Stall) -> Option<bool> {
+        self.core().goes_on(stall)
     }
 
     /// What can be read of it, for somebody who looks on and does not keep it.

@@ -8,7 +8,8 @@
 //!    that; the worker counts both anyhow.
 //! 2. *First look*, some time before the limit: what the kernel has counted for the thread.
 //! 3. *Second look*, at the limit: the difference says what the thread does.
-//! 4. *Sample*: a signal asks where it stands (`stall/sample.rs`). Native code is not disturbed in that way.
+//! 4. *Sample*: a signal asks where it stands (`stall/sample.rs`). Native code is not disturbed in that way. Where the second
+//!    look is not sure whether the thread runs in the program or in the kernel, this says it.
 //! 5. *Report*, unless the stretch has ended meanwhile: an event, and the callback.
 //!
 //! A process that was stopped has not stalled: if a pass comes late, all stretches begin anew that were not
@@ -21,6 +22,7 @@
 //! for the list of records in which waits that last are looked for, where that is asked for.
 
 mod calls;
+mod finding;
 mod kernel;
 mod report;
 pub(crate) mod sample;
@@ -39,10 +41,11 @@ use crate::task::payload::contain;
 use crate::thread::Thread;
 use crate::trace::{self, What};
 use crate::wait::WaitReason;
-use kernel::{Blocked, Look, judge};
+use finding::{Finding, look};
+use kernel::Look;
 pub(crate) use report::Reports;
-pub use report::{Stall, StallKind};
-use report::{Where, Whose};
+use report::{About, Where, Whose};
+pub use report::{Stall, StallKind, StallTimes};
 use sample::{Ask, Frames, Question};
 use stuck::Stuck;
 use waits::LongWaits;
@@ -109,6 +112,16 @@ enum Stretch {
     Section(u64),
 }
 
+impl Stretch {
+    fn goes_on(self, thread: &Thread) -> bool {
+        match self {
+            Stretch::Nothing => false,
+            Stretch::Resume(settled) => thread.settled() == settled,
+            Stretch::Section(mark) => thread.lease.out() == Some(mark),
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Stage {
     Seen,
@@ -152,15 +165,6 @@ impl Watch {
     fn is_reported(&self) -> bool {
         matches!(self.stage, Stage::Reported(..))
     }
-
-    /// Whether the stretch goes on.
-    fn goes_on(&self, thread: &Thread) -> bool {
-        match self.stretch {
-            Stretch::Nothing => false,
-            Stretch::Resume(settled) => thread.settled() == settled,
-            Stretch::Section(mark) => thread.lease.out() == Some(mark),
-        }
-    }
 }
 
 const MS: u64 = 1_000_000;
@@ -195,8 +199,7 @@ struct Asked {
     index: usize,
     question: Question,
     until: u64,
-    kind: StallKind,
-    blocked: Blocked,
+    finding: Finding,
     signal: i32,
 }
 
@@ -258,21 +261,21 @@ impl Stalls {
         match watch.stage {
             _ if watch.stretch == Stretch::Nothing => {}
             Stage::Seen if age >= self.after.saturating_sub(self.window) => {
-                let os_id = thread.os_id.load(Ordering::Relaxed);
-                watch.stage = Stage::Looked(Look::at(os_id, now));
+                watch.stage = Stage::Looked(look(core, thread));
             }
             Stage::Looked(first) if age >= self.after => {
                 if first.is_none() && !matches!(watch.stretch, Stretch::Section(_)) {
                     // Nothing was to be seen of it, as of a thread that is about to start. If something is now, it is looked
                     // at twice from here on: one look says nothing.
-                    let look = Look::at(thread.os_id.load(Ordering::Relaxed), now);
+                    let look = look(core, thread);
                     if look.is_some() {
                         watch.stage = Stage::Looked(look);
                         thread.watch.set(watch);
                         return;
                     }
                 }
-                let is_early = first.is_some_and(|first| now - first.at < self.window);
+                let is_early =
+                    first.is_some_and(|first| now.saturating_sub(first.at) < self.window);
                 if !is_early
                     && let Some((kind, call)) = self.found(core, thread, &watch, first, now)
                 {
@@ -293,25 +296,12 @@ impl Stalls {
         first: Option<Look>,
         now: u64,
     ) -> Option<(StallKind, Option<u64>)> {
-        let os_id = thread.os_id.load(Ordering::Relaxed);
-        let second = Look::at(os_id, now);
-        let kind = match (watch.stretch, first, second) {
-            (Stretch::Section(_), _, _) => StallKind::NativeSection,
-            (_, Some(first), Some(second)) => judge(&first, &second),
-            // It was made, and has had no processor yet.
-            _ if os_id == 0 => StallKind::Starving,
-            _ => StallKind::Unknown,
-        };
-        let may_block = matches!(kind, StallKind::Sleeping | StallKind::NativeSection);
-        let blocked = if may_block {
-            Blocked::of(os_id)
-        } else {
-            Blocked::default()
-        };
+        let finding = Finding::of(core, thread, watch.stretch, first);
+        let found = (finding.kind, finding.blocked.call);
         let signal = core.monitor.orders.signal;
-        let Some(signal) = signal.filter(|_| kind != StallKind::NativeSection) else {
-            report(core, thread, kind, blocked, Frames::default());
-            return Some((kind, blocked.call));
+        let Some(signal) = signal.filter(|_| finding.kind != StallKind::NativeSection) else {
+            report(core, thread, finding, Frames::default());
+            return Some(found);
         };
         let ask = match self.asked {
             Some(_) => Ask::Busy,
@@ -323,15 +313,14 @@ impl Stalls {
                     index: thread.index,
                     question,
                     until: now.saturating_add(ANSWER_MAX),
-                    kind,
-                    blocked,
+                    finding,
                     signal,
                 });
             }
             Ask::Busy if now - watch.since < self.after.saturating_add(TURN_MAX) => return None,
-            Ask::Busy | Ask::Refused => report(core, thread, kind, blocked, Frames::default()),
+            Ask::Busy | Ask::Refused => report(core, thread, finding, Frames::default()),
         }
-        Some((kind, blocked.call))
+        Some(found)
     }
 
     /// Takes the answer, if it is there.
@@ -340,12 +329,14 @@ impl Stalls {
             return;
         };
         let thread = core.threads.get(asked.index);
-        let watch = thread.watch.get();
-        let mut blocked = asked.blocked;
+        let mut watch = thread.watch.get();
+        let mut finding = asked.finding;
         let frames = if asked.question.is_answered() {
             let sample = asked.question.take();
             if watch.stretch == Stretch::Resume(sample.settled) {
-                blocked.call = blocked.call.or(sample.call);
+                finding.learn(&sample);
+                watch.stage = Stage::Reported(finding.kind, finding.blocked.call);
+                thread.watch.set(watch);
                 sample.frames
             } else {
                 Frames::default()
@@ -362,7 +353,7 @@ impl Stalls {
             asked.question.give_up();
             Frames::default()
         };
-        report(core, thread, asked.kind, blocked, frames);
+        report(core, thread, finding, frames);
     }
 
     /// When it is to be called again.
@@ -410,13 +401,7 @@ impl Drop for Stalls {
 }
 
 /// Step 5.
-fn report(
-    core: &'static Core,
-    thread: &'static Thread,
-    kind: StallKind,
-    blocked: Blocked,
-    frames: Frames,
-) {
+fn report(core: &'static Core, thread: &'static Thread, finding: Finding, frames: Frames) {
     let watch = thread.watch.get();
     let Some(task) = thread.task.get().and_then(Whose::of) else {
         return;
@@ -433,12 +418,14 @@ fn report(
         }),
         lasted: Duration::from_nanos(core.now().saturating_sub(watch.since)),
         target,
-        blocked,
+        blocked: finding.blocked,
+        times: finding.times,
         frames,
-        ..Stall::new(core, kind)
+        about: About::Stretch(thread.index, watch.stretch),
+        ..Stall::new(core, finding.kind)
     };
     // What was read is of this stretch, unless that has just ended: then there is nothing to report.
-    if watch.goes_on(thread) {
+    if watch.stretch.goes_on(thread) {
         trace::record(core, None, id, What::Stall);
         stall.deliver(core);
     }

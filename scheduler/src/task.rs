@@ -26,7 +26,7 @@ use crate::stats::ledger::Ledger;
 use crate::sync::wait_list::{WaitList, WaitNode};
 use crate::thread::Thread;
 use crate::wait::{Interrupt, WaitReason, Wake};
-use payload::Payload;
+use payload::{Payload, try_box};
 use reads::Reads;
 use state::{Ended, Epoch, Life, WaitWord, settle_barrier};
 
@@ -400,16 +400,21 @@ impl Task {
         std::ptr::from_ref(self).addr()
     }
 
-    /// Brings what a resume touches nearer to the processor: the record, and the stack around where it was left.
+    /// Brings what a resume touches nearer to the processor: the record, and the stack around where it was left; and of the
+    /// task behind this one in the ring the line that says where that is, for when its own turn to be fetched comes.
     ///
     /// For a task that runs soon and was parked among so many that nothing of it is in a cache any more: its misses then
     /// come all at once and beside another task's work, not one after the other. Measured at 100,000 tasks that wait with a
-    /// time limit: 180 ns for each to go on to its wait, instead of 390. Only for whoever owns `sp`.
+    /// time limit: 180 ns for each to go on to its wait, instead of 390; and with the line of the task behind it two thirds
+    /// of the time for each that goes on from there in random order. Only for the owner of the ring.
     #[inline(always)]
     pub(crate) fn fetch_ahead(&self) {
         const LINE: usize = 64;
         for line in 1..size_of::<Task>() / LINE {
             prefetch(self.address() + line * LINE);
+        }
+        if let Some(behind) = self.next.get() {
+            prefetch(behind.address());
         }
         // Above it what the task returns through, below it what it calls next.
         let left_at = self.sp.get();
@@ -662,9 +667,14 @@ impl Task {
         extra.and_then(|extra| extra.ledger.as_deref())
     }
 
-    /// Gives it a ledger. Only before it is queued.
-    pub(crate) fn set_ledger(&self, ledger: Ledger) {
-        self.extra_mut().ledger = Some(Box::new(ledger));
+    /// Gives it a ledger. Only before it is queued. `false`: memory was refused.
+    pub(crate) fn set_ledger(&self, ledger: Ledger) -> bool {
+        if !self.make_extra() {
+            return false;
+        }
+        let room = try_box();
+        self.extra_mut().ledger = room.map(|room| Box::write(room, ledger));
+        self.extra_mut().ledger.is_some()
     }
 
     /// How much of its stack it used. Only once it is done: then nobody writes it any more.
@@ -685,6 +695,16 @@ impl Task {
         }
         // SAFETY: just made or made earlier, freed only when the record is recycled; the caller is the owner.
         unsafe { &mut *self.extra.get() }
+    }
+
+    /// The same for a spawn, which can say so: `false`, memory was refused.
+    pub(crate) fn make_extra(&self) -> bool {
+        if self.extra.get().is_null() {
+            let Some(room) = try_box() else { return false };
+            let extra = Box::write(room, Extra::default());
+            self.extra.set(Box::into_raw(extra));
+        }
+        true
     }
 
     pub(crate) fn has_extra(&self) -> bool {

@@ -396,25 +396,25 @@ pub(crate) fn fire(core: &Core, here: Option<&Thread>, timer: &Timer) {
 
 /// A task was spawned and is not queued yet. It may want more, or less, than what its scheduler does for all.
 #[cold]
-pub(crate) fn spawned(
-    core: &Core,
-    here: Option<&'static Thread>,
-    task: &Task,
-    wanted: Option<Accounting>,
-) {
-    let is_exact = wanted.unwrap_or(core.watching.accounting) == Accounting::Exact;
+pub(crate) fn spawned(core: &Core, here: Option<&'static Thread>, task: &Task) {
     let is_recorded = core.watching.records(Recording::Tasks);
-    if !(is_exact || is_recorded) || cfg!(any(loom, shuttle)) {
+    if task.ledger().is_none() && !is_recorded || cfg!(any(loom, shuttle)) {
         return;
     }
-    if is_exact {
-        task.set_ledger(Ledger::new(core.began(), core.now()));
-    }
     watch(task);
-    if core.watching.records(Recording::Tasks) {
+    if is_recorded {
         let by = current::within().map_or(0, |(_, task)| task.id.get());
         record(core, here, task.id.get(), What::Spawn { by });
     }
+}
+
+/// Gives a task that is to have one its ledger, before it is spawned. `false`: memory was refused.
+pub(crate) fn book(core: &Core, task: &Task, wanted: Option<Accounting>) -> bool {
+    let is_exact = wanted.unwrap_or(core.watching.accounting) == Accounting::Exact;
+    if !is_exact || cfg!(any(loom, shuttle)) {
+        return true;
+    }
+    task.set_ledger(Ledger::new(core.began(), core.now()))
 }
 
 /// From now on this task is watched.

@@ -198,7 +198,7 @@ impl Thread {
         let word = fiber::resume(self, task);
         if CHECKED {
             simulation::after_resume();
-            self.core().checker.end_run(self, task);
+            self.core().checker.end_run(self, task, word == DONE);
         }
         word
     }

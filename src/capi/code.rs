@@ -93,6 +93,15 @@ pub(super) fn handle(text: &str) -> Failure {
     failure(FIBERHOST_E_HANDLE, text)
 }
 
+/// The feature `net` was left out.
+#[cfg(not(feature = "net"))]
+pub(super) fn without_transfers() -> Failure {
+    failure(
+        FIBERHOST_E_STATE,
+        "a library that was built without transfers",
+    )
+}
+
 pub(super) fn panicked() -> Failure {
     failure(FIBERHOST_E_PANIC, "a fault in the library: it panicked")
 }

@@ -44,7 +44,8 @@ pub const FIBERHOST_THREAD_MODE: u32 = 1;
 pub const FIBERHOST_DENY_STRANGERS: u32 = 2;
 /// The host has no thread pool: the runtime uses its own.
 pub const FIBERHOST_NO_THREADPOOL: u32 = 4;
-/// The runtime's transfers of files, pipes and sockets are the host's (`IHostIoCompletionManager`, `fiberhost_io_read`).
+/// The runtime's transfers of files, pipes and sockets are the host's (`IHostIoCompletionManager`, `fiberhost_io_read`). A
+/// library that was built without them answers `FIBERHOST_E_STATE`.
 pub const FIBERHOST_IO_COMPLETION: u32 = 8;
 /// Those that wait are left to helper threads, also where the kernel has a ring. With `FIBERHOST_IO_COMPLETION`.
 pub const FIBERHOST_IO_HELPERS: u32 = 16;
@@ -212,7 +213,7 @@ fn with_transfers(host: crate::Builder, helpers: bool) -> Result<crate::Builder,
 
 #[cfg(not(feature = "net"))]
 fn with_transfers(_: crate::Builder, _: bool) -> Result<crate::Builder, Failure> {
-    Err(code::invalid("a library that was built without transfers"))
+    Err(code::without_transfers())
 }
 
 fn settings(known: &fiberhost_options, name: Option<String>) -> crate::Builder {

@@ -1,49 +1,25 @@
-//! A runtime's transfers, and for whom a task acts.
+//! A runtime's transfers. The functions are there without the feature `net` too, and say that there are none.
 
 use std::ffi::c_void;
 
-use super::code::{self, Code, Failure};
+use super::code::Code;
+use super::guard;
 use super::host::fiberhost_host;
-use super::{answer, guard};
-use crate::Transfers;
-use crate::com::{Address, Direction, Handle, Hresult, Transfer};
+use crate::com::Direction;
+
+#[cfg(not(feature = "net"))]
+#[path = "io/without.rs"]
+mod engine;
+#[cfg(feature = "net")]
+#[path = "io/with.rs"]
+mod engine;
 
 /// The buffer goes with the calling task: the task does not end before the transfer lets go of it, which is cancelled then.
 pub const FIBERHOST_IO_OF_TASK: u32 = 1;
 
-/// A result of the hosting interfaces as a failure of this one.
-fn failure(result: Hresult) -> Failure {
-    let code = match result {
-        Hresult::E_HANDLE => code::FIBERHOST_E_HANDLE,
-        Hresult::E_OUTOFMEMORY => code::FIBERHOST_E_MEMORY,
-        Hresult::HOST_E_CLRNOTAVAILABLE => code::FIBERHOST_E_SHUT_DOWN,
-        Hresult::HOST_E_INVALIDOPERATION => code::FIBERHOST_E_STATE,
-        Hresult::HRESULT_FROM_WIN32_ERROR_NOT_FOUND => code::FIBERHOST_E_NOT_FOUND,
-        _ => code::FIBERHOST_E_INVALID,
-    };
-    code::failure(code, result.to_string())
-}
-
-/// # Safety
-/// The host comes from `fiberhost_host_create`.
-unsafe fn transfers(host: *const fiberhost_host) -> Result<Transfers, Failure> {
-    // SAFETY: the caller's promise.
-    let whole = unsafe { fiberhost_host::look(host) }?;
-    whole.host.transfers().ok_or_else(|| {
-        let text = "a host without transfers: FIBERHOST_IO_COMPLETION was not given";
-        code::failure(code::FIBERHOST_E_STATE, text)
-    })
-}
-
-fn handle(descriptor: i32) -> Result<Handle, Failure> {
-    usize::try_from(descriptor)
-        .map(Handle)
-        .map_err(|_| code::handle("a descriptor below 0"))
-}
-
 /// Begins to read from a descriptor that was bound (`IHostIoCompletionManager_Bind`). The runtime is told of the end, once, by
 /// `OnComplete` on a task at its base, also if it was there at once. A refused one is not told of. Of a file it reads from the
-/// structure's `Offset` on.
+/// structure's `Offset` on. A host or a library without transfers answers `FIBERHOST_E_STATE`.
 ///
 /// # Safety
 /// The host comes from `fiberhost_host_create`. Until the end was told of, or the transfer was refused: `overlapped` is null,
@@ -57,9 +33,15 @@ pub unsafe extern "C" fn fiberhost_io_read(
     overlapped: *mut c_void,
     flags: u32,
 ) -> Code {
-    let what = (descriptor, buffer, length, overlapped, flags);
+    let wanted = Wanted {
+        descriptor,
+        buffer,
+        length,
+        overlapped,
+        flags,
+    };
     // SAFETY: the caller's promise.
-    guard(|| unsafe { submit(host, Direction::Read, what) })
+    guard(|| unsafe { engine::submit(host, Direction::Read, wanted) })
 }
 
 /// Begins to write to such a descriptor. To a pipe or a socket it is over when all was written.
@@ -75,33 +57,25 @@ pub unsafe extern "C" fn fiberhost_io_write(
     overlapped: *mut c_void,
     flags: u32,
 ) -> Code {
-    let what = (descriptor, buffer.cast_mut(), length, overlapped, flags);
+    let wanted = Wanted {
+        descriptor,
+        buffer: buffer.cast_mut(),
+        length,
+        overlapped,
+        flags,
+    };
     // SAFETY: the caller's promise; a write only reads the buffer.
-    guard(|| unsafe { submit(host, Direction::Write, what) })
+    guard(|| unsafe { engine::submit(host, Direction::Write, wanted) })
 }
 
-/// # Safety
-/// As for `fiberhost_io_read`.
-unsafe fn submit(
-    host: *const fiberhost_host,
-    direction: Direction,
-    (descriptor, buffer, length, overlapped, flags): (i32, *mut c_void, u32, *mut c_void, u32),
-) -> Result<Code, Failure> {
-    // SAFETY: the caller's promise.
-    let transfers = unsafe { transfers(host) }?;
-    if flags & !FIBERHOST_IO_OF_TASK != 0 {
-        return Err(code::invalid("an unknown flag"));
-    }
-    let handle = handle(descriptor)?;
-    // SAFETY: the caller's promise.
-    let transfer = unsafe { Transfer::new(direction, handle, buffer, length, overlapped) };
-    let transfer = transfer.map_err(failure)?;
-    let transfer = match flags & FIBERHOST_IO_OF_TASK {
-        0 => transfer,
-        _ => transfer.of_task(),
-    };
-    transfers.submit(transfer).map_err(failure)?;
-    Ok(code::FIBERHOST_OK)
+/// What is to be moved, as a C program says it.
+#[cfg_attr(not(feature = "net"), expect(dead_code, reason = "refused unseen"))]
+struct Wanted {
+    descriptor: i32,
+    buffer: *mut c_void,
+    length: u32,
+    overlapped: *mut c_void,
+    flags: u32,
 }
 
 /// Cancels what waits for a descriptor, or only the transfer with this structure. Each is told of with error 995, unless its
@@ -115,15 +89,8 @@ pub unsafe extern "C" fn fiberhost_io_cancel(
     descriptor: i32,
     overlapped: *const c_void,
 ) -> Code {
-    guard(|| {
-        // SAFETY: the caller's promise.
-        let transfers = unsafe { transfers(host) }?;
-        let one = (!overlapped.is_null()).then(|| Address(overlapped.addr()));
-        transfers
-            .cancel(handle(descriptor)?, one)
-            .map_err(failure)?;
-        Ok(code::FIBERHOST_OK)
-    })
+    // SAFETY: the caller's promise.
+    guard(|| unsafe { engine::cancel(host, descriptor, overlapped) })
 }
 
 /// A descriptor is about to be closed: it is not bound any more, and what waits for it is cancelled.
@@ -132,27 +99,6 @@ pub unsafe extern "C" fn fiberhost_io_cancel(
 /// The host comes from `fiberhost_host_create`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fiberhost_io_unbind(host: *const fiberhost_host, descriptor: i32) -> Code {
-    guard(|| {
-        // SAFETY: the caller's promise.
-        let transfers = unsafe { transfers(host) }?;
-        transfers.unbind(handle(descriptor)?).map_err(failure)?;
-        Ok(code::FIBERHOST_OK)
-    })
-}
-
-/// Answers the token by which the caller acts, or 0 for nobody in particular.
-///
-/// # Safety
-/// The host comes from `fiberhost_host_create`; `token` is null or may be written.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fiberhost_token(host: *const fiberhost_host, token: *mut usize) -> Code {
-    guard(|| {
-        // SAFETY: the caller's promise.
-        let place = unsafe { answer(token) }?;
-        *place = 0;
-        // SAFETY: the caller's promise.
-        let whole = unsafe { fiberhost_host::look(host) }?;
-        *place = whole.host.token().map_or(0, |token| token.0);
-        Ok(code::FIBERHOST_OK)
-    })
+    // SAFETY: the caller's promise.
+    guard(|| unsafe { engine::unbind(host, descriptor) })
 }

@@ -196,8 +196,8 @@ fn refused(error: SpawnError) -> Failure {
 }
 
 /// Waits until a task has ended, and answers what its function returned. Several may do so, as often as they like.
-/// `FIBERHOST_CANCELLED` if it was the caller who was cancelled; `FIBERHOST_E_SHUT_DOWN` if the task never ran, because its
-/// host was shut down; `FIBERHOST_E_DEADLOCK` for the caller itself. Times are in nanoseconds.
+/// `FIBERHOST_CANCELLED` if it was the caller who was cancelled, and the task has not ended; `FIBERHOST_E_SHUT_DOWN` if the
+/// task never ran, because its host was shut down; `FIBERHOST_E_DEADLOCK` for the caller itself. Times are in nanoseconds.
 ///
 /// # Safety
 /// The task comes from `fiberhost_spawn`; `result` is null or may be written.
@@ -216,9 +216,12 @@ pub unsafe extern "C" fn fiberhost_task_join(
                 "a task that waits for its own end",
             ));
         }
-        let wake = known.outcome.over.wait_heeding(limit(time), Heed::Alert);
-        if wake != Wake::Signalled {
-            return Ok(ended(wake));
+        // First: who was cancelled has to see that what it waits for on its way out has come about.
+        if !known.outcome.over.is_set() {
+            let wake = known.outcome.over.wait_heeding(limit(time), Heed::Alert);
+            if wake != Wake::Signalled {
+                return Ok(ended(wake));
+            }
         }
         // Acquire: pairs with the release in the task.
         if !known.outcome.returned.load(Ordering::Acquire) {

@@ -1,10 +1,11 @@
 //! Transfers that wait, on the kernel's ring.
 //!
-//! Whoever submits one puts it into the ring and tells the kernel at once. The kernel rings a bell for what is over; a task of
-//! the scheduler, the *collector*, waits for that at the scheduler's own poller, and is there from the first transfer that
-//! waits to the end of the host. So nothing spins, and a host whose transfers never wait has no collector.
+//! Whoever submits one puts it into the ring and tells the kernel at once. The kernel rings a bell for what is over (`bell`); a
+//! task of the scheduler, the *collector*, waits for that at the scheduler's own poller, and is there from the first transfer
+//! that waits to the end of the host. So nothing spins, and a host whose transfers never wait has no collector.
 //! To be woken by the bell costs more calls of the kernel than a transfer. So after it has heard something the collector first
-//! lingers: how often others are let run before it is to be woken is the scheduler's to say.
+//! lingers: how often others are let run before it is to be woken is the scheduler's to say. As long as that finds something
+//! each time the bell is not rung.
 //!
 //! | in the ring | for |
 //! |---|---|
@@ -22,17 +23,18 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use fiberhost_scheduler::io::{Interrupted, Ready};
+use fiberhost_scheduler::io::Interrupted;
 use fiberhost_scheduler::sync::ManualResetEvent;
 use fiberhost_scheduler::{Heed, Wake, linger};
 use io_uring::{IoUring, Probe, opcode, squeue, types};
 use parking_lot::Mutex;
 
+use super::bell::Bell;
 use super::kernel::{self, Kind};
 use super::{Completions, Request};
 use crate::com::{Direction, Hresult, Promise, vouch};
@@ -40,6 +42,8 @@ use crate::com::{Direction, Hresult, Promise, vouch};
 const ENTRIES: u32 = 256;
 /// So many at once are in the ring; the others wait for room. As many answers have room.
 const MOST: usize = 4096;
+/// So many answers are taken under one lock.
+const BATCH: usize = 32;
 /// Until something that was refused, or missed, is tried again.
 const MOMENT: Duration = Duration::from_millis(1);
 
@@ -51,7 +55,7 @@ const BITS: u64 = 3;
 
 pub(super) struct Uring {
     ring: Mutex<Ring>,
-    bell: Ready<OwnedFd>,
+    bell: Bell,
     /// Whether there is one, which is made under the lock.
     collector: AtomicBool,
     making: Mutex<()>,
@@ -102,9 +106,7 @@ impl Uring {
         if !can {
             return Err(io::ErrorKind::Unsupported.into());
         }
-        let bell = Ready::new(kernel::bell()?)?;
-        let number = bell.as_fd().as_raw_fd();
-        ring.submitter().register_eventfd(number)?;
+        let bell = Bell::new(ring.as_raw_fd())?;
         Ok(Uring {
             ring: Mutex::new(Ring {
                 ring,
@@ -133,9 +135,7 @@ impl Uring {
     ) -> Result<(), i32> {
         self.ensure_collector(completions, promise)
             .map_err(|_| libc::ENOMEM)?;
-        let entry = entry(request)?;
-        self.ring.lock().put(entry);
-        self.ring_if_stuck();
+        self.put(entry(request)?);
         Ok(())
     }
 
@@ -146,13 +146,17 @@ impl Uring {
         };
         let cancel = opcode::AsyncCancel::new(known_by).build();
         let known_by = request.address() as u64 | CANCELLATION;
-        self.ring.lock().put(cancel.user_data(known_by));
-        self.ring_if_stuck();
+        self.put(cancel.user_data(known_by));
     }
 
-    fn ring_if_stuck(&self) {
-        if self.ring.lock().stuck {
-            kernel::ring(self.bell.as_fd());
+    fn put(&self, entry: squeue::Entry) {
+        let mut ring = self.ring.lock();
+        ring.put(entry);
+        let stuck = ring.stuck;
+        drop(ring);
+        if stuck {
+            // The collector tells the kernel again.
+            self.bell.ring();
         }
     }
 
@@ -180,23 +184,23 @@ impl Uring {
         .map(drop)
     }
 
-    /// Hears what is over.
+    /// Hears what is over. What comes meanwhile is found by the look after it, or rings.
     fn drain(&self, completions: &Arc<Completions>) -> Drained {
         let mut heard = false;
         loop {
-            let mut answers = Vec::new();
+            let mut answers = [(0, 0); BATCH];
             let mut ring = self.ring.lock();
-            ring.take(&mut answers);
+            let count = ring.take(&mut answers);
             ring.submit();
             let stuck = ring.stuck;
             drop(ring);
-            if answers.is_empty() {
+            heard |= count > 0;
+            for &(data, result) in &answers[..count] {
+                self.answer(completions, data, result);
+            }
+            if count < BATCH {
                 let again = stuck || !self.missed.lock().is_empty();
                 return Drained { heard, again };
-            }
-            heard = true;
-            for (data, result) in answers {
-                self.answer(completions, data, result);
             }
         }
     }
@@ -231,7 +235,7 @@ impl Uring {
     /// The collector ends. Nothing is in the ring any more.
     pub(super) fn close(&self, limit: Duration) {
         self.closed.store(true, Ordering::Release);
-        kernel::ring(self.bell.as_fd());
+        self.bell.ring();
         self.alone.wait_heeding(Some(limit), Heed::Nothing);
     }
 
@@ -246,12 +250,9 @@ impl Uring {
         if again {
             self.cancel_again(completions);
         }
-        let limit = if again { limit.min(MOMENT) } else { limit };
-        let bell = self.bell.as_fd();
-        if kernel::wait_for(&[(bell.as_raw_fd(), Direction::Read)], Some(limit))[0] {
-            // It is rung again for what comes later.
-            let _ = kernel::hear(bell);
-        }
+        let is_told = self.bell.listen() && !again;
+        self.bell
+            .wait_here(if is_told { limit } else { limit.min(MOMENT) });
         self.drain(completions);
     }
 }
@@ -297,11 +298,15 @@ impl Ring {
         true
     }
 
-    fn take(&mut self, answers: &mut Vec<(u64, i32)>) {
-        for answer in self.ring.completion() {
-            answers.push((answer.user_data(), answer.result()));
+    /// Takes as many answers as there is room for. Returns how many.
+    fn take(&mut self, answers: &mut [(u64, i32)]) -> usize {
+        let mut count = 0;
+        for (place, answer) in answers.iter_mut().zip(self.ring.completion()) {
+            *place = (answer.user_data(), answer.result());
+            count += 1;
         }
-        self.inside -= answers.len();
+        self.inside -= count;
+        count
     }
 }
 
@@ -310,10 +315,7 @@ fn entry(request: &Request) -> Result<squeue::Entry, i32> {
     let (transfer, kind) = (request.transfer(), request.kind());
     let address = request.address() as u64;
     let direction = transfer.direction();
-    let by_readiness = request.is_by_readiness()
-        || kind == Kind::Device
-        || (kind == Kind::Pipe && direction == Direction::Write);
-    if by_readiness {
+    if request.is_by_readiness() {
         let fd = types::Fd(request.hold()?);
         let events = kernel::events(direction).cast_unsigned().into();
         let poll = opcode::PollAdd::new(fd, events).build();
@@ -367,15 +369,12 @@ fn collect(leaving: Leaving) {
             return;
         }
         if heard && linger(|| uring.is_more_over()) {
+            uring.bell.ignore();
             continue;
         }
-        let hear = |bell: &OwnedFd| kernel::hear(bell.as_fd());
-        let heard = if again {
-            uring.bell.read_with_for(MOMENT, hear)
-        } else {
-            uring.bell.read_with(hear)
-        };
-        match heard {
+        // What came since is heard as well.
+        let is_told = uring.bell.listen() && !again;
+        match uring.bell.wait((!is_told).then_some(MOMENT)) {
             Ok(()) => {}
             Err(error) if Interrupted::of(&error) == Some(Wake::TimedOut) => {
                 uring.cancel_again(completions);

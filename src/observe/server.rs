@@ -26,9 +26,10 @@ use std::time::{Duration, Instant};
 use fiberhost_scheduler::Observed;
 use parking_lot::Mutex;
 
+use super::looks::Looks;
 use super::request::Request;
 use super::socket::{self, SocketFile};
-use crate::views::{ColumnKind, TABLES, Table, UnknownTable, Views, json_text};
+use crate::views::{ColumnKind, TABLES, Table, UnknownTable, json_text};
 
 /// Connections at once.
 const CLIENTS: usize = 8;
@@ -58,7 +59,7 @@ impl Server {
         let listening = UnixStream::from(OwnedFd::from(listener.try_clone()?));
         let name = format!("{}-observe", observed.name());
         let shared = Arc::new(Shared {
-            observed,
+            looks: Looks::new(observed),
             ending: AtomicBool::new(false),
             clients: Mutex::new(HashMap::new()),
             lost: AtomicU64::new(0),
@@ -90,7 +91,7 @@ impl Drop for Server {
 }
 
 struct Shared {
-    observed: Observed,
+    looks: Looks,
     ending: AtomicBool,
     /// The connections, by their numbers.
     clients: Mutex<HashMap<u64, UnixStream>>,
@@ -147,7 +148,7 @@ impl Shared {
                 }
                 let _ = its.shutdown(Shutdown::Both);
             };
-            let name = format!("{}-observe-{number}", self.observed.name());
+            let name = format!("{}-observe-{number}", self.looks.name());
             let thread = thread::Builder::new().name(name).stack_size(STACK);
             let spawned = thread.spawn_scoped(scope, talk);
             spawned.map(drop).inspect_err(|_| {
@@ -198,7 +199,7 @@ impl Shared {
             Request::Tables => TABLES.iter().map(described).collect(),
             Request::Rows { table, columns } => {
                 let (table, picked) = find(table, columns.as_deref())?;
-                let views = Views::with_hosts(&self.observed);
+                let views = self.looks.take();
                 views
                     .json_picked(table.name, &picked)
                     .map_err(|error| error.to_string())?

@@ -295,6 +295,8 @@ table! {
         /// blocked there, `STARVED` it got no processor, `NATIVE SECTION` it was in a section, `UNKNOWN` the kernel does not
         /// say. Or `ALL WORKERS` were kept; a `LONG WAIT`; a `DEADLOCK`.
         Fact cause: &'static str,
+        /// It still goes on: the task keeps its thread, waits, or is in a circle of waits. Nothing for `ALL WORKERS`.
+        Gauge goes_on: Option<bool>,
         /// Milliseconds since the report was made.
         Gauge age_ms: f64,
         /// Milliseconds for which it had lasted then.
@@ -303,16 +305,10 @@ table! {
         Fact task_id: Option<u64>,
         /// Its name, if it was given one.
         Fact task_name: Option<String>,
-        /// The number of the thread that it kept.
-        Fact worker_id: Option<usize>,
-        /// The number by which the system knows that thread.
-        Fact os_thread_id: Option<u64>,
         /// The innermost function with a name.
         Fact function: Option<String>,
         /// The system call in which it was, if that could be found out.
         Fact system_call: Option<&'static str>,
-        /// The function of the kernel in which it was blocked, if the kernel says so.
-        Fact wait_channel: Option<String>,
         /// What its native section called.
         Fact native_target: Option<&'static str>,
         /// What it waited for.
@@ -321,6 +317,18 @@ table! {
         Fact blocking_task_id: Option<u64>,
         /// What all workers were kept by, and how many by the same; who waited for whom.
         Fact detail: Option<String>,
+        /// The number of the thread that it kept.
+        Fact worker_id: Option<usize>,
+        /// The number by which the system knows that thread.
+        Fact os_thread_id: Option<u64>,
+        /// The function of the kernel in which it was blocked, if the kernel says so.
+        Fact wait_channel: Option<String>,
+        /// Milliseconds at the end of `duration_ms` in which the kernel's count for the thread was looked at.
+        Gauge looked_ms: Option<f64>,
+        /// The part of `looked_ms` in which the thread had a processor.
+        Gauge processor_ms: Option<f64>,
+        /// The part of `looked_ms` in which it could have run, and had none. The rest is sleep.
+        Gauge starved_ms: Option<f64>,
         /// The innermost functions of its stack, with ` < ` between them.
         Fact stack: Option<String>,
     }

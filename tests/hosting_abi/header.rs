@@ -150,6 +150,7 @@ fn functions() -> String {
         "capi/code",
         "capi/host",
         "capi/io",
+        "capi/security",
         "capi/task",
         "capi/sync",
         "capi/native",

@@ -76,14 +76,15 @@ impl Client {
     }
 
     pub(crate) fn rows(&mut self, table: &Table) -> io::Result<Vec<Row>> {
-        let row = |mut line: Value| {
-            let columns = table.columns.iter();
-            let values = columns.map(|column| line.get_mut(&column.name).map(Value::take));
-            values.collect::<Option<Row>>()
-        };
+        let columns: Vec<_> = table.columns.iter().map(|it| &*it.name).collect();
         let lines = self.ask(&json!({"table": table.name}))?;
-        let rows: Option<_> = lines.into_iter().map(row).collect();
-        rows.ok_or_else(|| strange("a row"))
+        ordered(lines, &columns)
+    }
+
+    /// The rows with these columns alone.
+    pub(crate) fn picked(&mut self, table: &Table, columns: &[&str]) -> io::Result<Vec<Row>> {
+        let lines = self.ask(&json!({"table": table.name, "columns": columns}))?;
+        ordered(lines, columns)
     }
 
     /// Attaches again if that is needed.
@@ -96,6 +97,18 @@ impl Client {
         self.stream = Some(stream);
         Ok(lines)
     }
+}
+
+/// The values of these columns, row by row.
+fn ordered(lines: Vec<Value>, columns: &[&str]) -> io::Result<Vec<Row>> {
+    let row = |mut line: Value| {
+        let values = columns
+            .iter()
+            .map(|&name| line.get_mut(name).map(Value::take));
+        values.collect::<Option<Row>>()
+    };
+    let rows: Option<_> = lines.into_iter().map(row).collect();
+    rows.ok_or_else(|| strange("a row"))
 }
 
 fn attach(path: &Path) -> io::Result<BufReader<UnixStream>> {

@@ -17,21 +17,25 @@ const KEYS: &str =
 
 pub(crate) fn screen(frame: &mut Frame<'_>, state: &mut State) {
     let details = Constraint::Percentage(if state.detail { 55 } else { 0 });
-    let [head, tabs, body, details, foot] = Layout::vertical([
-        Constraint::Length(2),
+    let [top, tabs, body, details, foot] = Layout::vertical([
+        Constraint::Length(3),
         Constraint::Length(2),
         Constraint::Min(4),
         details,
         Constraint::Length(1),
     ])
     .areas(frame.area());
-    frame.render_widget(Paragraph::new(system(state)), head);
+    frame.render_widget(Paragraph::new(head(state)), top);
     frame.render_widget(Paragraph::new(names(state)).wrap(Wrap { trim: true }), tabs);
     rows(frame, body, state);
     if state.detail {
         let block = Block::bordered().title("details");
-        let text = Paragraph::new(detail(state)).wrap(Wrap { trim: false });
-        frame.render_widget(text.block(block), details);
+        let text = detail(state);
+        let last = text.lines.len().saturating_sub(1) as u16;
+        let scrolled = state.scrolled.min(last);
+        let text = Paragraph::new(text).wrap(Wrap { trim: false });
+        frame.render_widget(text.block(block).scroll((scrolled, 0)), details);
+        state.scrolled = scrolled;
     }
     let foot_text = match &state.trouble {
         Some(trouble) => Line::from(format!("not of now: {trouble}")).fg(Color::Red),
@@ -41,7 +45,20 @@ pub(crate) fn screen(frame: &mut Frame<'_>, state: &mut State) {
     frame.render_widget(Paragraph::new(foot_text), foot);
 }
 
-/// The scheduler as a whole.
+/// The scheduler as a whole, and what does not go on.
+fn head(state: &State) -> Text<'_> {
+    let mut text = system(state);
+    if let Some(alarm) = &state.alarm {
+        let line = Line::from(&*alarm.text);
+        text.push_line(if alarm.is_loud {
+            line.fg(Color::Red)
+        } else {
+            line.add_modifier(Modifier::DIM)
+        });
+    }
+    text
+}
+
 fn system(state: &State) -> Text<'_> {
     let Some(Related { table, row }) = &state.system else {
         return Text::from("fiberhost-top");

@@ -4,6 +4,7 @@
 //! It knows no table by itself: which there are, with which columns, the socket says.
 #![forbid(unsafe_code)]
 
+mod alarm;
 mod client;
 mod draw;
 mod options;

@@ -5,6 +5,7 @@ use std::io;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use serde_json::Value;
 
+use crate::alarm::{self, Alarm};
 use crate::client::{Client, Row, Table};
 use crate::value::compare;
 
@@ -26,6 +27,8 @@ const ABOUT_TASKS: [(&str, &str); 4] = [
     ("stalls", "task_id"),
 ];
 const PAGE: usize = 20;
+/// By so many the details are scrolled.
+const LINES: u16 = 5;
 
 /// What comes after a key.
 #[derive(Debug, PartialEq, Eq)]
@@ -59,11 +62,15 @@ pub(crate) struct State {
     pub(crate) rows: Vec<Row>,
     /// The row of the scheduler as a whole, if there is one.
     pub(crate) system: Option<Related>,
+    /// What does not go on, if the other side has reports of that.
+    pub(crate) alarm: Option<Alarm>,
     pub(crate) sorting: Option<Sorting>,
     /// Which row is marked; by its place.
     pub(crate) marked: usize,
     /// The details of the marked row are open.
     pub(crate) detail: bool,
+    /// How many of their lines are above what is seen.
+    pub(crate) scrolled: u16,
     /// What else is known of its task.
     pub(crate) related: Vec<Related>,
     pub(crate) paused: bool,
@@ -85,9 +92,11 @@ impl State {
             shown: 0,
             rows: Vec::new(),
             system: None,
+            alarm: None,
             sorting: None,
             marked: 0,
             detail: false,
+            scrolled: 0,
             related: Vec::new(),
             paused: false,
             trouble: None,
@@ -144,6 +153,14 @@ impl State {
         if let Some(table) = self.table_named("sys_info") {
             let rows = self.client.rows(&self.tables[table])?;
             self.system = rows.into_iter().next().map(|row| Related { table, row });
+        }
+        let stalls = self.table_named(alarm::TABLE).filter(|&table| {
+            let mut columns = alarm::COLUMNS.iter();
+            columns.all(|column| self.tables[table].place(column).is_some())
+        });
+        if let Some(table) = stalls {
+            let rows = self.client.picked(&self.tables[table], &alarm::COLUMNS)?;
+            self.alarm = Some(Alarm::of(&rows));
         }
         self.rows = self.client.rows(&self.tables[self.shown])?;
         self.sort();
@@ -202,8 +219,17 @@ impl State {
         self.shown = table;
         self.rows.clear();
         self.related.clear();
-        self.sorting = None;
+        self.sorting = self.usual_sorting();
         self.marked = 0;
+        self.scrolled = 0;
+    }
+
+    /// Of what does not go on the newest comes first; other tables have an order of their own.
+    fn usual_sorting(&self) -> Option<Sorting> {
+        (self.table().name == alarm::TABLE).then_some(Sorting {
+            column: 0,
+            descending: true,
+        })
     }
 
     pub(crate) fn key(&mut self, key: KeyEvent) -> After {
@@ -226,6 +252,8 @@ impl State {
             }
             KeyCode::Down => self.mark(self.marked.saturating_add(1)),
             KeyCode::Up => self.mark(self.marked.saturating_sub(1)),
+            KeyCode::PageDown if self.detail => self.scroll(i32::from(LINES)),
+            KeyCode::PageUp if self.detail => self.scroll(-i32::from(LINES)),
             KeyCode::PageDown => self.mark(self.marked.saturating_add(PAGE)),
             KeyCode::PageUp => self.mark(self.marked.saturating_sub(PAGE)),
             KeyCode::Home => self.mark(0),
@@ -240,7 +268,7 @@ impl State {
                 After::Draw
             }
             KeyCode::Char('s') => {
-                self.sorting = None;
+                self.sorting = self.usual_sorting();
                 After::Look
             }
             KeyCode::Char('p') => {
@@ -259,11 +287,20 @@ impl State {
 
     fn set_detail(&mut self, open: bool) -> After {
         self.detail = open;
+        self.scrolled = 0;
         After::Look
+    }
+
+    /// `draw` knows how many lines there are.
+    fn scroll(&mut self, lines: i32) -> After {
+        let scrolled = i32::from(self.scrolled) + lines;
+        self.scrolled = u16::try_from(scrolled.max(0)).unwrap_or(u16::MAX);
+        After::Draw
     }
 
     fn mark(&mut self, row: usize) -> After {
         self.marked = row.min(self.rows.len().saturating_sub(1));
+        self.scrolled = 0;
         // What is open belongs to another row now.
         if self.detail {
             After::Look

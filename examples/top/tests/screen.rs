@@ -134,6 +134,13 @@ fn one_screen_shows_each_table() {
         tasks.starts_with("tasks 4: 0 pending, 0 runnable, 1 running, 3 suspended"),
         "{screen}"
     );
+    let stall = lines.next().expect("a line");
+    let scan = world.tasks[3].task().id();
+    assert!(
+        stall.starts_with(&format!("stall: NATIVE SECTION task {scan} \"scan\" for "))
+            && stall.ends_with(", in engine: scan; 1 of 1 reported goes on"),
+        "{screen}"
+    );
     assert!(screen.contains("schedulers: 2 rows"), "{screen}");
     assert_eq!(screen.matches("VISIBLE ONLINE").count(), 2, "{screen}");
 
@@ -361,6 +368,12 @@ fn in_a_terminal_keys_do_what_they_say() {
             && details.matches("checkpoint").count() == 2
             && !details.contains("lazy writer")
     });
+    tmux.keys(&["PageDown"]);
+    tmux.until("they are scrolled", |screen| {
+        screen.contains("details─") && !screen.contains("waiting_tasks: A task that waits")
+    });
+    tmux.keys(&["PageUp"]);
+    tmux.until_shows("waiting_tasks: A task that waits");
     tmux.keys(&["Escape"]);
     tmux.until("the details are closed", |screen| {
         !screen.contains("details─")

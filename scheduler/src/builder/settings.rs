@@ -158,6 +158,15 @@ impl Settings {
         }
     }
 
+    /// The fewest threads that will do: those that drive the slots. Reserved ones are counted on their own.
+    fn threads_min(&self) -> usize {
+        if cfg!(any(loom, shuttle)) {
+            // A model has at least these, whatever it asks for.
+            return 0;
+        }
+        self.workers.max(self.workers_max).max(self.bound_workers)
+    }
+
     /// What is wrong with them, of what can be said before anything is started.
     pub(crate) fn fault(&self) -> Option<String> {
         if self.workers == 0 || self.workers > WORKERS_MAX {
@@ -174,6 +183,12 @@ impl Settings {
             Some(format!(
                 "{} bound workers: at most {WORKERS_MAX}",
                 self.bound_workers
+            ))
+        } else if self.max_threads < self.threads_min() {
+            Some(format!(
+                "{} threads at most: the workers are {}",
+                self.max_threads,
+                self.threads_min()
             ))
         } else if self.quantum.is_zero() {
             Some("a quantum of 0".to_owned())

@@ -80,7 +80,7 @@ pub(crate) fn run_to_end(thread: &'static Thread, task: &'static Task, looks: im
     looks();
     if core.checks {
         simulation::after_resume();
-        core.checker.end_run(thread, task);
+        core.checker.end_run(thread, task, true);
     }
     thread.task.set(None);
     // The end settles too: the next task of a thread with this record does not go on where this one was seen to stall.

@@ -93,6 +93,11 @@ impl Core {
         stalls
     }
 
+    /// Whether what a report of either is about goes on.
+    pub(crate) fn goes_on(&self, stall: &Stall) -> Option<bool> {
+        self.parts().find_map(|part| stall.goes_on(part))
+    }
+
     /// The ledgers of tasks of both that have ended.
     pub(crate) fn ledgers(&self) -> Vec<LedgerFacts> {
         let mut ledgers: Vec<_> = self.parts().flat_map(|part| part.history.read()).collect();

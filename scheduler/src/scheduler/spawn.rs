@@ -1,7 +1,7 @@
 //! From a closure to a task that stands in a queue.
 //!
 //! 1. admission, if there is a limit on live tasks;
-//! 2. a record from the worker's magazine, or from the depot for a plain thread;
+//! 2. a record from the worker's magazine, or from the depot for a plain thread, and whatever else the task needs memory for;
 //! 3. the closure goes into the record, the record into the slot's fresh queue, or the injector;
 //! 4. if somebody is idle, the task is offered.
 #![forbid(unsafe_code)]
@@ -16,6 +16,7 @@ use crate::join;
 use crate::primitive::{Ordering, barrier, fence};
 use crate::simulation;
 use crate::stats::coarse;
+use crate::task::payload::Room;
 use crate::task::{Backing, Kind, Priority, Task, pool, release};
 use crate::thread::Thread;
 use crate::wait::WaitReason;
@@ -143,11 +144,21 @@ impl Core {
         if self.watching.is_special() {
             return self.spawn_unusual(closure);
         }
+        let Some(room) = Room::new() else {
+            return Err(SpawnError(Refusal::Memory));
+        };
         let Some(task) = thread.magazine.get() else {
             return self.spawn_unusual(closure);
         };
         task.set_up(Priority::Normal, false, Backing::Fiber);
-        self.fill(task, 0, thread.next_id(), thread.coarse.now(), closure);
+        self.fill(
+            task,
+            0,
+            thread.next_id(),
+            thread.coarse.now(),
+            room,
+            closure,
+        );
         self.queue_here(thread, task);
         Ok(task)
     }
@@ -190,15 +201,14 @@ impl Core {
             return Err(SpawnError(Refusal::Memory));
         }
         let class = self.class(plan)?;
+        let Some(room) = Room::new() else {
+            return Err(SpawnError(Refusal::Memory));
+        };
         if self.has_limit() {
             self.admit()?;
         }
         let here = current::thread().filter(|thread| thread.belongs_to(self));
-        let record = match here {
-            Some(thread) => thread.magazine.get(),
-            None => pool::get(),
-        };
-        let Some(task) = record else {
+        let Some(task) = self.record(here, plan) else {
             if self.has_limit() {
                 self.leave_admission();
             }
@@ -217,12 +227,12 @@ impl Core {
             Some(thread) => (thread.next_id(), thread.coarse.now()),
             None => (pool::next_id_block(1), coarse::ticks(self.now())),
         };
-        self.fill(task, class, id, now, closure);
+        self.fill(task, class, id, now, room, closure);
         if plan.accounting == Some(Accounting::Exact) {
             self.watching.ask();
         }
         if self.watching.is_special() {
-            watch::spawned(self, here, task, plan.accounting);
+            watch::spawned(self, here, task);
             simulation::note_spawn(self, task);
         }
         if let Some(span) = &plan.span {
@@ -235,10 +245,35 @@ impl Core {
         Ok(task)
     }
 
+    /// A free record, with all that the plan wants memory for. `None`: it was refused, and nothing is kept.
+    fn record(&self, here: Option<&'static Thread>, plan: &Plan) -> Option<&'static Task> {
+        let task = match here {
+            Some(thread) => thread.magazine.get(),
+            None => pool::get(),
+        }?;
+        let has_extra = plan.name.is_none() && plan.span.is_none() || task.make_extra();
+        if has_extra && watch::book(self, task, plan.accounting) {
+            return Some(task);
+        }
+        task.drop_extra();
+        match here {
+            Some(thread) => thread.magazine.put(task),
+            None => pool::put(task),
+        }
+        None
+    }
+
     /// Makes a task of a record that is the caller's alone.
     #[inline(always)]
-    fn fill<F, T>(&self, task: &'static Task, stack_class: u32, id: u64, now: u32, closure: F)
-    where
+    fn fill<F, T>(
+        &self,
+        task: &'static Task,
+        stack_class: u32,
+        id: u64,
+        now: u32,
+        room: Room<F>,
+        closure: F,
+    ) where
         F: FnOnce() -> T,
     {
         task.sp.set(0);
@@ -251,7 +286,7 @@ impl Core {
         coarse::stamp(&task.spawned, now);
         task.set_reason(WaitReason::None);
         task.stack_class.set(stack_class);
-        task.payload.fill(closure);
+        task.payload.fill(room, closure);
         task.life.begin(2);
         task.set_kind(Kind::Fresh);
     }
@@ -310,7 +345,7 @@ impl Core {
             self.admit()
                 .map_err(|error| io::Error::new(io::ErrorKind::QuotaExceeded, error))?;
         }
-        let Some(task) = pool::get() else {
+        let Some(task) = self.record(None, &Plan::new()) else {
             if self.has_limit() {
                 self.leave_admission();
             }
@@ -321,9 +356,10 @@ impl Core {
             task.extra_mut().name = name;
         }
         let id = pool::next_id_block(1);
-        self.fill(task, 0, id, coarse::ticks(self.now()), || ());
+        let room = Room::new().expect("a closure of nothing needs no memory");
+        self.fill(task, 0, id, coarse::ticks(self.now()), room, || ());
         if self.watching.is_special() {
-            watch::spawned(self, None, task, None);
+            watch::spawned(self, None, task);
             simulation::note_spawn(self, task);
         }
         task.set_kind(Kind::Started);

@@ -5,11 +5,17 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::time::Duration;
 
-use super::StallKind;
+use super::{StallKind, StallTimes};
 
 /// Nanoseconds of the unit in which the kernel counts a thread's time for user and system.
 const CLOCK_TICK: u64 = 10_000_000;
+/// Whether a thread is in the kernel is sampled by an interrupt every few milliseconds, and then rounded to that unit. If the
+/// one and the other differ by less, it may be chance.
+const CLEAR: u64 = 3;
+/// Nanoseconds within which a look is of one moment.
+const QUICK: u64 = 1_000_000;
 
 /// One look at a thread.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +27,8 @@ pub(super) struct Look {
     /// Time it ran in its own code and in the kernel, in clock ticks.
     user: u64,
     system: u64,
+    /// How often it gave its processor away to sleep.
+    sleeps: Option<u64>,
     /// What the scheduler of the system counts, if it does.
     counted: Option<Counted>,
 }
@@ -36,7 +44,22 @@ struct Counted {
 
 impl Look {
     /// `None`: the kernel does not say, or there is no such thread.
-    pub(super) fn at(thread: i32, now: u64) -> Option<Look> {
+    ///
+    /// Whoever looks may lose its own processor between the clock and what is counted, and the one would then not fit the
+    /// other. So it looks again if that took long.
+    pub(super) fn at(thread: i32, clock: impl Fn() -> u64) -> Option<Look> {
+        let mut tries = 3;
+        loop {
+            let before = clock();
+            let look = Look::once(thread, before)?;
+            tries -= 1;
+            if tries == 0 || clock() - before < QUICK {
+                return Some(look);
+            }
+        }
+    }
+
+    fn once(thread: i32, now: u64) -> Option<Look> {
         let mut bytes = [0; 512];
         let text = read(thread, "stat", &mut bytes)?;
         // The name comes before it in parentheses, and may hold anything.
@@ -51,6 +74,7 @@ impl Look {
             user,
             system,
             counted: counted(thread),
+            sleeps: sleeps(thread),
         })
     }
 
@@ -70,8 +94,24 @@ fn counted(thread: i32) -> Option<Counted> {
     })
 }
 
-/// What the thread did for most of the time between two looks.
-pub(super) fn judge(first: &Look, second: &Look) -> StallKind {
+fn sleeps(thread: i32) -> Option<u64> {
+    let mut bytes = [0; 4096];
+    let mut lines = read(thread, "status", &mut bytes)?.lines();
+    let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+    count.trim_ascii().parse().ok()
+}
+
+/// What two looks at a thread say.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Judged {
+    /// What it did for most of the time between them.
+    pub(super) kind: StallKind,
+    /// It runs, but that it does so in the program or in the kernel may be chance.
+    pub(super) is_unsure: bool,
+    pub(super) times: StallTimes,
+}
+
+pub(super) fn judge(first: &Look, second: &Look) -> Judged {
     let user = second.user.saturating_sub(first.user);
     let system = second.system.saturating_sub(first.system);
     let time = second.at.saturating_sub(first.at);
@@ -83,16 +123,21 @@ pub(super) fn judge(first: &Look, second: &Look) -> StallKind {
         ),
         _ => ((user + system) * CLOCK_TICK, 0, 0),
     };
-    // Not counted: all its sleep, and the wait that goes on. One that had no turn waits all the time; otherwise that wait is
-    // taken to be as long as the sleeps between its turns.
-    let rest = time.saturating_sub(ran).saturating_sub(waited);
-    let waits_on = if second.is_runnable() {
-        rest / (turns + 1)
-    } else {
-        0
+    // Counted as a whole when it ends is also a wait that began before the first look.
+    let ran = ran.min(time);
+    let waited = waited.min(time - ran);
+    // Not counted: all its sleep, and the wait that goes on. One that could run at both looks and has not slept in between
+    // waits all the time, and so does one that had no turn; otherwise that wait is taken to be as long as the sleeps between
+    // its turns.
+    let rest = time - ran - waited;
+    let awake = first.sleeps.is_some() && first.sleeps == second.sleeps && first.is_runnable();
+    let waits_on = match second.is_runnable() {
+        true if awake => rest,
+        true => rest / (turns + 1),
+        false => 0,
     };
     let (slept, starved) = (rest - waits_on, waited + waits_on);
-    if ran >= slept.max(starved) {
+    let kind = if ran >= slept.max(starved) {
         if system > user {
             StallKind::System
         } else {
@@ -102,6 +147,15 @@ pub(super) fn judge(first: &Look, second: &Look) -> StallKind {
         StallKind::Sleeping
     } else {
         StallKind::Starving
+    };
+    Judged {
+        kind,
+        is_unsure: kind.is_running() && user.abs_diff(system) < CLEAR,
+        times: StallTimes {
+            over: Duration::from_nanos(time),
+            ran: Duration::from_nanos(ran),
+            starved: Duration::from_nanos(starved),
+        },
     }
 }
 
@@ -170,6 +224,7 @@ mod tests {
             state,
             user: ticks.0,
             system: ticks.1,
+            sleeps: None,
             counted: counted.map(|[ran, waited, turns]| Counted {
                 ran: ran * MS,
                 waited: waited * MS,
@@ -193,6 +248,8 @@ mod tests {
             (b'R', (1, 0), Some([10, 85, 5]), StallKind::Starving),
             (b'R', (0, 0), Some([0, 0, 0]), StallKind::Starving),
             (b'R', (0, 0), Some([5, 40, 1]), StallKind::Starving),
+            // A wait that began long before and is over at last.
+            (b'R', (9, 0), Some([90, 500, 1]), StallKind::User),
             // Blocked only at the end of a long wait.
             (b'S', (0, 0), Some([5, 80, 1]), StallKind::Starving),
             // Slept nearly all the time, and happens to be runnable now.
@@ -207,8 +264,45 @@ mod tests {
             let first = look(7, b'R', (50, 50), before);
             let second = look(7 + 100 * MS, state, (50 + ticks.0, 50 + ticks.1), after);
             let judged = judge(&first, &second);
-            assert_eq!(judged, expected, "{state} {ticks:?} {counted:?}");
+            assert_eq!(judged.kind, expected, "{state} {ticks:?} {counted:?}");
         }
+    }
+
+    #[test]
+    fn a_thread_that_has_not_slept_ran_or_waited() {
+        let of = |state, sleeps: [u64; 2]| {
+            let look = |at, state, sleeps, counted| Look {
+                sleeps: Some(sleeps),
+                ..look(at, state, (0, 0), Some(counted))
+            };
+            let first = look(0, b'R', sleeps[0], [0, 0, 0]);
+            let second = look(100 * MS, state, sleeps[1], [20, 20, 9]);
+            judge(&first, &second)
+        };
+        // The same counts: what is missing is a wait that goes on, or somebody else's above the kernel.
+        assert_eq!(of(b'R', [7, 7]).kind, StallKind::Starving);
+        assert_eq!(of(b'R', [7, 7]).times.starved, Duration::from_millis(80));
+        assert_eq!(of(b'R', [7, 8]).kind, StallKind::Sleeping);
+        assert_eq!(of(b'S', [7, 8]).kind, StallKind::Sleeping);
+    }
+
+    #[test]
+    fn few_ticks_are_no_proof() {
+        let of = |ticks| {
+            let first = look(0, b'R', (0, 0), Some([0, 0, 0]));
+            let second = look(50 * MS, b'R', ticks, Some([50, 0, 1]));
+            let judged = judge(&first, &second);
+            (judged.kind, judged.is_unsure)
+        };
+        assert_eq!(of((5, 0)), (StallKind::User, false));
+        assert_eq!(of((0, 5)), (StallKind::System, false));
+        assert_eq!(of((3, 1)), (StallKind::User, true));
+        assert_eq!(of((1, 3)), (StallKind::System, true));
+        assert_eq!(of((0, 0)), (StallKind::User, true));
+        // What it does otherwise is not told by ticks.
+        let first = look(0, b'S', (0, 0), Some([0, 0, 0]));
+        let second = look(50 * MS, b'S', (0, 0), Some([0, 0, 0]));
+        assert!(!judge(&first, &second).is_unsure);
     }
 
     #[test]
@@ -217,8 +311,12 @@ mod tests {
         let name = link.file_name().expect("it ends in the thread's number");
         let thread = name.to_str().and_then(|name| name.parse().ok());
         let thread = thread.expect("which is a number");
-        let look = Look::at(thread, 1).expect("it is there");
+        let look = Look::at(thread, || 1).expect("it is there");
         assert_eq!(look.state, b'R', "who asks runs");
-        assert!(Look::at(i32::MAX, 1).is_none());
+        std::thread::sleep(Duration::from_millis(1));
+        let later = Look::at(thread, || 2).expect("it is there");
+        let slept = later.sleeps.zip(look.sleeps).expect("they are counted");
+        assert!(slept.0 > slept.1, "{slept:?}");
+        assert!(Look::at(i32::MAX, || 1).is_none());
     }
 }

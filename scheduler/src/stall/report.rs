@@ -4,18 +4,21 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+// Reports are rare, and no model makes one.
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::kernel::Blocked;
 use super::sample::Frames;
-use super::{OnStall, calls};
+use super::{OnStall, Stretch, calls};
 use crate::deadlock::Deadlock;
 use crate::native::Target;
 use crate::primitive::Mutex;
 use crate::scheduler::Core;
 use crate::symbol::{self, Frame};
 use crate::task::payload::contain;
+use crate::task::state::Epoch;
 use crate::task::{Task, release};
 use crate::wait::WaitReason;
 
@@ -74,6 +77,19 @@ impl fmt::Display for StallKind {
     }
 }
 
+/// What the kernel has counted for a stalled thread between two looks, the second of which made the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StallTimes {
+    /// What lay between them.
+    pub over: Duration,
+    /// The thread had a processor.
+    pub ran: Duration,
+    /// It could have run, and had none; partly estimated, as the kernel counts such a time when it is over. What is left was
+    /// sleep.
+    pub starved: Duration,
+}
+
 /// The report of something that does not go on: mostly of a task that has kept its thread for longer than
 /// [`Builder::stall_after`](crate::Builder::stall_after); see [`StallKind`] for what else.
 pub struct Stall {
@@ -88,8 +104,22 @@ pub struct Stall {
     pub(super) blocker: Option<u64>,
     pub(super) detail: Option<String>,
     pub(super) blocked: Blocked,
+    pub(super) times: Option<StallTimes>,
     pub(super) frames: Frames,
     pub(super) symbols: OnceLock<Box<[Frame]>>,
+    pub(super) about: About,
+    /// The address of the scheduler's core, and that the report is known to be of the past.
+    pub(super) core: usize,
+    pub(super) is_over: AtomicBool,
+}
+
+/// What goes on or does not, for whoever asks later.
+#[derive(Clone, Copy)]
+pub(super) enum About {
+    Nothing,
+    /// What a thread does, which has this number.
+    Stretch(usize, Stretch),
+    Wait(&'static Task, Epoch),
 }
 
 /// The task that it is about.
@@ -124,12 +154,10 @@ pub(super) struct Where {
 impl Stall {
     /// One of this kind that is known of now, of which nothing else is known yet.
     pub(super) fn new(core: &Core, kind: StallKind) -> Stall {
-        use std::sync::atomic::{AtomicU64, Ordering};
-        // Reports are rare, and no model makes one.
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         Stall {
             // Relaxed: only uniqueness is asked of it.
-            number: NUMBER.fetch_add(1, Ordering::Relaxed),
+            number: NUMBER.fetch_add(1, Relaxed),
             at: Duration::from_nanos(core.now()),
             kind,
             task: None,
@@ -140,9 +168,38 @@ impl Stall {
             blocker: None,
             detail: None,
             blocked: Blocked::default(),
+            times: None,
             frames: Frames::default(),
             symbols: OnceLock::new(),
+            about: About::Nothing,
+            core: std::ptr::from_ref(core).addr(),
+            is_over: AtomicBool::new(false),
         }
+    }
+
+    /// As [`Scheduler::goes_on`](crate::Scheduler::goes_on).
+    pub(crate) fn goes_on(&self, core: &Core) -> Option<bool> {
+        if self.core != std::ptr::from_ref(core).addr() {
+            return None;
+        }
+        // Relaxed: what is over stays so, and is found out again by who does not see it.
+        if self.is_over.load(Relaxed) {
+            return Some(false);
+        }
+        let goes_on = match self.about {
+            About::Nothing => return None,
+            About::Stretch(thread, stretch) => {
+                // One that is no more may have had the same address, and more threads.
+                let thread = (thread < core.threads.len()).then(|| core.threads.get(thread))?;
+                let runs = thread.task.get().map(|task| task.id.get());
+                runs == Some(self.task_id()) && stretch.goes_on(thread)
+            }
+            About::Wait(task, epoch) => {
+                task.wait.armed_epoch() == Some(epoch) && task.id.get() == self.task_id()
+            }
+        };
+        self.is_over.store(!goes_on, Relaxed);
+        Some(goes_on)
     }
 
     /// The report's number, which no other of the process has.
@@ -221,6 +278,12 @@ impl Stall {
     /// The function of the kernel in which it is blocked, if the kernel says so.
     pub fn wait_channel(&self) -> Option<&str> {
         self.blocked.channel()
+    }
+
+    /// What the thread did in the last part of the stall, by the kernel's count: nothing if that does not count, or it is about
+    /// no thread.
+    pub fn times(&self) -> Option<StallTimes> {
+        self.times
     }
 
     /// Program counters, innermost first: the task's frames and then the worker's. They are addresses of code;
@@ -303,6 +366,7 @@ impl fmt::Debug for Stall {
             .field("detail", &self.detail)
             .field("system_call", &self.blocked.call)
             .field("wait_channel", &self.blocked.channel())
+            .field("times", &self.times)
             .field("frames", &Hex(&self.frames.likely))
             .field("linked_frames", &Hex(&self.frames.linked))
             .finish()

@@ -202,9 +202,11 @@ impl Question {
     /// The answer. Only if it is there.
     pub(crate) fn take(self) -> Sample {
         debug_assert!(self.is_answered(), "an answer is taken when it is there");
+        let around = around();
         let sample = Sample {
             settled: BUFFER.settled.load(Ordering::Relaxed),
-            call: call(),
+            call: around.and_then(call),
+            in_kernel: around.map(|around| around != Around::Nothing),
             frames: frames(),
             task: BUFFER.task_id.load(Ordering::Relaxed),
             captured: captured(),
@@ -238,6 +240,8 @@ pub(crate) struct Sample {
     pub(super) settled: u64,
     /// The system call that the signal has interrupted, or met at its end, if the code around it tells.
     pub(super) call: Option<u64>,
+    /// Whether it was at a system call's instruction: then the signal has met it in the kernel. Not for a fault's.
+    pub(super) in_kernel: Option<bool>,
     pub(super) frames: Frames,
     /// The number of the task that it ran; 0 for none.
     pub(crate) task: u64,
@@ -293,12 +297,17 @@ fn captured() -> Captured {
     }
 }
 
+/// What system call stands where the thread stood, where that can be told.
+fn around() -> Option<Around> {
+    let at = BUFFER.instruction.load(Ordering::Relaxed);
+    let around = Code::read().around(at);
+    around.filter(|_| cfg!(target_arch = "x86_64"))
+}
+
 /// The number of the system call at whose instruction the thread stood: either it is about to be made again, and its number in
 /// the register for that; or it has just been made, and the instruction before it says which.
-fn call() -> Option<u64> {
-    let at = BUFFER.instruction.load(Ordering::Relaxed);
-    let code = Code::read();
-    match code.around(at)? {
+fn call(around: Around) -> Option<u64> {
+    match around {
         Around::Call => Some(BUFFER.accumulator.load(Ordering::Relaxed) as u64),
         Around::BehindCall(number) => number.map(u64::from),
         Around::Nothing => None,

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::report::{Stall, StallKind, Whose};
+use super::report::{About, Stall, StallKind, Whose};
 use crate::primitive::Ordering;
 use crate::scheduler::Core;
 use crate::stats::{coarse, snapshot};
@@ -119,6 +119,7 @@ impl LongWaits {
                 lasted: coarse::age(now, since),
                 wait: Some(reason),
                 blocker: blocker.map(|(blocker, _)| blocker),
+                about: About::Wait(task, epoch),
                 ..Stall::new(core, StallKind::LongWait)
             })
         })

@@ -11,6 +11,7 @@
 //! A *plain* result is one whose drop does nothing. Any other may wait in its destructor, so that of a task that nobody can
 //! join any more is dropped on the task's own stack (`finish.rs`).
 
+use std::alloc::{Layout, alloc};
 use std::any::Any;
 use std::mem::{MaybeUninit, align_of, size_of};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -45,6 +46,35 @@ pub(crate) struct Payload {
     buffer: Plain<MaybeUninit<Buffer>>,
 }
 
+/// Where a closure goes that does not fit into a record; for one that does, nothing.
+///
+/// It is asked for before anything else of the spawn is done, so that a refusal leaves nothing to undo.
+pub(crate) struct Room<F>(Option<Box<MaybeUninit<F>>>);
+
+impl<F> Room<F> {
+    /// `None`: memory was refused.
+    #[inline(always)]
+    pub(crate) fn new() -> Option<Self> {
+        if fits::<F>() {
+            return Some(Room(None));
+        }
+        try_box().map(|room| Room(Some(room)))
+    }
+}
+
+/// A box for a value, or `None` if memory was refused.
+#[cold]
+pub(crate) fn try_box<V>() -> Option<Box<MaybeUninit<V>>> {
+    let layout = Layout::new::<V>();
+    if layout.size() == 0 {
+        return Some(Box::new_uninit());
+    }
+    // SAFETY: the layout is not empty.
+    let memory = unsafe { alloc(layout) }.cast::<MaybeUninit<V>>();
+    // SAFETY: it was allocated as a box of this type is, and nobody else has it.
+    (!memory.is_null()).then(|| unsafe { Box::from_raw(memory) })
+}
+
 impl Payload {
     pub(crate) fn new() -> Self {
         Payload {
@@ -56,7 +86,7 @@ impl Payload {
 
     /// Puts the closure in. The record is the caller's alone.
     #[inline(always)]
-    pub(crate) fn fill<F, T>(&self, closure: F)
+    pub(crate) fn fill<F, T>(&self, room: Room<F>, closure: F)
     where
         F: FnOnce() -> T,
     {
@@ -65,7 +95,10 @@ impl Payload {
             "a payload is filled once"
         );
         self.vtable.set(Some(const { &vtable::<F, T>() }));
-        self.put(closure);
+        match room.0 {
+            Some(room) => self.write(Box::write(room, closure)),
+            None => self.write(closure),
+        }
         self.content.set(Content::Closure);
     }
 
@@ -149,12 +182,18 @@ impl Payload {
     #[inline(always)]
     fn put<V>(&self, value: V) {
         if fits::<V>() {
-            // SAFETY: it fits, the buffer is aligned for it, and holds nothing that would need dropping.
-            unsafe { self.at::<V>().write(value) }
+            self.write(value);
         } else {
-            // SAFETY: a box fits everywhere.
-            unsafe { self.at::<Box<V>>().write(Box::new(value)) }
+            self.write(Box::new(value));
         }
+    }
+
+    /// Writes what fits into the buffer, which holds nothing that would need dropping.
+    #[inline(always)]
+    fn write<V>(&self, value: V) {
+        assert!(fits::<V>(), "what does not fit is boxed");
+        // SAFETY: it fits, and the buffer is aligned for it.
+        unsafe { self.at::<V>().write(value) }
     }
 
     /// Reads the value back out.
