@@ -329,7 +329,8 @@ fn written(pause: Option<u64>) -> (f64, f64) {
     const STEP: u64 = 40;
     const SLOW: f64 = 80.0;
     let lines: [Line; 4] = Default::default();
-    let done = AtomicBool::new(false);
+    // On a line of its own as well: the spinning thread writes its stack.
+    let done = Line::default();
     let (began, first) = (Instant::now(), stamp());
     let wait = |time: Duration| {
         let from = Instant::now();
@@ -344,7 +345,7 @@ fn written(pause: Option<u64>) -> (f64, f64) {
         let writer = scope.spawn(|| {
             stay_on(0);
             let mut delays: Delays = vec![0; DELAYS];
-            while !done.load(Ordering::Relaxed) {
+            while done.0.load(Ordering::Relaxed) == 0 {
                 let from = stamp();
                 for Line(line) in &lines {
                     line.store(line.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
@@ -366,7 +367,7 @@ fn written(pause: Option<u64>) -> (f64, f64) {
                 wait(Duration::from_micros(pause));
             }
         }
-        done.store(true, Ordering::Relaxed);
+        done.0.store(1, Ordering::Relaxed);
         writer.join().expect("no panic")
     });
     let all: u64 = delays.iter().sum();
