@@ -216,6 +216,10 @@ fn reader() {
     }
 }
 
+/// On lines of its own: what a reader allocates would else lie beside it.
+#[repr(align(128))]
+struct Apart<T>(T);
+
 /// Dispatch delays in time-stamps, from the wake until the task goes on; longer ones are in the last place.
 type Delays = Vec<u64>;
 const DELAYS: usize = 1 << 16;
@@ -229,9 +233,12 @@ fn delay(beside: Beside) -> (f64, u64) {
     let builder = Scheduler::builder().workers(1).observe(&socket);
     let scheduler = builder.build().expect("a scheduler");
     scheduler.run(|| stay_on(0));
-    let done = Arc::new(AtomicBool::new(false));
-    let events = Arc::new([AutoResetEvent::new(true), AutoResetEvent::new(false)]);
-    let woken_at = Arc::new(AtomicU64::new(0));
+    let done = Arc::new(Apart(AtomicBool::new(false)));
+    let events = Arc::new(Apart([
+        AutoResetEvent::new(true),
+        AutoResetEvent::new(false),
+    ]));
+    let woken_at = Arc::new(Apart(AtomicU64::new(0)));
     let (began, first) = (Instant::now(), stamp());
     let tasks = [0, 1].map(|side| {
         let (events, done, woken_at) = (
@@ -242,19 +249,19 @@ fn delay(beside: Beside) -> (f64, u64) {
         scheduler.spawn(move || {
             let mut delays: Delays = vec![0; DELAYS];
             // The first wait is for nobody's wake.
-            events[side].wait_for(LIMIT);
-            while !done.load(Ordering::Relaxed) {
-                woken_at.store(stamp(), Ordering::Relaxed);
-                events[1 - side].set();
-                events[side].wait_for(LIMIT);
-                let delay = stamp().saturating_sub(woken_at.load(Ordering::Relaxed));
+            events.0[side].wait_for(LIMIT);
+            while !done.0.load(Ordering::Relaxed) {
+                woken_at.0.store(stamp(), Ordering::Relaxed);
+                events.0[1 - side].set();
+                events.0[side].wait_for(LIMIT);
+                let delay = stamp().saturating_sub(woken_at.0.load(Ordering::Relaxed));
                 delays[(delay as usize).min(DELAYS - 1)] += 1;
             }
             delays
         })
     });
     let looks = look_on(&scheduler, &socket, beside, Duration::from_secs(1));
-    done.store(true, Ordering::Relaxed);
+    done.0.store(true, Ordering::Relaxed);
     let [one, other] = tasks.map(|task| task.join().expect("no panic"));
     let rate = began.elapsed().as_nanos() as f64 / (stamp() - first) as f64;
     let both: Delays = one
