@@ -441,18 +441,43 @@ impl TaskRef {
             return Ok(true);
         }
         let here = running();
-        let me = here.map_or_else(any, |(_, me)| me);
+        let Some((_, me)) = here else {
+            return self.wait_blocking(limit);
+        };
         if std::ptr::eq(self.task, me) {
             return Err(JoinError(Why::Itself));
         }
-        // One that has not started waits for nobody; when it comes to wait itself, it notes who joins it, but for one that
-        // blocks its thread in a native section.
-        let is_noted = self.task.kind() != Kind::Started && (here.is_some() || within().is_none());
+        // One that has not started waits for nobody; when it comes to wait itself, it notes who joins it.
+        if matches!(limit, Limit::Never) && self.task.kind() == Kind::Started {
+            return self.wait_standing();
+        }
+        self.wait_as(here, me, limit)
+    }
+
+    /// The same for a plain thread, and for a task in a native section, which blocks its thread.
+    #[cold]
+    #[inline(never)]
+    fn wait_blocking(&self, limit: Limit) -> Result<bool, JoinError> {
+        let me = any();
+        if std::ptr::eq(self.task, me) {
+            return Err(JoinError(Why::Itself));
+        }
+        // From the record of a thread is not to be seen what the task has that blocks it: it is not to be noted.
+        let is_noted = self.task.kind() != Kind::Started && within().is_none();
         if matches!(limit, Limit::Never) && !is_noted {
             return self.wait_standing();
         }
-        let waited = wait_for_end_as::<false>(here, self.task, limit, Interrupt::Alert);
-        match waited {
+        self.wait_as(None, me, limit)
+    }
+
+    #[inline(always)]
+    fn wait_as(
+        &self,
+        here: Option<(&'static Thread, &'static Task)>,
+        me: &'static Task,
+        limit: Limit,
+    ) -> Result<bool, JoinError> {
+        match wait_for_end_as::<false>(here, self.task, limit, Interrupt::Alert) {
             Some(Wake::Signalled) => Ok(true),
             Some(wake) => unsignalled(me, wake),
             None => self.wait_standing(),

@@ -401,6 +401,37 @@ fn a_shutdown_meets_a_section() {
     });
 }
 
+/// The shutdown while a task is in a section whose slot is just being taken, or is not taken at all.
+#[test]
+fn a_shutdown_meets_the_taking_of_a_slot() {
+    explore(small(500).preemptions(1), || {
+        let scheduler = sleeping(1, 2);
+        let call = Call::default();
+        let outer = unexplored(|| {
+            let mine = call.clone();
+            let outer = scheduler.spawn(move || {
+                native::section(&CALL, || mine.run());
+                yield_now();
+            });
+            call.wait_until_it_runs();
+            outer
+        });
+        let takes = {
+            let scheduler = scheduler.clone();
+            thread::spawn(move || {
+                take_lasting(&scheduler);
+                call.end();
+            })
+        };
+        scheduler.shutdown(Duration::MAX).expect("nothing survives");
+        ran_or_cancelled(outer.join());
+        unexplored(|| {
+            takes.join().unwrap();
+            end(scheduler);
+        });
+    });
+}
+
 /// The shutdown while code that was called back waits: the wait ends, and says so.
 #[test]
 fn a_shutdown_meets_a_callback_that_waits() {

@@ -47,7 +47,7 @@ fn a_reserved_task_is_the_last_in_a_shutdown() {
         let scheduler = sleeping(builder());
         let event = Arc::new(AutoResetEvent::new(false));
         let task = scheduler.task().reserved();
-        let task = task.spawn(move || drop(event.wait())).unwrap();
+        let task = task.spawn(move || event.wait()).unwrap();
         scheduler.shutdown(Duration::MAX).expect("nothing survives");
         assert!(task.join().unwrap_err().is_cancelled());
         end(scheduler);

@@ -50,7 +50,7 @@ fn a_start_meets_the_shutdown() {
     explore(Bounds::whole(100), || {
         let scheduler = scheduler(1);
         let event = Arc::new(AutoResetEvent::new(false));
-        let task = scheduler.spawn(move || drop(event.wait()));
+        let task = scheduler.spawn(move || event.wait());
         scheduler.shutdown(Duration::MAX).expect("nothing survives");
         assert!(task.join().unwrap_err().is_cancelled());
         end(scheduler);
