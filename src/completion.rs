@@ -36,12 +36,11 @@ mod helpers;
 #[allow(unsafe_code, reason = "the kernel's calls: see there")]
 mod kernel;
 mod lane;
-mod numbers;
 #[allow(unsafe_code, reason = "the kernel's ring: see there")]
 mod uring;
 mod win32;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -67,7 +66,6 @@ use cancel::Cancel;
 use helpers::Helpers;
 use kernel::{Attempt, Kind};
 use lane::Lane;
-use numbers::ByNumber;
 use uring::Uring;
 
 /// Ports are told from descriptors by this bit; the number below it is never used again.
@@ -224,6 +222,9 @@ impl Job for Told {
         completions.note_told();
     }
 }
+
+/// By descriptors, and by addresses of structures: nobody chooses them to collide, which std's hash has its price for.
+type ByNumber<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
 
 #[derive(Debug, Default)]
 struct Books {

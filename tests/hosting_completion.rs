@@ -315,8 +315,14 @@ fn what_waits_in_a_pipe_is_served_in_its_order() {
         room.told_nothing();
         assert_eq!(room.on(), 4);
         writer.write_all(b"abcdefgh").expect("there is room");
-        for (block, (count, bytes)) in blocks.iter().zip([(3, b"abc"), (3, b"def"), (2, b"gh\0")]) {
-            room.told(block, 0, count);
+        // Several tasks tell of them, each when it comes to it; the bytes are in order.
+        let parts = [(3, b"abc"), (3, b"def"), (2, b"gh\0")];
+        let told = blocks.iter().zip(parts);
+        room.told_all(
+            told.map(|(block, (count, _))| (0, count, block.address()))
+                .collect(),
+        );
+        for (block, (_, bytes)) in blocks.iter().zip(parts) {
             assert_eq!(&block.buffer, bytes);
         }
         drop(writer);
