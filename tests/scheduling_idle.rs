@@ -3,10 +3,11 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{LONG, Watchdog, eventually, until_waits};
+use common::{LONG, Watchdog, eventually, hog_until, until_waits};
 use fiberhost::scheduler::net::{TcpListener, TcpStream};
 use fiberhost::scheduler::{Scheduler, WaitReason, park, sleep};
 
@@ -140,7 +141,7 @@ fn threads_in(name: &str, calls: &[libc::c_long]) -> usize {
     threads(name).keys().filter(|thread| is_in(thread)).count()
 }
 
-/// One of the workers sleeps at the poller, and only while there is something to watch.
+/// One of the workers goes to sleep at the poller, and only while there is something to watch.
 #[test]
 fn one_idle_worker_sleeps_at_the_poller() {
     const WORKERS: usize = 4;
@@ -169,8 +170,17 @@ fn one_idle_worker_sleeps_at_the_poller() {
         });
         let client = TcpStream::connect(address).unwrap();
         assert_eq!(open.join().unwrap(), client.local_addr().unwrap());
-        // The descriptor went with the task.
-        scheduler.run(|| ());
+        // The descriptor went with the task. Whoever sleeps at the poller by then may stay there until it is called.
+        let awake = Arc::new(AtomicUsize::new(0));
+        let workers = (0..WORKERS).map(|_| {
+            let awake = Arc::clone(&awake);
+            scheduler.spawn(move || {
+                awake.fetch_add(1, Ordering::SeqCst);
+                hog_until(|| awake.load(Ordering::SeqCst) == WORKERS);
+            })
+        });
+        let workers: Vec<_> = workers.collect();
+        workers.into_iter().for_each(|task| task.join().unwrap());
         eventually("nobody watches what is not there", || sleep_as(0));
     }
     scheduler.shutdown(LONG).unwrap();

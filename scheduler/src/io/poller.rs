@@ -66,6 +66,9 @@
 //! one word. The other one has not done its S1 yet, so that comes later, sees what happened before the first S1, and
 //! finds the role free at its Z1. So what was said above holds: while the role is free, one is awake that will be at Z1.
 //!
+//! Whoever is at Z3 when the last descriptor goes stays there until it is called: it sleeps as well there as on its word, and
+//! to fetch it would be two calls of the kernel for every connection of a program that has one at a time.
+//!
 //! Rejected: to wake a sleeper whenever the role becomes free, so that somebody is at Z3 always. It would be two system
 //! calls and a switch of the kernel's for every request that finds the scheduler idle, and the worker that the request
 //! belongs to would be asleep when the next one comes.
