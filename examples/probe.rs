@@ -14,7 +14,7 @@ use std::time::Duration;
 use fiberhost::capi::native::{fiberhost_enter, fiberhost_leave, fiberhost_target};
 use fiberhost::scheduler::native::{self, Target};
 use fiberhost::scheduler::sync::{AutoResetEvent, Mutex, RwLock};
-use fiberhost::scheduler::{Scheduler, TaskBuilder, spawn, yield_now};
+use fiberhost::scheduler::{Accounting, Scheduler, TaskBuilder, spawn, yield_now};
 use heap::Heap;
 use tables::Tables;
 
@@ -26,6 +26,7 @@ fn main() -> ExitCode {
             "yield",
             "yield_deep",
             "yield_span",
+            "yield_untimed",
             "pingpong",
             "spawn_join",
             "fanout",
@@ -70,7 +71,7 @@ enum Operation {
 fn run(case: &str, count: u64) -> Option<()> {
     use Operation::{Hosting, Memory, Scheduler as Plain};
     let operation = match case {
-        "yield" => Plain(|count| yields(count, yield_now, TaskBuilder::new)),
+        "yield" | "yield_untimed" => Plain(|count| yields(count, yield_now, TaskBuilder::new)),
         "yield_deep" => Plain(|count| yields(count, deep_1, TaskBuilder::new)),
         "yield_span" => Plain(|count| yields(count, yield_now, in_a_span)),
         "pingpong" => Plain(pingpong),
@@ -89,8 +90,13 @@ fn run(case: &str, count: u64) -> Option<()> {
         "host_event" => Hosting(host_event),
         _ => return None,
     };
+    let accounting = match case {
+        "yield_untimed" => Accounting::Off,
+        _ => Accounting::default(),
+    };
     let scheduler = Scheduler::builder()
         .workers(1)
+        .accounting(accounting)
         .quantum(Duration::from_secs(3600))
         .handover_after(Duration::from_secs(3600))
         .idle_spin(Duration::ZERO)

@@ -163,6 +163,22 @@ fn spans_cost_nothing_while_nobody_listens() {
     );
 }
 
+/// What is timed and counted by default costs a yield at most one instruction: turns are not timed one by one, and the count of
+/// switches is one that fairness needs.
+#[test]
+fn statistics_cost_a_yield_an_instruction_at_most() {
+    if let Some(why) = incomparable() {
+        println!("nothing compared: {why}");
+        return;
+    }
+    let (with, without) = (count("yield"), count("yield_untimed"));
+    println!("a yield: {with:.2} instructions, without statistics {without:.2}");
+    assert!(
+        with - without <= 1.0,
+        "a yield costs {with:.2} instructions, and {without:.2} without statistics"
+    );
+}
+
 fn write(committed: &str, compiler: &str, counted: &BTreeMap<&str, f64>) {
     let comments: Vec<&str> = committed
         .lines()

@@ -157,6 +157,7 @@ fn broken(what: &str) -> ! {
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::OnceLock;
 
     use super::*;
     use crate::scheduler::Scheduler;
@@ -171,9 +172,10 @@ mod tests {
 
     impl World {
         fn new(slots: usize) -> World {
-            let scheduler = Scheduler::builder().workers(2).build();
-            // As its threads, it lasts as long as the process.
-            let scheduler: &'static Scheduler = Box::leak(Box::new(scheduler.expect("threads")));
+            // As its threads, it lasts as long as the process; no world changes it.
+            static SCHEDULER: OnceLock<Scheduler> = OnceLock::new();
+            let build = || Scheduler::builder().workers(2).build().expect("threads");
+            let scheduler = SCHEDULER.get_or_init(build);
             World {
                 checker: Checker::new(slots),
                 threads: [0, 1].map(|index| scheduler.core().threads.get(index)),
