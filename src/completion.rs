@@ -29,7 +29,6 @@
 // Not forbidden, for the sake of the rooms below.
 #![deny(unsafe_code)]
 
-#[allow(unsafe_code, reason = "the kernel's calls: see there")]
 mod bell;
 pub(crate) mod cancel;
 mod helpers;

@@ -22,13 +22,7 @@ static BELOW: Target = Target::new("code that calls back");
 fn a_callback_that_joins_a_task_of_its_own_thread() {
     with_on_fibers(checked(1), |scheduler| {
         scheduler.run(|| {
-            let started = Arc::new(AutoResetEvent::new(false));
-            let mine = Arc::clone(&started);
-            let other = spawn(move || {
-                mine.set();
-                park()
-            });
-            started.wait();
+            let other = parked_here();
             let id = other.task().id();
             let error = native::section(&BELOW, || native::callback(|| other.task().wait()))
                 .expect_err("it could never end");
@@ -111,8 +105,8 @@ fn a_circle_through_a_thread_that_native_code_blocks() {
                     while round % 3 > 0 && !begun.load(Ordering::Acquire) {
                         std::thread::yield_now();
                     }
-                    if round % 3 == 2 {
-                        std::thread::sleep(Duration::from_millis(2));
+                    while round % 3 == 2 && joins.task().wait_reason() != WaitReason::Join {
+                        std::thread::yield_now();
                     }
                     joins.task().wait()
                 });

@@ -1,8 +1,8 @@
 //! The bell of the ring's collector: the kernel rings it for what is over, while the collector listens, and anybody by hand.
 //!
 //! It is a set of two descriptors (`epoll`): a counter, for those who ring by hand, and the ring itself, while the collector
-//! means to sleep. One that looks at the ring by itself ignores the ring, so that the kernel does not ring in vain: that
-//! would cost a twentieth of a transfer. To change one's mind is a call of the kernel.
+//! means to sleep. One that looks at the ring by itself ignores the ring, so that the kernel does not ring in vain. To change
+//! one's mind is a call of the kernel.
 //!
 //! # Why nothing that is over is missed
 //!
@@ -14,11 +14,10 @@
 //!
 //! Both are in the set for changes, so nothing has to be read to make it quiet again, and what was taken out of the ring
 //! before somebody heard of it rings no more.
-//!
-//! Room for unsafe code: the calls for such a set.
+#![cfg_attr(not(test), forbid(unsafe_code))]
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -41,14 +40,8 @@ impl Bell {
     /// The system has no more descriptors.
     pub(super) fn new(ring: RawFd) -> io::Result<Bell> {
         let counter = kernel::bell()?;
-        // SAFETY: the call takes no memory.
-        let set = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
-        if set < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: a new descriptor that nobody else has.
-        let set = unsafe { OwnedFd::from_raw_fd(set) };
-        change(set.as_fd(), libc::EPOLL_CTL_ADD, counter.as_raw_fd())?;
+        let set = kernel::set()?;
+        kernel::change(set.as_fd(), counter.as_raw_fd(), true)?;
         Ok(Bell {
             set: Ready::new(set)?,
             counter,
@@ -79,11 +72,7 @@ impl Bell {
         if self.listens.load(Ordering::Relaxed) == listens {
             return true;
         }
-        let how = match listens {
-            true => libc::EPOLL_CTL_ADD,
-            false => libc::EPOLL_CTL_DEL,
-        };
-        let changed = change(self.set.as_fd(), how, self.ring).is_ok();
+        let changed = kernel::change(self.set.as_fd(), self.ring, listens).is_ok();
         if changed {
             self.listens.store(listens, Ordering::Relaxed);
         }
@@ -95,7 +84,7 @@ impl Bell {
     /// # Errors
     /// How the wait ended otherwise.
     pub(super) fn wait(&self, limit: Option<Duration>) -> io::Result<()> {
-        let hear = |set: &OwnedFd| hear(set.as_fd());
+        let hear = |set: &OwnedFd| kernel::hear_set(set.as_fd());
         match limit {
             Some(limit) => self.set.read_with_for(limit, hear),
             None => self.set.read_with(hear),
@@ -107,35 +96,13 @@ impl Bell {
         let set = self.set.as_fd();
         if kernel::wait_for(&[(set.as_raw_fd(), Direction::Read)], Some(limit))[0] {
             // It is rung again for what comes later.
-            let _ = hear(set);
+            let _ = kernel::hear_set(set);
         }
     }
 }
 
-fn change(set: BorrowedFd<'_>, how: libc::c_int, fd: RawFd) -> io::Result<()> {
-    let mut event = libc::epoll_event {
-        events: (libc::EPOLLIN | libc::EPOLLET).cast_unsigned(),
-        u64: 0,
-    };
-    // SAFETY: the event is ours; wrong descriptors are errors.
-    match unsafe { libc::epoll_ctl(set.as_raw_fd(), how, fd, &raw mut event) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
-}
-
-/// Takes what has rung up to now.
-fn hear(set: BorrowedFd<'_>) -> io::Result<()> {
-    let mut events = [libc::epoll_event { events: 0, u64: 0 }; 2];
-    // SAFETY: there is room for two events; it does not wait.
-    match unsafe { libc::epoll_wait(set.as_raw_fd(), events.as_mut_ptr(), 2, 0) } {
-        0 => Err(io::ErrorKind::WouldBlock.into()),
-        count if count > 0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
-}
-
 #[cfg(test)]
+#[allow(unsafe_code, reason = "the ring's own call")]
 mod tests {
     use super::*;
     use io_uring::{IoUring, opcode};
@@ -148,7 +115,7 @@ mod tests {
     }
 
     fn has_rung(bell: &Bell) -> bool {
-        hear(bell.set.as_fd()).is_ok()
+        kernel::hear_set(bell.set.as_fd()).is_ok()
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The kernel's part of a transfer: what a descriptor is, and one attempt that does not wait.
 //!
 //! Room for unsafe code: the calls that move data, by the promise of whoever made the [`Transfer`]; and questions about
-//! descriptors.
+//! descriptors, and new ones that can be waited for.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -84,23 +84,22 @@ pub(super) fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
         return Err(io::Error::from_raw_os_error(libc::EBADF));
     }
     // SAFETY: it takes no memory; a wrong number is an error.
-    let copy = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3) };
-    if copy < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: a new descriptor that nobody else has.
-    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+    new(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3) })
 }
 
 /// A counter that can be waited for, and that is never waited for in a read.
 pub(super) fn bell() -> io::Result<OwnedFd> {
     // SAFETY: the call takes no memory.
-    let bell = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
-    if bell < 0 {
+    new(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })
+}
+
+/// What a call that makes a descriptor has answered.
+fn new(answer: libc::c_int) -> io::Result<OwnedFd> {
+    if answer < 0 {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: a new descriptor that nobody else has.
-    Ok(unsafe { OwnedFd::from_raw_fd(bell) })
+    Ok(unsafe { OwnedFd::from_raw_fd(answer) })
 }
 
 pub(super) fn ring(bell: BorrowedFd<'_>) {
@@ -115,6 +114,40 @@ pub(super) fn hear(bell: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: eight bytes of ours are written.
     match unsafe { libc::read(bell.as_raw_fd(), (&raw mut count).cast(), 8) } {
         8 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// A set of descriptors that can be waited for as one.
+pub(super) fn set() -> io::Result<OwnedFd> {
+    // SAFETY: the call takes no memory.
+    new(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })
+}
+
+/// Puts a descriptor into such a set, for each time that it becomes readable, or takes it out.
+pub(super) fn change(set: BorrowedFd<'_>, fd: RawFd, is_in: bool) -> io::Result<()> {
+    let how = match is_in {
+        true => libc::EPOLL_CTL_ADD,
+        false => libc::EPOLL_CTL_DEL,
+    };
+    let mut event = libc::epoll_event {
+        events: (libc::EPOLLIN | libc::EPOLLET).cast_unsigned(),
+        u64: 0,
+    };
+    // SAFETY: the event is ours; wrong descriptors are errors.
+    match unsafe { libc::epoll_ctl(set.as_raw_fd(), how, fd, &raw mut event) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Takes what has rung in such a set of two up to now.
+pub(super) fn hear_set(set: BorrowedFd<'_>) -> io::Result<()> {
+    let mut events = [libc::epoll_event { events: 0, u64: 0 }; 2];
+    // SAFETY: there is room for two events; it does not wait.
+    match unsafe { libc::epoll_wait(set.as_raw_fd(), events.as_mut_ptr(), 2, 0) } {
+        0 => Err(io::ErrorKind::WouldBlock.into()),
+        count if count > 0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
 }

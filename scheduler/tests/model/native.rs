@@ -8,7 +8,9 @@ use std::time::Duration;
 use fiberhost_scheduler::model::{Sleeper, spares, take_lasting};
 use fiberhost_scheduler::native::{self, Target};
 use fiberhost_scheduler::sync::AutoResetEvent;
-use fiberhost_scheduler::{Backing, JoinError, Scheduler, Wake, blocking, spawn, yield_now};
+use fiberhost_scheduler::{
+    Backing, JoinError, JoinHandle, Scheduler, Wake, blocking, spawn, yield_now,
+};
 
 use super::explore::{Bounds, explore, thread, unexplored};
 use super::whole::{end, scheduler_of};
@@ -375,6 +377,17 @@ fn a_task_on_a_thread_waits_for_one_on_a_fiber() {
     });
 }
 
+/// A task that has begun to call this in a section, and yields when it has come back.
+fn in_a_section(scheduler: &Scheduler, call: &Call) -> JoinHandle<()> {
+    let mine = call.clone();
+    let outer = scheduler.spawn(move || {
+        native::section(&CALL, || mine.run());
+        yield_now();
+    });
+    call.wait_until_it_runs();
+    outer
+}
+
 /// The shutdown while a task is in a section whose slot was taken: it ends when the section does.
 #[test]
 fn a_shutdown_meets_a_section() {
@@ -382,12 +395,7 @@ fn a_shutdown_meets_a_section() {
         let scheduler = sleeping(1, 2);
         let call = Call::default();
         let outer = unexplored(|| {
-            let mine = call.clone();
-            let outer = scheduler.spawn(move || {
-                native::section(&CALL, || mine.run());
-                yield_now();
-            });
-            call.wait_until_it_runs();
+            let outer = in_a_section(&scheduler, &call);
             take_lasting(&scheduler);
             outer
         });
@@ -407,15 +415,7 @@ fn a_shutdown_meets_the_taking_of_a_slot() {
     explore(small(500).preemptions(1), || {
         let scheduler = sleeping(1, 2);
         let call = Call::default();
-        let outer = unexplored(|| {
-            let mine = call.clone();
-            let outer = scheduler.spawn(move || {
-                native::section(&CALL, || mine.run());
-                yield_now();
-            });
-            call.wait_until_it_runs();
-            outer
-        });
+        let outer = unexplored(|| in_a_section(&scheduler, &call));
         let takes = {
             let scheduler = scheduler.clone();
             thread::spawn(move || {
@@ -485,7 +485,6 @@ fn a_shutdown_meets_the_end_of_a_thread() {
 /// What only Shuttle can sample.
 #[cfg(shuttle)]
 mod sampled {
-    use fiberhost_scheduler::JoinHandle;
     use fiberhost_scheduler::model::{advance, let_time_pass};
     use fiberhost_scheduler::sync::{Mutex, Semaphore};
 
