@@ -299,3 +299,108 @@ fn sections_are_noted_by_target() {
         assert_eq!(left.count() as u64, noted);
     });
 }
+
+static ONE: Target = Target::new("one call");
+static OTHER: Target = Target::new("another call");
+
+/// Each section is counted with what it calls, whatever is timed of it: on each thread, called in turn, from within a callback, and
+/// when its slot is taken.
+#[test]
+fn calls_of_native_targets_are_counted_exactly() {
+    for accounting in [Accounting::Off, Accounting::Sampled, Accounting::Exact] {
+        with_on_fibers(checked(2).accounting(accounting), |scheduler| {
+            const ROUNDS: u64 = 10_000;
+            let tasks = [(); 4].map(|()| {
+                scheduler.spawn(|| {
+                    for round in 0..ROUNDS {
+                        native::section(&ONE, || {
+                            // Those within are no calls of their own, and one that is called back from stays one.
+                            native::section(&OTHER, || ());
+                            if round % 100 == 0 {
+                                native::callback(|| native::section(&OTHER, || ()));
+                            }
+                        });
+                        native::section(&ONE, || ());
+                        if round % 10 == 0 {
+                            native::section(&OTHER, || ());
+                            yield_now();
+                        }
+                    }
+                })
+            });
+            for task in tasks {
+                task.join().expect("no panic");
+            }
+            let views = Views::take(scheduler, &[]);
+            let calls = |views: &Views, target: &str| {
+                let rows = views.native_targets();
+                let row = rows.iter().find(|row| row.target == target);
+                row.expect("it was called").calls_count
+            };
+            assert_eq!(calls(&views, "one call"), 4 * 2 * ROUNDS);
+            assert_eq!(
+                calls(&views, "another call"),
+                4 * (ROUNDS / 10 + ROUNDS / 100)
+            );
+            let mark = views.mark();
+            scheduler.run(|| native::section(&OTHER, || ()));
+            let since = Views::take(scheduler, &[]).since(&mark);
+            assert_eq!(calls(&since, "one call"), 0);
+            assert_eq!(calls(&since, "another call"), 1);
+        });
+    }
+}
+
+/// Waits and distributions between two looks are those that ended in between.
+#[test]
+fn between_two_looks_is_what_happened_in_between() {
+    with_on_fibers(exact(1), |scheduler| {
+        const LONG_WAIT: Duration = Duration::from_millis(40);
+        scheduler.run(|| {
+            sleep(LONG_WAIT);
+        });
+        let mark = Views::take(scheduler, &[]).mark();
+        let slept = scheduler.run(|| {
+            let mut longest = Duration::ZERO;
+            for _ in 0..3 {
+                let began = Instant::now();
+                sleep(Duration::from_millis(2));
+                longest = longest.max(began.elapsed());
+            }
+            longest
+        });
+        let since = Views::take(scheduler, &[]).since(&mark);
+        let rows = since.wait_stats();
+        let row = rows.iter().find(|row| row.wait_type == "Sleep");
+        let row = row.expect("such waits");
+        assert_eq!((row.waiting_tasks_count, row.timed_tasks_count), (3, 3));
+        assert!(row.wait_time_ms >= 6.0 * 0.99, "{row:?}");
+        // The longest ever came before, unless the machine made one of these longer.
+        assert!(
+            row.max_wait_time_ms <= slept.as_secs_f64() * 1e3 * 17.0 / 16.0,
+            "{row:?} {slept:?}"
+        );
+        let rows = since.histograms();
+        let row = rows
+            .iter()
+            .find(|row| row.histogram == "wait" && row.of == "Sleep");
+        let row = row.expect("such waits");
+        assert_eq!(row.timed_count, 3);
+        assert!(
+            row.p50_ms <= row.max_ms && row.p50_ms >= 2.0 * 0.99,
+            "{row:?}"
+        );
+        assert_eq!(since.sys_info()[0].tasks_spawned_count, 1);
+        assert!(since.counted_for() < since.snapshot().at);
+        // Nothing happened since this look.
+        let all = Views::take(scheduler, &[]);
+        let nothing = all.since(&all.mark());
+        assert!(
+            nothing
+                .wait_stats()
+                .iter()
+                .all(|row| row.waiting_tasks_count == 0)
+        );
+        assert!(nothing.histograms().iter().all(|row| row.timed_count == 0));
+    });
+}

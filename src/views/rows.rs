@@ -174,13 +174,15 @@ table! {
 }
 
 table! {
-    /// What native sections call that have lost their slot, or were noted.
+    /// What native sections have called.
     NativeTargetRow in "native_targets" {
         /// Its name.
         Key target: &'static str,
+        /// How many sections were opened to call it: all of them, but for those inside others, which only nest.
+        Counter calls_count: u64,
         /// How often a slot was given to another thread while this was called.
         Counter handovers_count: u64,
-        /// How many of those sections have ended.
+        /// How many of the sections that lost their slot have ended.
         Counter ended_count: u64,
         /// Milliseconds that they lasted together, from when the monitor first saw them: up to a tick too few for each.
         Counter time_ms: f64,
@@ -202,7 +204,8 @@ table! {
     /// A part of a distribution of times.
     HistogramRow in "histograms" {
         /// `dispatch_delay` (from a wake until the task goes on), `turn` (from a switch to a task until it gives its thread
-        /// back), `wait`, or `native_section` (one that lost its slot).
+        /// back), `wait`, `native_section` (one that lost its slot, from when the monitor saw it), or `native_call` (all of tasks
+        /// whose time is booked, and of others a sample).
         Key histogram: &'static str,
         /// The reason of the waits, or the target of the sections.
         Key of: String,

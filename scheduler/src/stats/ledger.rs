@@ -491,7 +491,7 @@ pub(crate) fn adopted(thread: &Thread, task: &'static Task) -> bool {
         return false;
     };
     thread.open_run(ledger, thread.core().now());
-    thread.times.notes_sections.set(true);
+    thread.note_sections(true);
     left(thread);
     true
 }
@@ -553,7 +553,7 @@ pub(crate) fn ended(core: &Core, here: Option<&'static Thread>, task: &Task) {
         Some(thread) if ledger.state() == State::Running => {
             thread.close_run(ledger, State::Running, now);
             thread.times.ledger.set(None);
-            thread.times.notes_sections.set(false);
+            thread.note_sections(false);
         }
         _ => ledger.turn_to(ledger.state(), now),
     }

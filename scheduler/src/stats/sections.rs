@@ -1,8 +1,7 @@
 //! What is known of native sections without a cost to them: what the monitor sees at its ticks, and those that lose their slot.
 //!
-//! Leaving and entering are two stores, so they are not counted by target, and no clock is read; but for samples, and those of
-//! tasks that are watched (`watch.rs`). The monitor looks at
-//! every driver at each tick anyhow; a section that it sees is stamped with that time, so its age is known to a tick, and
+//! Leaving and entering are two stores, and no clock is read but for samples and for those of tasks that are watched
+//! (`watch.rs`); how often each target is called is counted apart (`stats/calls.rs`). The monitor looks at every driver at each tick anyhow; a section that it sees is stamped with that time, so its age is known to a tick, and
 //! one that comes and goes between two ticks is too young to be of interest.
 //! A section that has lost its slot waits for another one when it ends: there is time to count and to measure it. So
 //! hand-overs are counted and timed each.
@@ -16,7 +15,7 @@ use crate::primitive::ticks::{self, Rate};
 use crate::primitive::{AtomicU32, AtomicU64, Instant, Mutex, Ordering};
 use crate::scheduler::Core;
 use crate::stats::histogram::{Histogram, Recorder};
-use crate::stats::{coarse, ledger};
+use crate::stats::{calls, coarse, ledger};
 use crate::thread::Thread;
 use crate::trace::{self, What};
 
@@ -98,17 +97,19 @@ struct Kept {
     noted: Recorder,
 }
 
-/// Native sections to one target that lost their slot, or were noted.
+/// Native sections to one target.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TargetFacts {
     /// What they call.
     pub target: &'static Target,
-    /// How many they were.
+    /// How many were opened: all of them, but for those inside others, which only nest.
+    pub calls: u64,
+    /// How many lost their slot.
     pub handovers: u64,
     /// How many of them have ended.
     pub ended: u64,
-    /// How long those lasted together, from when the monitor first saw them.
+    /// How long those that lost it lasted together, from when the monitor first saw them.
     pub time: Duration,
     /// The longest.
     pub max: Duration,
@@ -143,18 +144,23 @@ impl Lasting {
         work(&mut all[place]);
     }
 
-    pub(crate) fn histograms(&self, rate: Rate) -> Vec<(&'static Target, Histogram)> {
+    /// How long sections lasted: those that lost their slot, and those that were noted. Targets without any are left out.
+    pub(crate) fn histograms(&self, rate: Rate) -> [Vec<(&'static Target, Histogram)>; 2] {
         let all = self.0.lock();
-        let one = |kept: &Kept| {
-            let mut histogram = Histogram::new(rate);
-            kept.times.add_to(&mut histogram);
-            (kept.target, histogram)
-        };
-        let lost = all.iter().filter(|kept| kept.handovers > 0);
-        lost.map(one).collect()
+        let of: [fn(&Kept) -> &Recorder; 2] = [|kept| &kept.times, |kept| &kept.noted];
+        of.map(|recorder| {
+            let one = |kept: &Kept| {
+                let mut histogram = Histogram::new(rate);
+                recorder(kept).add_to(&mut histogram);
+                (kept.target, histogram)
+            };
+            let all = all.iter().map(one);
+            all.filter(|(_, histogram)| histogram.count() > 0).collect()
+        })
     }
 
-    pub(crate) fn facts(&self, rate: Rate) -> Vec<TargetFacts> {
+    /// Of those that lost their slot or were noted; their calls are not known here.
+    fn facts(&self, rate: Rate) -> Vec<TargetFacts> {
         let all = self.0.lock();
         let one = |kept: &Kept| {
             let mut histogram = Histogram::new(rate);
@@ -163,6 +169,7 @@ impl Lasting {
             kept.noted.add_to(&mut noted);
             TargetFacts {
                 target: kept.target,
+                calls: 0,
                 handovers: kept.handovers,
                 ended: histogram.count(),
                 time: histogram.total(),
@@ -173,6 +180,34 @@ impl Lasting {
             }
         };
         all.iter().map(one).collect()
+    }
+}
+
+impl TargetFacts {
+    /// Of each target that this scheduler's threads have called.
+    pub(crate) fn all(core: &Core) -> Vec<TargetFacts> {
+        let mut all = core.lasting.facts(core.origin.rate());
+        // The calls last: then they are no fewer than what else is counted of them.
+        for (target, calls) in calls::all(core) {
+            match all
+                .iter_mut()
+                .find(|facts| std::ptr::eq(facts.target, target))
+            {
+                Some(facts) => facts.calls = calls,
+                None => all.push(TargetFacts {
+                    target,
+                    calls,
+                    handovers: 0,
+                    ended: 0,
+                    time: Duration::ZERO,
+                    max: Duration::ZERO,
+                    noted: 0,
+                    noted_time: Duration::ZERO,
+                    noted_max: Duration::ZERO,
+                }),
+            }
+        }
+        all
     }
 }
 
