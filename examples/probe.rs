@@ -31,6 +31,7 @@ fn main() -> ExitCode {
             "spawn_join",
             "fanout",
             "leave_enter",
+            "leave_others",
             "c_pair",
             "heap",
             "malloc",
@@ -78,6 +79,7 @@ fn run(case: &str, count: u64) -> Option<()> {
         "spawn_join" => Plain(spawn_join),
         "fanout" => Plain(fanout),
         "leave_enter" => Plain(leave_enter),
+        "leave_others" => Plain(leave_others),
         "c_pair" => Plain(c_pair),
         "heap" => Memory(blocks),
         "malloc" => Plain(malloc),
@@ -180,6 +182,16 @@ fn leave_enter(count: u64) {
     static NOTHING: Target = Target::new("nothing");
     for _ in 0..count {
         native::section(&NOTHING, || std::hint::black_box(()));
+    }
+}
+
+/// As `leave_enter`, each time for another target than the last one.
+fn leave_others(count: u64) {
+    static ONE: Target = Target::new("one");
+    static OTHER: Target = Target::new("other");
+    for number in 0..count {
+        let target = if number % 2 == 0 { &ONE } else { &OTHER };
+        native::section(target, || std::hint::black_box(()));
     }
 }
 

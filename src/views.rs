@@ -62,6 +62,7 @@ use fiberhost_scheduler::{
     StallKind, WaitReason,
 };
 
+use crate::functions;
 use crate::hooks::{FunctionFacts, Opinion};
 use crate::host::Host;
 use hosts::HostFacts;
@@ -439,6 +440,7 @@ impl Views {
                 os_thread_id: u64::from(thread.os_id.unsigned_abs()),
                 task_id: thread.task,
                 target: section.target.name(),
+                function: functions::symbol(section.target.name()),
                 age_ms: ms(section.age),
                 is_handed_over: thread.slot.is_none(),
             })
@@ -456,6 +458,7 @@ impl Views {
         };
         let row = |facts: &TargetFacts| NativeTargetRow {
             target: facts.target.name(),
+            function: functions::symbol(facts.target.name()),
             calls_count: facts.calls,
             handovers_count: facts.handovers,
             ended_count: facts.ended,
@@ -751,7 +754,10 @@ fn stall_row(stall: &Stall, age_ms: f64) -> StallRow {
         task_name: stall.task_name().map(str::to_owned),
         worker_id: stall.worker(),
         os_thread_id: stall.os_thread().map(|id| u64::from(id.unsigned_abs())),
-        function: stall.function().map(str::to_owned),
+        function: stall
+            .function()
+            .or_else(|| functions::symbol(stall.target()?))
+            .map(str::to_owned),
         system_call: stall.system_call_name(),
         wait_channel: stall.wait_channel().map(str::to_owned),
         native_target: stall.target(),

@@ -166,6 +166,8 @@ table! {
         Fact task_id: Option<u64>,
         /// What it calls.
         Fact target: &'static str,
+        /// The name of that function, if a runtime has said its address and the program has a name for it.
+        Fact function: Option<&'static str>,
         /// Milliseconds for which the monitor has seen it: up to a tick too few.
         Gauge age_ms: f64,
         /// Its slot has gone to another thread.
@@ -178,6 +180,8 @@ table! {
     NativeTargetRow in "native_targets" {
         /// Its name.
         Key target: &'static str,
+        /// The name of that function, if a runtime has said its address and the program has a name for it.
+        Fact function: Option<&'static str>,
         /// How many sections were opened to call it: all of them, but for those inside others, which only nest.
         Counter calls_count: u64,
         /// How often a slot was given to another thread while this was called.
@@ -308,7 +312,7 @@ table! {
         Fact task_id: Option<u64>,
         /// Its name, if it was given one.
         Fact task_name: Option<String>,
-        /// The innermost function with a name.
+        /// The innermost function with a name, or the one that its native section called.
         Fact function: Option<String>,
         /// The system call in which it was, if that could be found out.
         Fact system_call: Option<&'static str>,

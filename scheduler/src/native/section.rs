@@ -153,16 +153,33 @@ fn stepped_in(thread: Option<&'static Thread>) {
 #[inline(never)]
 extern "C" fn step_out_to(target: &'static Target, thread: &'static Thread, calls: u64) {
     let is_noted = thread.times.notes_sections();
-    preserving_errno(|| thread.calls.turn_to(target, calls, !is_noted));
+    if !thread.calls.turn_to(target, calls, !is_noted) {
+        return step_out_to_new(target, thread, calls);
+    }
     // Relaxed: read by the monitor for reports, behind the mark.
     thread
         .target
         .store(std::ptr::from_ref(target).addr(), Ordering::Relaxed);
     thread.lease.leave();
     if is_noted {
-        preserving_errno(|| watch::left(thread));
-        current::mark();
+        note_left(thread);
     }
+}
+
+/// The same for a target that was not called before.
+#[cold]
+#[inline(never)]
+extern "C" fn step_out_to_new(target: &'static Target, thread: &'static Thread, calls: u64) {
+    preserving_errno(|| thread.calls.make_room(target));
+    step_out_to(target, thread, calls);
+}
+
+/// The sections of the task that runs here are noted.
+#[cold]
+#[inline(never)]
+extern "C" fn note_left(thread: &'static Thread) {
+    preserving_errno(|| watch::left(thread));
+    current::mark();
 }
 
 /// The end of an inner section, of none on a plain thread, or of an outer one that is marked.

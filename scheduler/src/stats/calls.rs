@@ -31,14 +31,10 @@ mod counters {
     use crate::thread::Thread;
 
     /// Of `now`: above this the number, below it the count.
-    const SHIFT: u32 = 52;
+    const SHIFT: u32 = 54;
     const COUNT: u64 = (1 << SHIFT) - 1;
     /// So many numbers there are; 0 is for who has none.
     const NUMBERS: usize = 1 << (u64::BITS - SHIFT);
-    const CHUNK: usize = 64;
-
-    type Chunk = [AtomicU64; CHUNK];
-    type Chunks = [OnceLock<Box<Chunk>>; NUMBERS / CHUNK];
 
     /// The targets with numbers, from 1 on.
     static NUMBERED: Mutex<Vec<&'static Target>> = Mutex::new(Vec::new());
@@ -51,11 +47,17 @@ mod counters {
             Number(AtomicU32::new(0))
         }
 
-        fn of(target: &'static Target) -> usize {
+        /// The number of a target that has been called before.
+        #[inline(always)]
+        fn known(target: &'static Target) -> Option<usize> {
             match target.number.0.load(Ordering::Relaxed) {
-                0 => Number::give(target, &mut NUMBERED.lock()),
-                number => number as usize % NUMBERS,
+                0 => None,
+                number => Some(number as usize % NUMBERS),
             }
+        }
+
+        fn of(target: &'static Target) -> usize {
+            Number::known(target).unwrap_or_else(|| Number::give(target, &mut NUMBERED.lock()))
         }
 
         #[cold]
@@ -79,7 +81,8 @@ mod counters {
         /// The address of the target that `now` is about; 0: the next leave is to take the other way. Owner: the thread.
         of: Plain<usize>,
         now: AtomicU64,
-        kept: OnceLock<Box<Chunks>>,
+        /// By number: 8 KiB, of threads that have called something.
+        kept: OnceLock<Box<[AtomicU64; NUMBERS]>>,
     }
 
     impl Calls {
@@ -113,38 +116,45 @@ mod counters {
             self.of.set(0);
         }
 
-        /// Step 2, and whether the next call of this target may be counted by step 1.
-        pub(crate) fn turn_to(&self, target: &'static Target, calls: u64, may_repeat: bool) {
+        /// Step 2, and whether the next call of this target may be counted by step 1. `false`: there has to be
+        /// [room](Calls::make_room) for it first, and nothing was done.
+        #[inline(always)]
+        pub(crate) fn turn_to(
+            &self,
+            target: &'static Target,
+            calls: u64,
+            may_repeat: bool,
+        ) -> bool {
+            let (Some(kept), Some(number)) = (self.kept.get(), Number::known(target)) else {
+                return false;
+            };
             let now = self.now.load(Ordering::Relaxed);
             // Relaxed: the release below is behind it.
-            self.place((now >> SHIFT) as usize)
-                .store(now & COUNT, Ordering::Relaxed);
-            let number = Number::of(target);
-            let count = self.place(number).load(Ordering::Relaxed) + calls;
+            kept[(now >> SHIFT) as usize].store(now & COUNT, Ordering::Relaxed);
+            let count = kept[number].load(Ordering::Relaxed) + calls;
             self.now
                 .store((number as u64) << SHIFT | count, Ordering::Release);
             let address = std::ptr::from_ref(target).addr();
             self.of.set(if may_repeat { address } else { 0 });
+            true
         }
 
-        fn place(&self, number: usize) -> &AtomicU64 {
-            let chunks = self
-                .kept
-                .get_or_init(|| Box::new([const { OnceLock::new() }; NUMBERS / CHUNK]));
-            let chunk = chunks[number / CHUNK]
-                .get_or_init(|| Box::new([const { AtomicU64::new(0) }; CHUNK]));
-            &chunk[number % CHUNK]
+        /// Room for the calls of a target that was not called before, or not here.
+        #[cold]
+        pub(crate) fn make_room(&self, target: &'static Target) {
+            Number::of(target);
+            self.kept
+                .get_or_init(|| Box::new([const { AtomicU64::new(0) }; NUMBERS]));
         }
 
         /// Step 3: adds to the sums, which are by number.
         fn add_to(&self, sums: &mut [u64]) {
             let now = self.now.load(Ordering::Acquire);
-            let Some(chunks) = self.kept.get() else {
+            let Some(all) = self.kept.get() else {
                 return;
             };
-            for (number, sum) in sums.iter_mut().enumerate() {
-                let chunk = chunks[number / CHUNK].get();
-                let kept = chunk.map_or(0, |chunk| chunk[number % CHUNK].load(Ordering::Relaxed));
+            for (number, (sum, kept)) in sums.iter_mut().zip(all.iter()).enumerate() {
+                let kept = kept.load(Ordering::Relaxed);
                 let is_now = (now >> SHIFT) as usize == number;
                 *sum += if is_now { kept.max(now & COUNT) } else { kept };
             }
@@ -168,6 +178,12 @@ mod counters {
     mod tests {
         use super::*;
 
+        fn turn(calls: &Calls, target: &'static Target, count: u64, may_repeat: bool) {
+            while !calls.turn_to(target, count, may_repeat) {
+                calls.make_room(target);
+            }
+        }
+
         fn sum(calls: &Calls, target: &'static Target) -> u64 {
             let mut sums = vec![0; NUMBERS];
             calls.add_to(&mut sums);
@@ -181,7 +197,7 @@ mod counters {
             let calls = Calls::new();
             let call = |target| {
                 if !calls.again(target) {
-                    calls.turn_to(target, 1, true);
+                    turn(&calls, target, 1, true);
                 }
             };
             for round in 1..=100 {
@@ -189,7 +205,7 @@ mod counters {
                 call(&ONE);
                 call(&OTHER);
                 // It goes on, after a callback.
-                calls.turn_to(&ONE, 0, true);
+                turn(&calls, &ONE, 0, true);
                 calls.ask();
                 assert_eq!((sum(&calls, &ONE), sum(&calls, &OTHER)), (2 * round, round));
             }
@@ -209,7 +225,7 @@ mod counters {
                         // In runs of one to three.
                         let target = if call % 5 < 3 { &ONE } else { &OTHER };
                         if !calls.again(target) {
-                            calls.turn_to(target, 1, call % 7 > 0);
+                            turn(&calls, target, 1, call % 7 > 0);
                         }
                     }
                 });
@@ -272,7 +288,11 @@ mod counters {
 
         pub(crate) fn ask(&self) {}
 
-        pub(crate) fn turn_to(&self, _: &'static Target, _: u64, _: bool) {}
+        pub(crate) fn turn_to(&self, _: &'static Target, _: u64, _: bool) -> bool {
+            true
+        }
+
+        pub(crate) fn make_room(&self, _: &'static Target) {}
     }
 
     pub(super) fn sums<'a>(_: impl Iterator<Item = &'a Thread>) -> Vec<(&'static Target, u64)> {
