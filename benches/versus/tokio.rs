@@ -4,6 +4,7 @@
 //! A driver (time, io) is switched on only where the program needs one: looking after an idle one costs time.
 
 mod native;
+mod timers;
 
 use std::future::{self, Future};
 use std::hint::black_box;
@@ -12,16 +13,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Mutex, Notify, mpsc, oneshot};
-use tokio::task::{unconstrained, yield_now};
-use tokio::time::{Sleep, sleep};
+use tokio::task::yield_now;
 
-use super::case::{CHANNEL_BOUND, Depth, MANY, MUTEX_TASKS, Placement, Program, RING, SLEEPS};
+use super::case::{CHANNEL_BOUND, Depth, MANY, MUTEX_TASKS, Placement, Program, RING};
 use super::contender::{Flavour, Measured, Prepared, Unavailable};
 use super::echo::{self, CONNECTIONS, MESSAGE, Trips};
 use super::hold::Hold;
@@ -30,7 +30,7 @@ use super::parked::{Footprint, Live};
 use super::ring::Ring;
 use super::skynet::{self, Sum};
 use super::sleeper::Sleeper;
-use super::{idle, procfs, random, tally};
+use super::{idle, procfs, tally};
 
 pub(crate) fn prepare(
     program: Program,
@@ -99,7 +99,9 @@ pub(crate) fn prepare(
                 .enable_time()
                 .build()
                 .expect("the system grants the threads");
-            rooted(runtime, timers).about("Sleep futures, polled once and dropped")
+            rooted(runtime, timers::timers).about(
+                "Sleep futures, polled once and dropped; tasks_ns: each a task that waits with a time limit",
+            )
         }
         Program::Parked => {
             rooted(build(), parked).about("a future that holds the same, below four async fns")
@@ -455,48 +457,6 @@ fn wake_sleeping(runtime: Runtime, placement: Placement) -> Prepared {
         });
         sleeper.measured(wakes)
     })
-}
-
-async fn timers(count: u64) -> Measured {
-    let deadlines = random::deadlines(count as usize);
-    let order = random::order(count as usize);
-    // Without the budget: a poll that the budget refuses would not arm its timer.
-    let took = unconstrained(future::poll_fn(|context| {
-        Poll::Ready(arm_and_cancel(&deadlines, &order, context))
-    }))
-    .await;
-    let late = tally::late_p99(sleeps().await);
-    Measured::each(took, count).with("late_p99", late)
-}
-
-fn arm_and_cancel(deadlines: &[Duration], order: &[usize], context: &mut Context<'_>) -> Duration {
-    let mut armed: Vec<Option<Pin<Box<Sleep>>>> = Vec::with_capacity(deadlines.len());
-    let start = Instant::now();
-    for &deadline in deadlines {
-        let mut timer = Box::pin(sleep(deadline));
-        assert!(timer.as_mut().poll(context).is_pending());
-        armed.push(Some(timer));
-    }
-    for &place in order {
-        armed[place] = None;
-    }
-    start.elapsed()
-}
-
-async fn sleeps() -> Vec<f64> {
-    let spawn = |length| {
-        tokio::spawn(async move {
-            let due = Instant::now() + length;
-            sleep(length).await;
-            tally::lateness(due)
-        })
-    };
-    let handles: Vec<_> = random::sleeps(SLEEPS).into_iter().map(spawn).collect();
-    let mut late = Vec::with_capacity(SLEEPS);
-    for handle in handles {
-        late.push(handle.await.expect("the sleeper does not panic"));
-    }
-    late
 }
 
 async fn parked(tasks: u64) -> Measured {
