@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use common::{checked, eventually, until_waits, with_on_fibers};
 use fiberhost::scheduler::native::{self, Target};
 use fiberhost::scheduler::stats::{Histogram, WaitFacts};
-use fiberhost::scheduler::sync::AutoResetEvent;
+use fiberhost::scheduler::sync::{AutoResetEvent, Barrier};
 use fiberhost::scheduler::trace::What;
 use fiberhost::scheduler::{
     Accounting, Builder, Scheduler, WaitReason, park, sleep, spawn, yield_now,
@@ -37,23 +37,24 @@ fn histogram(scheduler: &Scheduler, reason: WaitReason) -> Histogram {
 fn exact_accounting_times_every_wait() {
     with_on_fibers(exact(1), |scheduler| {
         let task = scheduler.spawn(|| {
-            let mut slept = Duration::ZERO;
-            for _ in 0..100 {
+            let mut sleeps = [(); 100].map(|()| {
                 let began = Instant::now();
                 sleep(Duration::from_millis(2));
-                slept += began.elapsed();
-            }
-            slept
+                began.elapsed()
+            });
+            sleeps.sort();
+            sleeps
         });
-        let slept = task.join().expect("no panic");
+        let sleeps = task.join().expect("no panic");
+        let slept: Duration = sleeps.iter().sum();
         let facts = waits(scheduler, WaitReason::Sleep);
         assert_eq!((facts.count, facts.timed), (100, 100));
-        // What lies between the two pairs of readings is some instructions, and now and then a lost processor.
+        // What lies between the two pairs of readings is some instructions, and now and then a lost processor: so all of them
+        // last what was asked for at least, and those in the middle what they took.
         assert!(facts.time <= slept, "{:?} of {slept:?}", facts.time);
         assert!(
-            facts.time >= slept.mul_f64(0.98),
-            "{:?} of {slept:?}",
-            facts.time
+            facts.time >= Duration::from_millis(200).mul_f64(0.99),
+            "{facts:?}"
         );
         assert!(facts.max >= Duration::from_millis(2));
         assert!(facts.runnable <= facts.time);
@@ -63,6 +64,11 @@ fn exact_accounting_times_every_wait() {
         assert!(histogram.quantile(0.0) >= Duration::from_millis(2).mul_f64(0.99));
         assert!(histogram.quantile(0.5) <= histogram.quantile(0.99));
         assert_eq!(histogram.quantile(1.0), histogram.max());
+        let (found, took) = (histogram.quantile(0.5), sleeps[49]);
+        assert!(
+            found >= took.mul_f64(0.98) && found <= took.mul_f64(1.07),
+            "{found:?} {took:?}"
+        );
         assert_eq!(
             histogram.buckets().map(|(_, count)| count).sum::<u64>(),
             100
@@ -252,7 +258,7 @@ fn sections_that_last_are_measured_by_target() {
         let row = rows.iter().find(|row| row.target == "a long call");
         let row = row.expect("it lost its slot");
         assert!((1..=5).contains(&row.handovers_count), "{row:?}");
-        assert_eq!(row.ended_count, row.handovers_count);
+        assert_eq!(row.ended_count, row.handovers_count, "{row:?}");
         assert_eq!(row.open_count, 0);
         // The monitor may come late, but not so late that it saw nothing of the section.
         assert!(row.max_time_ms > 1.0, "{row:?}");
@@ -272,8 +278,12 @@ fn sections_are_noted_by_target() {
     static CALL: Target = Target::new("a call that is noted");
     const ROUNDS: u64 = 20_000;
     let run = |scheduler: &Scheduler| {
+        // Neither runs alone: then there are as many picks for fewer resumes.
+        let both = Arc::new(Barrier::new(2));
         let tasks = [(); 2].map(|()| {
-            scheduler.spawn(|| {
+            let both = Arc::clone(&both);
+            scheduler.spawn(move || {
+                both.wait();
                 for _ in 0..ROUNDS / 2 {
                     native::section(&CALL, || std::hint::black_box(()));
                     yield_now();
@@ -292,8 +302,9 @@ fn sections_are_noted_by_target() {
     with_on_fibers(exact(1), |scheduler| assert_eq!(run(scheduler), ROUNDS));
     with_on_fibers(checked(1), |scheduler| {
         let noted = run(scheduler);
-        // At most one for every fourth pick, each of which comes after 61 resumes.
-        assert!((ROUNDS / 500..=ROUNDS / 200).contains(&noted), "{noted}");
+        // One for every fourth pick, of which there is one after 61 resumes, and more on a busy machine: for each slice that is
+        // used up.
+        assert!((ROUNDS / 500..=ROUNDS / 61).contains(&noted), "{noted}");
         let events = scheduler.trace().events.into_iter();
         let left = events.filter(|event| matches!(event.what, What::Leave { .. }));
         assert_eq!(left.count() as u64, noted);

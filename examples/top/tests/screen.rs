@@ -436,6 +436,10 @@ fn in_a_terminal_the_screen_follows_what_happens() {
             && screen.lines().count() <= 15
     });
     tmux.run(&["resize-window", "-x", "130", "-y", "45"]);
+    // tmux says it to the program some time later, and a key that comes together with that is read with the next key only.
+    tmux.until("it is wide again", |screen| {
+        screen.lines().any(|line| line.chars().count() == 130)
+    });
 
     let socket = world.socket();
     world.end();

@@ -277,11 +277,13 @@ fn step_in_noted(thread: &'static Thread) -> Option<&'static Thread> {
 fn claim_within(thread: &'static Thread, target: &'static Target, limit: Duration) -> bool {
     // Too far away to be a time: never.
     let until = clock::now().checked_add(limit);
+    let mark = thread.lease.last_out();
     let has_it = preserving_errno(|| sections::come_back(thread, until));
     if !has_it {
         // In the place of the leave that was just taken back, of which who called that knows nothing.
         if let Some(thread) = current::step_out() {
             step_out_to(target, thread, 0);
+            sections::goes_on(thread, mark);
         }
     }
     has_it

@@ -26,6 +26,10 @@ pub(crate) struct SeenSection {
     mark: AtomicU64,
     since: AtomicU32,
     stamp: AtomicU64,
+    /// The section that last lost the slot, and from when that is counted. Written under the lock of [`Lasting`], and by the
+    /// thread when its slot is gone.
+    taken: AtomicU64,
+    taken_stamp: AtomicU64,
 }
 
 impl SeenSection {
@@ -34,6 +38,33 @@ impl SeenSection {
             mark: AtomicU64::new(0),
             since: AtomicU32::new(0),
             stamp: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
+            taken_stamp: AtomicU64::new(0),
+        }
+    }
+
+    /// The section with this mark has lost the slot. `false`: that is known already.
+    fn take(&self, mark: u64) -> bool {
+        if self.taken.load(Ordering::Relaxed) == mark {
+            return false;
+        }
+        let stamp = self.stamp(mark).unwrap_or_else(ticks::now);
+        self.taken_stamp.store(stamp, Ordering::Relaxed);
+        self.taken.store(mark, Ordering::Relaxed);
+        true
+    }
+
+    /// From when the section with this mark is counted, if it has lost the slot. For the thread, when it has had the lock
+    /// under which slots are taken: so it sees what whoever took it has written.
+    fn taken(&self, mark: u64) -> Option<u64> {
+        let is_it = self.taken.load(Ordering::Relaxed) == mark;
+        is_it.then(|| self.taken_stamp.load(Ordering::Relaxed))
+    }
+
+    /// The section with the first of these marks, which has lost the slot, goes on with the other one.
+    fn rename(&self, mark: u64, now: u64) {
+        if self.taken(mark).is_some() {
+            self.taken.store(now, Ordering::Relaxed);
         }
     }
 
@@ -127,7 +158,7 @@ impl Lasting {
         Lasting(Mutex::new(Vec::new()))
     }
 
-    fn with(&self, target: &'static Target, work: impl FnOnce(&mut Kept)) {
+    fn with<R>(&self, target: &'static Target, work: impl FnOnce(&mut Kept) -> R) -> R {
         let mut all = self.0.lock();
         let place = all
             .iter()
@@ -141,7 +172,7 @@ impl Lasting {
             });
             all.len() - 1
         });
-        work(&mut all[place]);
+        work(&mut all[place])
     }
 
     /// How long sections lasted: those that lost their slot, and those that were noted. Targets without any are left out.
@@ -229,7 +260,14 @@ pub(crate) fn note_handover(core: &Core, thread: &Thread) {
         return;
     };
     thread.section.see(mark, core.now());
-    core.lasting.with(target, |kept| kept.handovers += 1);
+    let is_new = core.lasting.with(target, |kept| {
+        let is_new = thread.section.take(mark);
+        kept.handovers += u64::from(is_new);
+        is_new
+    });
+    if !is_new {
+        return;
+    }
     let task = thread.task.get().map_or(0, |task| task.id.get());
     let what = What::HandOver {
         target: Some(target),
@@ -245,16 +283,25 @@ pub(crate) fn come_back(thread: &'static Thread, until: Option<Instant>) -> bool
         return thread.claim_until(Claim::Return, until);
     }
     let core = thread.core();
-    let stamp = thread.section.stamp(thread.lease.last_out());
-    let target = Target::stored(thread.target.load(Ordering::Relaxed));
-    if let (Some(stamp), Some(target)) = (stamp, target) {
-        let lasted = ticks::now().saturating_sub(stamp);
-        core.lasting.with(target, |kept| kept.times.record(lasted));
-    }
+    let (mark, came) = (thread.lease.last_out(), ticks::now());
     let has_it = ledger::around_claim(thread, || thread.claim_until(Claim::Return, until));
     if has_it {
+        let target = Target::stored(thread.target.load(Ordering::Relaxed));
+        if let (Some(stamp), Some(target)) = (thread.section.taken(mark), target) {
+            let lasted = came.saturating_sub(stamp);
+            core.lasting.with(target, |kept| kept.times.record(lasted));
+        }
         let task = thread.task.get().map_or(0, |task| task.id.get());
         trace::record(core, Some(thread), task, What::Return);
     }
     has_it
+}
+
+/// A section that has lost its slot and wanted to end goes on, since there was no slot in time.
+pub(crate) fn goes_on(thread: &Thread, before: u64) {
+    if !cfg!(any(loom, shuttle)) {
+        thread
+            .section
+            .rename(before, thread.lease.out().unwrap_or(before));
+    }
 }
