@@ -40,6 +40,11 @@
 //!
 //! Joins of a task that has not started do not come here; once it waits itself they do, as notes (`notes.rs`).
 //!
+//! One who keeps a thread while it waits, with native frames on its stack or in native code, brings with it the list of those
+//! who have started on that thread. They wait for nobody else but it, may have what others wait for, and need not stand here
+//! themselves. None of them runs before it has left, so the list stays true, and what they have stays theirs. Its joins stand
+//! here in any case, and those of its list are noted.
+//!
 //! A member whose wait somebody has aborted or alerted stands there until it has run again, and waits for nobody meanwhile: a
 //! circle that is just being broken from outside is none.
 //!
@@ -507,10 +512,10 @@ fn look_again(waits: &Waits, ticket: Ticket) -> Again {
     }
 }
 
-/// In how many records it is looked for those who are kept from a thread.
+/// In how many records at most those are looked for who are kept from a thread.
 const RECORDS_MAX: usize = 4096;
 
-/// The tasks that cannot run while this one waits, since they have started on its thread: by a look at all there are. What
+/// The tasks that cannot run while this one waits, since they have started on its thread: by a look at all there are. Who
 /// joins them is noted.
 #[cold]
 fn kept_from(waits: &Waits, thread: &Thread, entry: &Entry) -> Vec<Kept> {
