@@ -656,7 +656,7 @@ impl Task {
     /// Whether the next resume may be on another thread.
     #[inline(always)]
     pub(crate) fn may_move(&self) -> bool {
-        self.is_mobile() && self.held.get() == 0
+        self.is_mobile() && (self.held.get() == 0 || cfg!(feature = "bug_stay_move"))
     }
 
     pub(crate) fn name(&self) -> Option<Arc<str>> {
