@@ -165,26 +165,32 @@ enum Beside {
     Spins,
     /// It asks at the operator's socket, and asks again as soon as it has the answer.
     Asks,
-    /// It looks by itself as often as the scheduler's own coarse clock goes on, and spins in between.
-    LooksEachMillisecond,
+    /// The same at the socket of another scheduler: as much work, of which nothing meets this worker's lines of memory.
+    AsksElsewhere,
+    /// It looks by itself each so many milliseconds, and spins in between: 1 is as often as the scheduler's own coarse clock
+    /// goes on.
+    Looks(u64),
     /// It looks by itself, without a pause.
     LooksAllTheTime,
 }
 
 impl Beside {
-    const ALL: [Beside; 4] = [
+    const ALL: [Beside; 6] = [
         Beside::Spins,
+        Beside::AsksElsewhere,
         Beside::Asks,
-        Beside::LooksEachMillisecond,
+        Beside::Looks(4),
+        Beside::Looks(1),
         Beside::LooksAllTheTime,
     ];
 
-    fn words(self) -> &'static str {
+    fn words(self) -> String {
         match self {
-            Beside::Spins => "that spins",
-            Beside::Asks => "that asks at the socket again and again",
-            Beside::LooksEachMillisecond => "that looks each millisecond",
-            Beside::LooksAllTheTime => "that looks all the time",
+            Beside::Spins => "that spins".to_owned(),
+            Beside::AsksElsewhere => "that asks so of another scheduler".to_owned(),
+            Beside::Asks => "that asks at the socket again and again".to_owned(),
+            Beside::Looks(pause) => format!("that looks each {pause} ms"),
+            Beside::LooksAllTheTime => "that looks all the time".to_owned(),
         }
     }
 }
@@ -276,7 +282,15 @@ fn delay(beside: Beside) -> (f64, u64) {
 const LIMIT: Duration = Duration::from_millis(100);
 
 fn look_on(scheduler: &Scheduler, socket: &Path, beside: Beside, time: Duration) -> u64 {
-    let stream = UnixStream::connect(socket).expect("somebody answers");
+    let elsewhere = socket.with_extension("other");
+    let other = Scheduler::builder().workers(1).observe(&elsewhere);
+    // There in each case, so that all have as many threads.
+    let _other = other.build().expect("a scheduler");
+    let asked = match beside {
+        Beside::AsksElsewhere => &elsewhere,
+        _ => socket,
+    };
+    let stream = UnixStream::connect(asked).expect("somebody answers");
     let mut lines = BufReader::new(&stream).lines();
     let mut ask = || {
         (&stream)
@@ -291,11 +305,13 @@ fn look_on(scheduler: &Scheduler, socket: &Path, beside: Beside, time: Duration)
     while Instant::now() < until {
         let looked = match beside {
             Beside::Spins => false,
-            Beside::Asks => ask().is_some(),
-            Beside::LooksEachMillisecond if Instant::now() < next => false,
-            Beside::LooksEachMillisecond | Beside::LooksAllTheTime => {
+            Beside::Asks | Beside::AsksElsewhere => ask().is_some(),
+            Beside::Looks(_) if Instant::now() < next => false,
+            Beside::Looks(_) | Beside::LooksAllTheTime => {
                 black_box(Views::take(scheduler, &[]));
-                next += Duration::from_millis(1);
+                if let Beside::Looks(pause) = beside {
+                    next += Duration::from_millis(pause);
+                }
                 true
             }
         };

@@ -14,6 +14,7 @@ use std::time::Duration;
 use fiberhost::capi::native::{fiberhost_enter, fiberhost_leave, fiberhost_target};
 use fiberhost::scheduler::native::{self, Target};
 use fiberhost::scheduler::sync::{AutoResetEvent, Mutex, RwLock};
+use fiberhost::scheduler::trace::Recording;
 use fiberhost::scheduler::{Accounting, Scheduler, TaskBuilder, spawn, yield_now};
 use heap::Heap;
 use tables::Tables;
@@ -28,9 +29,13 @@ fn main() -> ExitCode {
             "yield_span",
             "yield_untimed",
             "pingpong",
+            "pingpong_recorded",
             "spawn_join",
+            "spawn_join_recorded",
             "fanout",
             "leave_enter",
+            "leave_enter_recorded",
+            "leave_others",
             "c_pair",
             "heap",
             "malloc",
@@ -74,10 +79,11 @@ fn run(case: &str, count: u64) -> Option<()> {
         "yield" | "yield_untimed" => Plain(|count| yields(count, yield_now, TaskBuilder::new)),
         "yield_deep" => Plain(|count| yields(count, deep_1, TaskBuilder::new)),
         "yield_span" => Plain(|count| yields(count, yield_now, in_a_span)),
-        "pingpong" => Plain(pingpong),
-        "spawn_join" => Plain(spawn_join),
+        "pingpong" | "pingpong_recorded" => Plain(pingpong),
+        "spawn_join" | "spawn_join_recorded" => Plain(spawn_join),
         "fanout" => Plain(fanout),
-        "leave_enter" => Plain(leave_enter),
+        "leave_enter" | "leave_enter_recorded" => Plain(leave_enter),
+        "leave_others" => Plain(leave_others),
         "c_pair" => Plain(c_pair),
         "heap" => Memory(blocks),
         "malloc" => Plain(malloc),
@@ -94,9 +100,15 @@ fn run(case: &str, count: u64) -> Option<()> {
         "yield_untimed" => Accounting::Off,
         _ => Accounting::default(),
     };
+    // What it would cost if all waits, wakes, spawns, ends and sections were in the trace.
+    let recording = match case.ends_with("_recorded") {
+        true => Recording::Tasks,
+        false => Recording::default(),
+    };
     let scheduler = Scheduler::builder()
         .workers(1)
         .accounting(accounting)
+        .trace(recording)
         .quantum(Duration::from_secs(3600))
         .handover_after(Duration::from_secs(3600))
         .idle_spin(Duration::ZERO)
@@ -180,6 +192,16 @@ fn leave_enter(count: u64) {
     static NOTHING: Target = Target::new("nothing");
     for _ in 0..count {
         native::section(&NOTHING, || std::hint::black_box(()));
+    }
+}
+
+/// As `leave_enter`, each time for another target than the last one.
+fn leave_others(count: u64) {
+    static ONE: Target = Target::new("one");
+    static OTHER: Target = Target::new("other");
+    for number in 0..count {
+        let target = if number % 2 == 0 { &ONE } else { &OTHER };
+        native::section(target, || std::hint::black_box(()));
     }
 }
 

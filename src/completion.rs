@@ -31,212 +31,51 @@
 
 mod bell;
 pub(crate) mod cancel;
+mod ending;
 mod helpers;
 #[allow(unsafe_code, reason = "the kernel's calls: see there")]
 mod kernel;
 mod lane;
+mod manager;
+mod ports;
+mod request;
+mod transfers;
 #[allow(unsafe_code, reason = "the kernel's ring: see there")]
 mod uring;
 mod win32;
 
-use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use fiberhost_scheduler::sync::ManualResetEvent;
-use fiberhost_scheduler::{Heed, Wake};
 use parking_lot::Mutex;
 
-use crate::clock;
 use crate::com::clr::ICLRIoCompletionManager;
-use crate::com::host::IHostIoCompletionManager;
-use crate::com::overlapped::{HOST_BYTES, descriptor};
-use crate::com::{Address, Direction, Handle, Hresult, NewOverlapped, Promise, Transfer};
+use crate::com::{Direction, Hresult, Promise, Transfer};
 use crate::current;
 use crate::host::Shared;
 use crate::security::Identity;
-use crate::task::Task;
 use crate::workers::{Job, Workers};
 use cancel::Cancel;
 use helpers::Helpers;
-use kernel::{Attempt, Kind};
-use lane::Lane;
+use kernel::Attempt;
+use ports::{Binding, Books};
+use request::{Request, Told};
 use uring::Uring;
 
-/// Ports are told from descriptors by this bit; the number below it is never used again.
-const PORT: usize = 1 << 40;
+pub(crate) use manager::CompletionManager;
+pub use transfers::{IoEngine, TransferFigures, Transfers};
+
 /// A worker beyond the least waits so long for completions before it ends.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Who looks after transfers that wait.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum IoEngine {
-    /// The kernel's ring where it has one, helper threads otherwise.
-    #[default]
-    Detect,
-    /// The kernel's ring (`io_uring`).
-    Uring,
-    /// Helper threads.
-    Helpers,
-}
-
-/// Figures of a host's transfers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TransferFigures {
-    /// Transfers that were accepted.
-    pub submitted: u64,
-    /// Those of them that were over as they were submitted.
-    pub at_once: u64,
-    /// Those that the runtime was told of.
-    pub completed: u64,
-    /// Those that were cancelled before their end.
-    pub cancelled: u64,
-    /// Those that the runtime was not told of yet.
-    pub pending: u64,
-    /// Descriptors that are bound.
-    pub bound: usize,
-}
 
 enum Engine {
     Uring(Box<Uring>),
     Helpers(Helpers),
-}
-
-/// A descriptor that is bound.
-#[derive(Debug)]
-struct Binding {
-    port: usize,
-    kind: Kind,
-    /// Which file it was.
-    file: (u64, u64),
-    lanes: [Lane<Arc<Request>>; 2],
-}
-
-/// A transfer that was accepted.
-#[derive(Debug)]
-struct Request {
-    transfer: Transfer,
-    fd: RawFd,
-    /// The same open file, if it may have to be used after the caller's number was closed.
-    held: OnceLock<OwnedFd>,
-    binding: Arc<Binding>,
-    /// Bytes of a stream that were written already.
-    done: AtomicU32,
-    cancel: Cancel,
-    /// The descriptor says that it would block, to the ring as well.
-    by_readiness: AtomicBool,
-    /// Whom to tell.
-    manager: ICLRIoCompletionManager,
-    /// With whom its buffer goes.
-    task: Option<Arc<Task>>,
-    identity: Identity,
-}
-
-impl Request {
-    fn transfer(&self) -> &Transfer {
-        &self.transfer
-    }
-
-    fn kind(&self) -> Kind {
-        self.binding.kind
-    }
-
-    fn address(&self) -> usize {
-        self.transfer.overlapped().address()
-    }
-
-    /// The descriptor to use now.
-    fn descriptor(&self) -> RawFd {
-        self.held.get().map_or(self.fd, AsRawFd::as_raw_fd)
-    }
-
-    /// From now on the descriptor is one of our own.
-    fn hold(&self) -> Result<RawFd, i32> {
-        if let Some(held) = self.held.get() {
-            return Ok(held.as_raw_fd());
-        }
-        let copy = kernel::duplicate(self.fd)
-            .map_err(|error| error.raw_os_error().unwrap_or(libc::EMFILE))?;
-        Ok(self.held.get_or_init(|| copy).as_raw_fd())
-    }
-
-    fn done(&self) -> u32 {
-        // Relaxed, here and below: one at a time is at it.
-        self.done.load(Ordering::Relaxed)
-    }
-
-    fn is_cancelled(&self) -> bool {
-        self.cancel.is_marked()
-    }
-
-    fn cancel(&self) -> &Cancel {
-        &self.cancel
-    }
-
-    fn lane(&self) -> &Lane<Arc<Request>> {
-        &self.binding.lanes[self.transfer.direction() as usize]
-    }
-
-    /// Whether the engine only says when it can go on, and it is moved here.
-    fn is_by_readiness(&self) -> bool {
-        // A write to a pipe may raise a signal, and devices know no other way.
-        let (kind, direction) = (self.kind(), self.transfer.direction());
-        kind == Kind::Device
-            || (kind == Kind::Pipe && direction == Direction::Write)
-            || self.by_readiness.load(Ordering::Relaxed)
-    }
-}
-
-/// What the runtime is to be told.
-struct Told {
-    completions: Arc<Completions>,
-    request: Arc<Request>,
-    error: u32,
-    bytes: u32,
-}
-
-impl Job for Told {
-    fn promise(&self) -> Promise {
-        Promise::of_completions(&self.request.manager)
-    }
-
-    fn run(self) {
-        let Told {
-            completions,
-            request,
-            error,
-            bytes,
-        } = self;
-        let overlapped = request.transfer.overlapped();
-        request.identity.during(&completions.host, || {
-            // What the runtime makes of it is its business.
-            let _ = request.manager.on_complete(error, bytes, overlapped);
-        });
-        completions.note_told();
-    }
-}
-
-/// By descriptors, and by addresses of structures: nobody chooses them to collide, which std's hash has its price for.
-type ByNumber<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
-
-#[derive(Debug, Default)]
-struct Books {
-    /// Whom to tell.
-    manager: Option<ICLRIoCompletionManager>,
-    ports: BTreeSet<usize>,
-    last_port: usize,
-    bound: ByNumber<RawFd, Arc<Binding>>,
-    /// Transfers that wait, by the address of their structure.
-    on: ByNumber<usize, Arc<Request>>,
-    /// Transfers that the runtime was not told of yet.
-    pending: u64,
-    closed: bool,
 }
 
 /// All transfers of a host.
@@ -626,280 +465,5 @@ impl Completions {
 
     fn on(&self, address: usize) -> Option<Arc<Request>> {
         self.books.lock().on.get(&address).cloned()
-    }
-
-    /// A stream's transfer that is there although it was cancelled.
-    fn to_be_cancelled(&self, address: usize) -> Option<Arc<Request>> {
-        let request = self.on(address)?;
-        (request.kind().is_stream() && request.is_cancelled()).then_some(request)
-    }
-
-    /// Cancels those that wait, as far as they are among these. Returns how many.
-    fn cancel(self: &Arc<Self>, is_one: impl Fn(&Request) -> bool) -> usize {
-        let books = self.books.lock();
-        let found: Vec<Arc<Request>> = books
-            .on
-            .values()
-            .filter(|request| is_one(request) && !request.is_cancelled())
-            .cloned()
-            .collect();
-        for request in &found {
-            request.cancel.mark();
-        }
-        drop(books);
-        for request in &found {
-            if request.kind().is_stream() && self.give_up_waiting(request) {
-                continue;
-            }
-            self.cancel_started(request);
-        }
-        found.len()
-    }
-
-    /// Takes a cancelled one out of its lane, unless it is the first there. Returns whether that was so.
-    fn give_up_waiting(self: &Arc<Self>, request: &Arc<Request>) -> bool {
-        let mut lane = request.lane().queue();
-        let at = lane.iter().position(|other| Arc::ptr_eq(other, request));
-        let Some(at) = at.filter(|at| *at > 0) else {
-            return false;
-        };
-        lane.remove(at);
-        drop(lane);
-        self.books.lock().on.remove(&request.address());
-        self.cancelled.fetch_add(1, Ordering::Relaxed);
-        self.tell(Arc::clone(request), -libc::ECANCELED);
-        true
-    }
-
-    /// A task ends: the transfers whose buffers go with it end first.
-    pub(crate) fn end_of_task(self: &Arc<Self>, task: &Task) {
-        self.cancel(|request| {
-            let of = request.task.as_deref();
-            of.is_some_and(|of| std::ptr::eq(of, task))
-        });
-        task.lent().wait();
-    }
-
-    /// Nothing is accepted any more; what waits is cancelled; the runtime is told of all, within the limit.
-    pub(crate) fn close(self: &Arc<Self>, limit: Duration) {
-        let until = clock::now() + limit;
-        let left = || until.saturating_duration_since(clock::now());
-        let mut books = self.books.lock();
-        books.closed = true;
-        if books.pending == 0 {
-            self.gone.set();
-        }
-        drop(books);
-        self.cancel(|_| true);
-        self.wait_for_all(&left);
-        match &self.engine {
-            Engine::Uring(uring) => uring.close(left()),
-            Engine::Helpers(helpers) => helpers.close(),
-        }
-        self.workers.close(left());
-        let mut books = self.books.lock();
-        let (bound, manager) = (std::mem::take(&mut books.bound), books.manager.take());
-        books.ports.clear();
-        drop(books);
-        // Released without the lock: the runtime may call back.
-        drop((bound, manager));
-    }
-
-    fn wait_for_all(self: &Arc<Self>, left: &dyn Fn() -> Duration) {
-        while !self.gone.is_set() && left() > Duration::ZERO {
-            // Where the scheduler has ended before the host, nobody else is there to do it.
-            for told in self.workers.take_left() {
-                told.run();
-            }
-            match self.uring() {
-                Some(uring) if !uring.is_watched() => {
-                    uring.collect_here(self, left().min(Duration::from_millis(10)));
-                }
-                _ => {
-                    let wake = self.gone.wait_heeding(Some(left()), Heed::Nothing);
-                    debug_assert!(wake != Wake::Alerted, "nothing else ends it");
-                }
-            }
-        }
-    }
-
-    fn bind(&self, port: usize, fd: RawFd) -> Result<(), Hresult> {
-        let (kind, file) = kernel::look(fd).map_err(|_| Hresult::E_INVALIDARG)?;
-        let mut books = self.books.lock();
-        if books.closed {
-            return Err(Hresult::HOST_E_CLRNOTAVAILABLE);
-        }
-        if port != 0 && !books.ports.contains(&port) {
-            return Err(Hresult::E_INVALIDARG);
-        }
-        // The number may be that of another file by now, or of the same one opened anew: it is the last port's.
-        if let Some(before) = books.bound.get(&fd)
-            && (before.port, before.kind, before.file) == (port, kind, file)
-        {
-            return Ok(());
-        }
-        let binding = Arc::new(Binding {
-            port,
-            kind,
-            file,
-            lanes: Default::default(),
-        });
-        let before = books.bound.insert(fd, binding);
-        drop((books, before));
-        Ok(())
-    }
-
-    fn unbind(self: &Arc<Self>, fd: RawFd) -> Result<(), Hresult> {
-        let removed = self.books.lock().bound.remove(&fd);
-        let binding = removed.ok_or(Hresult::E_HANDLE)?;
-        self.cancel(|request| Arc::ptr_eq(&request.binding, &binding));
-        Ok(())
-    }
-
-    fn close_port(self: &Arc<Self>, port: usize) -> Result<(), Hresult> {
-        let mut books = self.books.lock();
-        if !books.ports.remove(&port) {
-            return Err(Hresult::E_INVALIDARG);
-        }
-        let gone: Vec<Arc<Binding>> = books
-            .bound
-            .extract_if(|_, binding| binding.port == port)
-            .map(|(_, binding)| binding)
-            .collect();
-        drop(books);
-        self.cancel(|request| request.binding.port == port);
-        drop(gone);
-        Ok(())
-    }
-}
-
-/// A host's transfers. Cloning it is cheap.
-#[derive(Clone, Debug)]
-pub struct Transfers(Arc<Completions>);
-
-impl Transfers {
-    pub(crate) fn new(completions: &Arc<Completions>) -> Transfers {
-        Transfers(Arc::clone(completions))
-    }
-
-    /// Begins a transfer of a descriptor that is bound. The runtime is told of its end, once, by
-    /// `ICLRIoCompletionManager::OnComplete` on a task at its base; also if it was over at once.
-    ///
-    /// A read of a file ends with error 38 at its end, one of a pipe with 109 when nobody writes to it any more, one of a
-    /// socket with 0 bytes and no error. A write to a pipe or a socket ends when all is written. No bytes are moved at once.
-    ///
-    /// # Errors
-    /// Nothing has changed, and the runtime is not told: `E_HANDLE` if the descriptor is not bound, `E_INVALIDARG` if the
-    /// structure was not initialized by this host, `HOST_E_INVALIDOPERATION` if its transfer is on, or if a buffer goes with a
-    /// task and the caller is none, `HOST_E_CLRNOTAVAILABLE` if the runtime has named nobody to tell or the host shuts down,
-    /// `E_OUTOFMEMORY` if there is no task to tell it.
-    pub fn submit(&self, transfer: Transfer) -> Result<(), Hresult> {
-        self.0.submit(transfer)
-    }
-
-    /// Cancels the transfers of a descriptor that wait, or only the one with this structure. Each ends with error 995, unless
-    /// its end comes first. Returns without waiting for that.
-    ///
-    /// # Errors
-    /// `HRESULT_FROM_WIN32_ERROR_NOT_FOUND` if there is none.
-    pub fn cancel(&self, handle: Handle, overlapped: Option<Address>) -> Result<(), Hresult> {
-        let fd = descriptor(handle).ok_or(Hresult::E_HANDLE)?;
-        let count = self.0.cancel(|request| {
-            let meant = overlapped.is_none_or(|one| one.0 == request.address());
-            request.fd == fd && meant
-        });
-        match count {
-            0 => Err(Hresult::HRESULT_FROM_WIN32_ERROR_NOT_FOUND),
-            _ => Ok(()),
-        }
-    }
-
-    /// A descriptor is about to be closed: it is not bound any more, and what waits for it is cancelled.
-    ///
-    /// # Errors
-    /// `E_HANDLE` if it is not bound.
-    pub fn unbind(&self, handle: Handle) -> Result<(), Hresult> {
-        let fd = descriptor(handle).ok_or(Hresult::E_HANDLE)?;
-        self.0.unbind(fd)
-    }
-
-    /// Who looks after what waits.
-    pub fn engine(&self) -> IoEngine {
-        match self.0.engine {
-            Engine::Uring(_) => IoEngine::Uring,
-            Engine::Helpers(_) => IoEngine::Helpers,
-        }
-    }
-
-    /// Figures, taken without stopping anything.
-    pub fn figures(&self) -> TransferFigures {
-        self.0.figures()
-    }
-}
-
-/// The manager.
-#[derive(Debug)]
-pub(crate) struct CompletionManager(pub(crate) Arc<Completions>);
-
-impl IHostIoCompletionManager for CompletionManager {
-    fn create_io_completion_port(&self) -> Result<Handle, Hresult> {
-        let mut books = self.0.books.lock();
-        books.last_port += 1;
-        let port = PORT | books.last_port;
-        books.ports.insert(port);
-        Ok(Handle(port))
-    }
-
-    fn close_io_completion_port(&self, port: Handle) -> Result<(), Hresult> {
-        self.0.close_port(port.0)
-    }
-
-    fn set_max_threads(&self, threads: u32) -> Result<(), Hresult> {
-        self.0.workers.set_most(threads)
-    }
-
-    fn max_threads(&self) -> Result<u32, Hresult> {
-        Ok(self.0.workers.most())
-    }
-
-    fn available_threads(&self) -> Result<u32, Hresult> {
-        Ok(self.0.workers.available())
-    }
-
-    fn host_overlapped_size(&self) -> Result<u32, Hresult> {
-        Ok(HOST_BYTES)
-    }
-
-    fn set_clr_io_completion_manager(
-        &self,
-        manager: ICLRIoCompletionManager,
-    ) -> Result<(), Hresult> {
-        let mut books = self.0.books.lock();
-        if books.manager.is_some() || books.closed {
-            // What is refused goes when the lock is gone: the runtime may call back.
-            drop(books);
-            return Err(Hresult::E_UNEXPECTED);
-        }
-        books.manager = Some(manager);
-        Ok(())
-    }
-
-    /// The structure may lie in the runtime's heap, and may be moved until a transfer is on.
-    fn initialize_host_overlapped(&self, overlapped: NewOverlapped) -> Result<(), Hresult> {
-        overlapped.initialize(self.0.seal);
-        Ok(())
-    }
-
-    fn bind(&self, port: Handle, descriptor: Handle) -> Result<(), Hresult> {
-        let fd = RawFd::try_from(descriptor.0).map_err(|_| Hresult::E_INVALIDARG)?;
-        self.0.bind(port.0, fd)
-    }
-
-    fn set_min_threads(&self, threads: u32) -> Result<(), Hresult> {
-        self.0.workers.set_least(threads)
-    }
-
-    fn min_threads(&self) -> Result<u32, Hresult> {
-        Ok(self.0.workers.least_set())
     }
 }

@@ -7,6 +7,7 @@
 
 use std::sync::OnceLock;
 
+use fiberhost_scheduler::Frame;
 use fiberhost_scheduler::native::Target;
 
 const PLACES_LOG: u32 = 10;
@@ -20,6 +21,8 @@ static FUNCTIONS: [OnceLock<Function>; 1 << PLACES_LOG] =
 struct Function {
     address: usize,
     target: Target,
+    /// What the program calls it, once somebody has asked.
+    symbol: OnceLock<Option<String>>,
 }
 
 impl Function {
@@ -29,6 +32,7 @@ impl Function {
         Function {
             address,
             target: Target::new(name),
+            symbol: OnceLock::new(),
         }
     }
 }
@@ -60,6 +64,15 @@ pub(crate) fn target(address: usize) -> &'static Target {
         .map_or(&OTHERS, |function| &function.target)
 }
 
+/// The function's name in the program, of the target with this very name. The first time it is looked up, which takes
+/// milliseconds.
+pub(crate) fn symbol(name: &'static str) -> Option<&'static str> {
+    let mut all = FUNCTIONS.iter().filter_map(OnceLock::get);
+    let function = all.find(|function| std::ptr::eq(function.target.name(), name))?;
+    let look_up = || Frame::function_at(function.address);
+    function.symbol.get_or_init(look_up).as_deref()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,5 +95,18 @@ mod tests {
             "{named}"
         );
         assert!(std::ptr::eq(target(0), &OTHERS) && known(0).is_none());
+    }
+
+    #[inline(never)]
+    fn a_function_of_the_program() {
+        std::hint::black_box(());
+    }
+
+    #[test]
+    fn a_function_that_the_program_has_has_its_name() {
+        let address = a_function_of_the_program as fn() as usize;
+        let name = symbol(target(address).name()).expect("it has a name");
+        assert!(name.contains("a_function_of_the_program"), "{name}");
+        assert_eq!(symbol(OTHERS.name()), None);
     }
 }

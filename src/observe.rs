@@ -32,9 +32,12 @@
 //! | `{"tables":true}` | for each table `table`, `meaning`, and `columns` with `name`, `kind` and `meaning` |
 //! | `{"table":"tasks"}` | the rows of the [table](crate::views) |
 //! | `{"table":"tasks","columns":["task_id","wait_type"]}` | these columns of the rows, in this order |
+//! | `{"mark":true}` | no rows; from now on is counted what the next is about, on this connection |
+//! | `{"table":"wait_stats","since_mark":true}`, also with columns | the rows with what was [counted since](crate::views::Views::since) the last mark |
 //!
 //! After the last row comes `{"end":true,...}` with `rows`, the milliseconds in which they were made as `took_ms`, and how many
-//! answers were cut off (`answers_lost`) and connections refused (`refused`) since the start. What is wrong with a
+//! answers were cut off (`answers_lost`) and connections refused (`refused`) since the start; behind rows also the milliseconds
+//! that their counters are about as `counted_for_ms`. What is wrong with a
 //! request is said in one line `{"error":"..."}`, and the connection goes on. No row has a column `end` or `error`.
 //!
 //! The table `hosts` has those of the process that are on this scheduler.

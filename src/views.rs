@@ -2,7 +2,8 @@
 //! same.
 //!
 //! [`Views::take`] looks once, without stopping anything; every table is made of that one look, so they agree with each
-//! other. A table is a list of plain rows with documented columns ([`Row::COLUMNS`]), and comes as JSON lines
+//! other. Counters count from the start; [`Views::since`] has what was counted since an [earlier look](Views::mark). A table is
+//! a list of plain rows with documented columns ([`Row::COLUMNS`]), and comes as JSON lines
 //! ([`Views::json`]) and as Prometheus text ([`Views::prometheus`]) as well.
 //!
 //! ```
@@ -28,7 +29,7 @@
 //! | `waiting_tasks` | task that waits, with who blocks it | `sys.dm_os_waiting_tasks` |
 //! | `wait_stats` | reason for which tasks have waited | `sys.dm_os_wait_stats` |
 //! | `native_sections` | native section that is open | |
-//! | `native_targets` | what native sections call that have lost their slot, or were noted | |
+//! | `native_targets` | what native sections have called | |
 //! | `histograms` | distribution of times | |
 //! | `task_ledgers` | task whose time is booked, with where it went; ended ones too | |
 //! | `stalls` | report of something that did not go on, with its cause | |
@@ -45,6 +46,7 @@ pub(crate) mod hosts;
 mod os_threads;
 mod rows;
 mod table;
+mod window;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -60,6 +62,7 @@ use fiberhost_scheduler::{
     StallKind, WaitReason,
 };
 
+use crate::functions;
 use crate::hooks::{FunctionFacts, Opinion};
 use crate::host::Host;
 use hosts::HostFacts;
@@ -72,9 +75,11 @@ pub use rows::{
 pub(crate) use table::json_text;
 pub use table::{Cell, Column, ColumnKind, Row, json_lines, prometheus};
 use table::{json_lines_picked, ms};
+pub use window::Mark;
+use window::Window;
 
 /// One look at a scheduler and at hosts. See the [module](self).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Views {
     snapshot: Snapshot,
     stacks: Vec<StackClass>,
@@ -87,6 +92,8 @@ pub struct Views {
     blockers: HashMap<u64, usize>,
     /// From the number of a scheduler's thread to that of the slot that it has.
     slots: HashMap<usize, usize>,
+    /// Nothing: it counts from the start.
+    window: Option<Window>,
 }
 
 /// There is no table of this name.
@@ -219,6 +226,7 @@ impl Views {
             histograms: scheduler.histograms(),
             hosts: hosts.iter().map(|host| hosts::facts(host)).collect(),
             snapshot,
+            window: None,
         }
     }
 
@@ -432,6 +440,7 @@ impl Views {
                 os_thread_id: u64::from(thread.os_id.unsigned_abs()),
                 task_id: thread.task,
                 target: section.target.name(),
+                function: functions::symbol(section.target.name()),
                 age_ms: ms(section.age),
                 is_handed_over: thread.slot.is_none(),
             })
@@ -449,6 +458,8 @@ impl Views {
         };
         let row = |facts: &TargetFacts| NativeTargetRow {
             target: facts.target.name(),
+            function: functions::symbol(facts.target.name()),
+            calls_count: facts.calls,
             handovers_count: facts.handovers,
             ended_count: facts.ended,
             time_ms: ms(facts.time),
@@ -473,12 +484,12 @@ impl Views {
             rows.push(histogram_row("wait", reason, is_sampled, histogram));
         }
         for (target, histogram) in &all.sections {
-            rows.push(histogram_row(
-                "native_section",
-                target.name(),
-                false,
-                histogram,
-            ));
+            let row = histogram_row("native_section", target.name(), false, histogram);
+            rows.push(row);
+        }
+        for (target, histogram) in &all.calls {
+            let row = histogram_row("native_call", target.name(), is_sampled, histogram);
+            rows.push(row);
         }
         rows
     }
@@ -533,7 +544,7 @@ impl Views {
                 stack_end_address: stack.map(|(low, _)| low),
             }
         };
-        os_threads::all().into_iter().map(row).collect()
+        self.os_threads().into_iter().map(row).collect()
     }
 
     /// The table `sys_info`, which has one row.
@@ -743,7 +754,10 @@ fn stall_row(stall: &Stall, age_ms: f64) -> StallRow {
         task_name: stall.task_name().map(str::to_owned),
         worker_id: stall.worker(),
         os_thread_id: stall.os_thread().map(|id| u64::from(id.unsigned_abs())),
-        function: stall.function().map(str::to_owned),
+        function: stall
+            .function()
+            .or_else(|| functions::symbol(stall.target()?))
+            .map(str::to_owned),
         system_call: stall.system_call_name(),
         wait_channel: stall.wait_channel().map(str::to_owned),
         native_target: stall.target(),

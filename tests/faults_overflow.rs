@@ -487,8 +487,15 @@ fn other_faults_are_handed_on_untouched() {
         let fault = if part.contains("bus") {
             touch_beyond_a_file
         } else if part.contains("sent") {
+            // SAFETY: sends a signal to this thread, which has had it when this returns.
+            || _ = unsafe { libc::raise(libc::SIGSEGV) }
+        } else if part.contains("killed") {
+            // Any thread may have it, at any time. It ends the process.
             // SAFETY: sends a signal.
-            || _ = unsafe { libc::kill(libc::getpid(), libc::SIGSEGV) }
+            || {
+                unsafe { libc::kill(libc::getpid(), libc::SIGSEGV) };
+                std::thread::sleep(common::LONG);
+            }
         } else {
             touch_nothing
         };
@@ -496,13 +503,15 @@ fn other_faults_are_handed_on_untouched() {
             Some(scheduler) if part.contains("task") => scheduler.run(fault),
             _ => fault(),
         }
-        // A signal that another process sent is delivered at the latest here.
-        std::thread::sleep(common::SHORT);
         std::process::exit(0);
     }
     let mut seen = Vec::new();
     for earlier in ["std", "default", "ignored", "full", "simple", "idle once"] {
-        for fault in ["null", "bus", "sent"] {
+        for fault in ["null", "bus", "sent", "killed"] {
+            let ends = matches!(earlier, "default" | "full" | "simple");
+            if fault == "killed" && !ends {
+                continue;
+            }
             let bare = run(NAME, &format!("{earlier} {fault} bare"));
             for place in ["task", "thread", "task late"] {
                 let late = place.contains("late");

@@ -278,15 +278,13 @@ fn timers_are_exact_while_a_worker_sleeps_at_the_poller() {
         let reader = scheduler.spawn(move || near.read(&mut [0; 8]).unwrap());
         until_waits(reader.task(), WaitReason::Readable);
         let late = scheduler.run(|| {
-            let mut late: Vec<Duration> = (0..20)
-                .map(|_| {
-                    let before = Instant::now();
-                    assert_eq!(sleep(Duration::from_micros(300)), Wake::TimedOut);
-                    before.elapsed() - Duration::from_micros(300)
-                })
-                .collect();
-            late.sort();
-            late[5]
+            let each = (0..20).map(|_| {
+                let before = Instant::now();
+                assert_eq!(sleep(Duration::from_micros(300)), Wake::TimedOut);
+                before.elapsed() - Duration::from_micros(300)
+            });
+            // The others say how busy the machine is.
+            each.min().expect("there are some")
         });
         // A poller that waits in milliseconds would be late by 700 µs always.
         assert!(late < Duration::from_micros(600), "{late:?} late");

@@ -117,6 +117,52 @@ fn wake(tasks: Vec<JoinHandle<Wake>>) {
     }
 }
 
+/// What was counted between a mark and a question, on each connection for itself; what there is now is not taken off.
+#[test]
+fn what_is_counted_since_a_mark_can_be_asked_for() {
+    let place = Place::new("mark");
+    with_on_fibers(checked(1).observe(place.socket()), |scheduler| {
+        let [mut one, mut other] = [(); 2].map(|()| Client::new(&place.socket()));
+        let tasks = parked(scheduler, 3);
+        assert_eq!(
+            one.error(json!({"table": "wait_stats", "since_mark": true})),
+            "nothing was marked on this connection"
+        );
+        assert_eq!(one.rows(json!({"mark": true})), [] as [Value; 0]);
+        let more = parked(scheduler, 2);
+        other.rows(json!({"mark": true}));
+        let columns = [
+            "wait_type",
+            "waiting_tasks_count",
+            "current_waiting_tasks_count",
+        ];
+        let counted = |client: &mut Client, since: bool| {
+            let mut request = json!({"table": "wait_stats", "columns": columns});
+            if since {
+                request["since_mark"] = true.into();
+            }
+            let (rows, end) = client.ask(request);
+            let park = rows.iter().find(|row| row["wait_type"] == "Park");
+            let park = park.expect("such waits").clone();
+            let counts = columns[1..]
+                .iter()
+                .map(|&column| park[column].as_u64().expect("a count"));
+            (counts.collect::<Vec<_>>(), end)
+        };
+        assert_eq!(counted(&mut one, false).0, [5, 5]);
+        let (counts, end) = counted(&mut one, true);
+        assert_eq!(counts, [2, 5]);
+        let uptime = one.rows(json!({"table": "sys_info"}))[0]["uptime_ms"].clone();
+        assert!(end["counted_for_ms"].as_f64().expect("a time") < uptime.as_f64().expect("a time"));
+        assert_eq!(counted(&mut other, true).0, [0, 5]);
+        // A later mark takes the place of the first.
+        one.rows(json!({"mark": true}));
+        assert_eq!(counted(&mut one, true).0, [0, 5]);
+        wake(tasks);
+        wake(more);
+    });
+}
+
 #[test]
 fn every_table_is_described_and_served() {
     let place = Place::new("tables");

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use common::{checked, eventually, until_waits, with_on_fibers};
 use fiberhost::scheduler::native::{self, Target};
 use fiberhost::scheduler::stats::{Histogram, WaitFacts};
-use fiberhost::scheduler::sync::AutoResetEvent;
+use fiberhost::scheduler::sync::{AutoResetEvent, Barrier};
 use fiberhost::scheduler::trace::What;
 use fiberhost::scheduler::{
     Accounting, Builder, Scheduler, WaitReason, park, sleep, spawn, yield_now,
@@ -37,23 +37,24 @@ fn histogram(scheduler: &Scheduler, reason: WaitReason) -> Histogram {
 fn exact_accounting_times_every_wait() {
     with_on_fibers(exact(1), |scheduler| {
         let task = scheduler.spawn(|| {
-            let mut slept = Duration::ZERO;
-            for _ in 0..100 {
+            let mut sleeps = [(); 100].map(|()| {
                 let began = Instant::now();
                 sleep(Duration::from_millis(2));
-                slept += began.elapsed();
-            }
-            slept
+                began.elapsed()
+            });
+            sleeps.sort();
+            sleeps
         });
-        let slept = task.join().expect("no panic");
+        let sleeps = task.join().expect("no panic");
+        let slept: Duration = sleeps.iter().sum();
         let facts = waits(scheduler, WaitReason::Sleep);
         assert_eq!((facts.count, facts.timed), (100, 100));
-        // What lies between the two pairs of readings is some instructions, and now and then a lost processor.
+        // What lies between the two pairs of readings is some instructions, and now and then a lost processor: so all of them
+        // last what was asked for at least, and those in the middle what they took.
         assert!(facts.time <= slept, "{:?} of {slept:?}", facts.time);
         assert!(
-            facts.time >= slept.mul_f64(0.98),
-            "{:?} of {slept:?}",
-            facts.time
+            facts.time >= Duration::from_millis(200).mul_f64(0.99),
+            "{facts:?}"
         );
         assert!(facts.max >= Duration::from_millis(2));
         assert!(facts.runnable <= facts.time);
@@ -63,6 +64,11 @@ fn exact_accounting_times_every_wait() {
         assert!(histogram.quantile(0.0) >= Duration::from_millis(2).mul_f64(0.99));
         assert!(histogram.quantile(0.5) <= histogram.quantile(0.99));
         assert_eq!(histogram.quantile(1.0), histogram.max());
+        let (found, took) = (histogram.quantile(0.5), sleeps[49]);
+        assert!(
+            found >= took.mul_f64(0.98) && found <= took.mul_f64(1.07),
+            "{found:?} {took:?}"
+        );
         assert_eq!(
             histogram.buckets().map(|(_, count)| count).sum::<u64>(),
             100
@@ -252,7 +258,7 @@ fn sections_that_last_are_measured_by_target() {
         let row = rows.iter().find(|row| row.target == "a long call");
         let row = row.expect("it lost its slot");
         assert!((1..=5).contains(&row.handovers_count), "{row:?}");
-        assert_eq!(row.ended_count, row.handovers_count);
+        assert_eq!(row.ended_count, row.handovers_count, "{row:?}");
         assert_eq!(row.open_count, 0);
         // The monitor may come late, but not so late that it saw nothing of the section.
         assert!(row.max_time_ms > 1.0, "{row:?}");
@@ -272,8 +278,12 @@ fn sections_are_noted_by_target() {
     static CALL: Target = Target::new("a call that is noted");
     const ROUNDS: u64 = 20_000;
     let run = |scheduler: &Scheduler| {
+        // Neither runs alone: then there are as many picks for fewer resumes.
+        let both = Arc::new(Barrier::new(2));
         let tasks = [(); 2].map(|()| {
-            scheduler.spawn(|| {
+            let both = Arc::clone(&both);
+            scheduler.spawn(move || {
+                both.wait();
                 for _ in 0..ROUNDS / 2 {
                     native::section(&CALL, || std::hint::black_box(()));
                     yield_now();
@@ -292,10 +302,116 @@ fn sections_are_noted_by_target() {
     with_on_fibers(exact(1), |scheduler| assert_eq!(run(scheduler), ROUNDS));
     with_on_fibers(checked(1), |scheduler| {
         let noted = run(scheduler);
-        // At most one for every fourth pick, each of which comes after 61 resumes.
-        assert!((ROUNDS / 500..=ROUNDS / 200).contains(&noted), "{noted}");
+        // One for every fourth pick, of which there is one after 61 resumes, and more on a busy machine: for each slice that is
+        // used up.
+        assert!((ROUNDS / 500..=ROUNDS / 61).contains(&noted), "{noted}");
         let events = scheduler.trace().events.into_iter();
         let left = events.filter(|event| matches!(event.what, What::Leave { .. }));
         assert_eq!(left.count() as u64, noted);
+    });
+}
+
+static ONE: Target = Target::new("one call");
+static OTHER: Target = Target::new("another call");
+
+/// Each section is counted with what it calls, whatever is timed of it: on each thread, called in turn, from within a callback, and
+/// when its slot is taken.
+#[test]
+fn calls_of_native_targets_are_counted_exactly() {
+    for accounting in [Accounting::Off, Accounting::Sampled, Accounting::Exact] {
+        with_on_fibers(checked(2).accounting(accounting), |scheduler| {
+            const ROUNDS: u64 = 10_000;
+            let tasks = [(); 4].map(|()| {
+                scheduler.spawn(|| {
+                    for round in 0..ROUNDS {
+                        native::section(&ONE, || {
+                            // Those within are no calls of their own, and one that is called back from stays one.
+                            native::section(&OTHER, || ());
+                            if round % 100 == 0 {
+                                native::callback(|| native::section(&OTHER, || ()));
+                            }
+                        });
+                        native::section(&ONE, || ());
+                        if round % 10 == 0 {
+                            native::section(&OTHER, || ());
+                            yield_now();
+                        }
+                    }
+                })
+            });
+            for task in tasks {
+                task.join().expect("no panic");
+            }
+            let views = Views::take(scheduler, &[]);
+            let calls = |views: &Views, target: &str| {
+                let rows = views.native_targets();
+                let row = rows.iter().find(|row| row.target == target);
+                row.expect("it was called").calls_count
+            };
+            assert_eq!(calls(&views, "one call"), 4 * 2 * ROUNDS);
+            assert_eq!(
+                calls(&views, "another call"),
+                4 * (ROUNDS / 10 + ROUNDS / 100)
+            );
+            let mark = views.mark();
+            scheduler.run(|| native::section(&OTHER, || ()));
+            let since = Views::take(scheduler, &[]).since(&mark);
+            assert_eq!(calls(&since, "one call"), 0);
+            assert_eq!(calls(&since, "another call"), 1);
+        });
+    }
+}
+
+/// Waits and distributions between two looks are those that ended in between.
+#[test]
+fn between_two_looks_is_what_happened_in_between() {
+    with_on_fibers(exact(1), |scheduler| {
+        const LONG_WAIT: Duration = Duration::from_millis(40);
+        scheduler.run(|| {
+            sleep(LONG_WAIT);
+        });
+        let mark = Views::take(scheduler, &[]).mark();
+        let slept = scheduler.run(|| {
+            let mut longest = Duration::ZERO;
+            for _ in 0..3 {
+                let began = Instant::now();
+                sleep(Duration::from_millis(2));
+                longest = longest.max(began.elapsed());
+            }
+            longest
+        });
+        let since = Views::take(scheduler, &[]).since(&mark);
+        let rows = since.wait_stats();
+        let row = rows.iter().find(|row| row.wait_type == "Sleep");
+        let row = row.expect("such waits");
+        assert_eq!((row.waiting_tasks_count, row.timed_tasks_count), (3, 3));
+        assert!(row.wait_time_ms >= 6.0 * 0.99, "{row:?}");
+        // The longest ever came before, unless the machine made one of these longer.
+        assert!(
+            row.max_wait_time_ms <= slept.as_secs_f64() * 1e3 * 17.0 / 16.0,
+            "{row:?} {slept:?}"
+        );
+        let rows = since.histograms();
+        let row = rows
+            .iter()
+            .find(|row| row.histogram == "wait" && row.of == "Sleep");
+        let row = row.expect("such waits");
+        assert_eq!(row.timed_count, 3);
+        assert!(
+            row.p50_ms <= row.max_ms && row.p50_ms >= 2.0 * 0.99,
+            "{row:?}"
+        );
+        assert_eq!(since.sys_info()[0].tasks_spawned_count, 1);
+        assert!(since.counted_for() < since.snapshot().at);
+        // Nothing happened since this look.
+        let all = Views::take(scheduler, &[]);
+        let nothing = all.since(&all.mark());
+        assert!(
+            nothing
+                .wait_stats()
+                .iter()
+                .all(|row| row.waiting_tasks_count == 0)
+        );
+        assert!(nothing.histograms().iter().all(|row| row.timed_count == 0));
     });
 }

@@ -14,9 +14,9 @@
 //! are followed where they are met. Like the edges by threads they were seen with their epochs, and the whole way is looked at
 //! once more, so that all its edges existed at one moment. So there is no false alarm.
 //!
-//! A lock names its owner by its number, if at all. So a way goes on behind a lock if its owner stands in the table, or if the
-//! caller sleeps with its thread and looks for the owner among all tasks. An owner that waits for nothing, but is kept from its
-//! thread by another's sleep, or joins one that is, is not found behind a lock otherwise.
+//! A lock names its owner by its number, if at all. So a way goes on behind a lock if its owner stands in the table, or is kept
+//! from its thread by one who stands there: that one has said whom it keeps when it entered, unless there are so many tasks
+//! that it did not look (`lock_waits::RECORDS_MAX`).
 //!
 //! A layer above the scheduler says for whom its own waits wait, at once or when it is asked (`sync/lock_waits/outer.rs`); with
 //! those it is one graph.

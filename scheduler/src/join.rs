@@ -255,7 +255,8 @@ fn stand_in_list(
     if !task.life.announce_list() && !cfg!(feature = "bug_join_announce") {
         return None;
     }
-    if endless && !stands && task.kind() == Kind::Started {
+    // A note says nothing of a thread that its joiner keeps.
+    if endless && !stands && (task.kind() == Kind::Started || me.keeps_its_thread()) {
         return None;
     }
     let epoch = arm.arm(me);

@@ -3,6 +3,7 @@
 //! [`Stats`] are sums. A [`Snapshot`] has a row for each slot, thread and task.
 #![forbid(unsafe_code)]
 
+pub(crate) mod calls;
 pub(crate) mod coarse;
 pub(crate) mod histogram;
 mod histograms;
@@ -10,6 +11,7 @@ pub(crate) mod ledger;
 pub(crate) mod sections;
 pub(crate) mod snapshot;
 pub(crate) mod waits;
+mod window;
 
 pub use histogram::Histogram;
 pub use histograms::Histograms;

@@ -375,6 +375,12 @@ impl Task {
         (!std::ptr::eq(owner, self)).then_some(owner)
     }
 
+    /// Whether it has started on this thread, and can go on nowhere else.
+    pub(crate) fn has_started_on(&self, thread: &Thread) -> bool {
+        let home = self.bound_to.load(Ordering::Acquire);
+        self.kind() == Kind::Started && std::ptr::eq(home as *const Thread, thread)
+    }
+
     /// Its scheduler, for who has the task and so knows that it is there.
     pub(crate) fn scheduler(&self) -> Option<&'static Core> {
         // SAFETY: the pointer came from an `Arc` that is alive as long as a task of it is.

@@ -12,6 +12,7 @@ use crate::queue::{Bound, Inbox};
 use crate::scheduler::Core;
 use crate::slot::Slot;
 use crate::stall::Watch;
+use crate::stats::calls::Calls;
 use crate::stats::coarse::Coarse;
 use crate::stats::sections::SeenSection;
 use crate::stats::waits::Waits;
@@ -75,6 +76,8 @@ pub(crate) struct Thread {
     pub(crate) lease: Lease,
     /// What the native section that is open calls. Written by this thread.
     pub(crate) target: AtomicUsize,
+    /// How often each was called here (`stats/calls.rs`). Written by this thread.
+    pub(crate) calls: Calls,
     /// It was entered in the list of those who sleep with a slot, by itself or by who placed the slot with it, and has not
     /// been robbed since. Owner: the lock of the lists.
     pub(crate) listed: Plain<bool>,
@@ -153,6 +156,7 @@ impl Thread {
             slot: Plain::new(None),
             lease: Lease::new(),
             target: AtomicUsize::new(0),
+            calls: Calls::new(),
             listed: Plain::new(false),
             blocks: Plain::new(false),
             lets_pass: Plain::new(0),

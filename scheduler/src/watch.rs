@@ -151,7 +151,7 @@ pub(crate) struct Times {
     /// The ledger of the task that runs here, if it has one. Owner: the thread.
     pub(crate) ledger: Plain<Option<&'static Ledger>>,
     /// Whether native sections of the task that runs here are noted, or the next one is. Owner: the thread.
-    pub(crate) notes_sections: Plain<bool>,
+    notes_sections: Plain<bool>,
     /// When the section that is noted was left for; 0 if none is. Owner: the thread.
     left_at: Plain<u64>,
     /// Whether one that has a ledger ever ran here. Owner: the thread.
@@ -185,6 +185,10 @@ impl Times {
             meter: Meter::new(),
             kept: OnceLock::new(),
         }
+    }
+
+    pub(crate) fn notes_sections(&self) -> bool {
+        self.notes_sections.get()
     }
 
     /// The thread has slept: what the kernel had counted before says nothing of what comes.
@@ -240,7 +244,7 @@ fn sample_now(thread: &Thread) {
     if thread.core().watching.accounting != Accounting::Sampled {
         return;
     }
-    thread.times.notes_sections.set(true);
+    thread.note_sections(true);
     let credit = thread.times.credit.get();
     thread
         .times
@@ -455,7 +459,17 @@ pub(crate) fn started_on_thread(thread: &Thread, task: &Task) {
 fn note_sections(thread: &Thread, task: &Task) {
     let is_recorded = task.is_watched() && thread.core().watching.records(Recording::Tasks);
     let noted = is_recorded || task.ledger().is_some();
-    thread.times.notes_sections.set(noted);
+    thread.note_sections(noted);
+}
+
+impl Thread {
+    /// Those of the task that runs here are noted from now on, or the next one is; or no longer.
+    pub(crate) fn note_sections(&self, noted: bool) {
+        self.times.notes_sections.set(noted);
+        if noted {
+            self.calls.ask();
+        }
+    }
 }
 
 /// A task whose sections are noted has left, or any task with the one section that is noted.
@@ -467,7 +481,7 @@ pub(crate) fn left(thread: &'static Thread) {
     };
     if !task.is_watched() {
         // A sample: the next one comes with a fairness pick.
-        thread.times.notes_sections.set(false);
+        thread.note_sections(false);
     }
     let now = ticks::now();
     thread.times.left_at.set(now);
@@ -526,7 +540,7 @@ pub(crate) fn run(thread: &Thread, task: &Task) {
 pub(crate) fn ran(thread: &Thread, task: &Task, word: Word) {
     let now = ticks::now();
     let core = thread.core();
-    thread.times.notes_sections.set(false);
+    thread.note_sections(false);
     if let Some(ledger) = task.ledger() {
         // A wait was booked when it began, and an end is when it is counted.
         if word == YIELD {

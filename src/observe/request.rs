@@ -6,10 +6,14 @@
 pub(super) enum Request {
     /// Which tables there are.
     Tables,
+    /// From now on is counted what later answers are to be about.
+    Mark,
     /// A table's rows, with all columns or with these.
     Rows {
         table: String,
         columns: Option<Vec<String>>,
+        /// With what was counted since the mark.
+        since_mark: bool,
     },
 }
 
@@ -26,17 +30,32 @@ impl Request {
         match parts {
             Parts {
                 tables: true,
+                mark: false,
                 table: None,
                 columns: None,
+                since_mark: false,
             } => Ok(Request::Tables),
             Parts {
                 tables: false,
+                mark: true,
+                table: None,
+                columns: None,
+                since_mark: false,
+            } => Ok(Request::Mark),
+            Parts {
+                tables: false,
+                mark: false,
                 table: Some(table),
                 columns,
-            } => Ok(Request::Rows { table, columns }),
+                since_mark,
+            } => Ok(Request::Rows {
+                table,
+                columns,
+                since_mark,
+            }),
             _ => Err(
-                "a request has either \"tables\":true or \"table\" with a name and, if wanted, \
-                      \"columns\" with names"
+                "a request has either \"tables\":true or \"mark\":true or \"table\" with a name and, \
+                      if wanted, \"columns\" with names and \"since_mark\":true"
                     .to_owned(),
             ),
         }
@@ -46,15 +65,24 @@ impl Request {
 #[derive(Default)]
 struct Parts {
     tables: bool,
+    mark: bool,
     table: Option<String>,
     columns: Option<Vec<String>>,
+    since_mark: bool,
 }
 
 impl Parts {
     fn take(&mut self, reader: &mut Reader<'_>, key: &str) -> Result<(), String> {
+        let mut is_true = |flag: &mut bool| {
+            if !reader.word("true") {
+                return Err(format!("{key:?} must be true"));
+            }
+            Ok(std::mem::replace(flag, true))
+        };
         let again = match key {
-            "tables" if reader.word("true") => std::mem::replace(&mut self.tables, true),
-            "tables" => return Err("\"tables\" must be true".to_owned()),
+            "tables" => is_true(&mut self.tables)?,
+            "mark" => is_true(&mut self.mark)?,
+            "since_mark" => is_true(&mut self.since_mark)?,
             "table" => self.table.replace(reader.string()?).is_some(),
             "columns" => self.columns.replace(reader.strings()?).is_some(),
             _ => return Err(format!("no key {key:?} is known")),
@@ -179,6 +207,7 @@ mod tests {
         Request::Rows {
             table: table.to_owned(),
             columns: columns.map(|names| names.iter().map(|&name| name.to_owned()).collect()),
+            since_mark: false,
         }
     }
 
@@ -186,6 +215,15 @@ mod tests {
     fn requests_are_read_as_json_is_written() {
         let cases = [
             ("{\"tables\":true}", Request::Tables),
+            ("{\"mark\":true}", Request::Mark),
+            (
+                "{\"since_mark\":true,\"table\":\"t\"}",
+                Request::Rows {
+                    table: "t".to_owned(),
+                    columns: None,
+                    since_mark: true,
+                },
+            ),
             (" { \"tables\" : true } \r", Request::Tables),
             ("{\"table\":\"tasks\"}", rows("tasks", None)),
             (
@@ -205,7 +243,11 @@ mod tests {
 
     #[test]
     fn whatever_else_comes_gets_a_sentence() {
-        let cases: [(&[u8], &str); 18] = [
+        let cases: [(&[u8], &str); 22] = [
+            (b"{\"since_mark\":true}", "a request has either"),
+            (b"{\"mark\":true,\"table\":\"a\"}", "a request has either"),
+            (b"{\"mark\":1}", "\"mark\" must be true"),
+            (b"{\"table\":\"a\",\"since_mark\":3}", "must be true"),
             (b"", "{ is missing"),
             (b"tasks", "{ is missing before \"tasks\""),
             (b"[]", "{ is missing"),

@@ -29,7 +29,7 @@ use parking_lot::Mutex;
 use super::looks::Looks;
 use super::request::Request;
 use super::socket::{self, SocketFile};
-use crate::views::{ColumnKind, TABLES, Table, UnknownTable, json_text};
+use crate::views::{ColumnKind, Mark, TABLES, Table, UnknownTable, json_text};
 
 /// Connections at once.
 const CLIENTS: usize = 8;
@@ -169,6 +169,7 @@ impl Shared {
         stream.set_read_timeout(Some(IDLE))?;
         let mut reader = BufReader::with_capacity(REQUEST, stream);
         let mut line = Vec::new();
+        let mut mark = None;
         loop {
             line.clear();
             let mut limited = (&mut reader).take(REQUEST as u64 + 1);
@@ -188,18 +189,37 @@ impl Shared {
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            let answer = Request::read(&line).and_then(|request| self.answer(&request));
+            let request = Request::read(&line);
+            let answer = request.and_then(|request| self.answer(&request, &mut mark));
             self.send(stream, &answer.unwrap_or_else(|error| error_line(&error)))?;
         }
     }
 
-    fn answer(&self, request: &Request) -> Result<String, String> {
+    /// `mark`: what the connection counts from, if it was asked to.
+    fn answer(&self, request: &Request, mark: &mut Option<Mark>) -> Result<String, String> {
         let began = Instant::now();
+        let mut counted_for = None;
         let mut text = match request {
             Request::Tables => TABLES.iter().map(described).collect(),
-            Request::Rows { table, columns } => {
+            Request::Mark => {
+                *mark = Some(self.looks.take().mark());
+                String::new()
+            }
+            Request::Rows {
+                table,
+                columns,
+                since_mark,
+            } => {
                 let (table, picked) = find(table, columns.as_deref())?;
-                let views = self.looks.take();
+                let mark = mark.as_ref().filter(|_| *since_mark);
+                if *since_mark && mark.is_none() {
+                    return Err("nothing was marked on this connection".to_owned());
+                }
+                let mut views = self.looks.take();
+                if let Some(mark) = mark {
+                    views = Arc::new(views.since(mark));
+                }
+                counted_for = Some(views.counted_for());
                 views
                     .json_picked(table.name, &picked)
                     .map_err(|error| error.to_string())?
@@ -210,10 +230,14 @@ impl Shared {
         let took = began.elapsed().as_secs_f64() * 1e3;
         let lost = self.lost.load(Ordering::Relaxed);
         let refused = self.refused.load(Ordering::Relaxed);
-        let _ = writeln!(
+        let _ = write!(
             text,
-            "{{\"end\":true,\"rows\":{rows},\"took_ms\":{took:.3},\"answers_lost\":{lost},\"refused\":{refused}}}"
+            "{{\"end\":true,\"rows\":{rows},\"took_ms\":{took:.3},\"answers_lost\":{lost},\"refused\":{refused}"
         );
+        if let Some(time) = counted_for {
+            let _ = write!(text, ",\"counted_for_ms\":{:.3}", time.as_secs_f64() * 1e3);
+        }
+        text.push_str("}\n");
         Ok(text)
     }
 

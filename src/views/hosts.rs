@@ -36,6 +36,46 @@ pub(super) struct HostFacts {
     pub(super) functions: Vec<FunctionFacts>,
 }
 
+impl HostFacts {
+    pub(super) fn id(&self) -> u64 {
+        self.row.host_id
+    }
+
+    /// Takes off what was counted of the same host before.
+    pub(super) fn less(&mut self, earlier: &HostFacts) {
+        let less = |now: &mut u64, before: u64| *now = now.saturating_sub(before);
+        let (row, before) = (&mut self.row, &earlier.row);
+        less(&mut row.task_switches_count, before.task_switches_count);
+        less(&mut row.failed_switches_count, before.failed_switches_count);
+        less(&mut row.stray_hooks_count, before.stray_hooks_count);
+        less(&mut row.frames_left_count, before.frames_left_count);
+        less(&mut row.failed_exits_count, before.failed_exits_count);
+        if let (Some(now), Some(before)) = (
+            &mut row.pressure_notifications_count,
+            before.pressure_notifications_count,
+        ) {
+            less(now, before);
+        }
+        // The levels are always the same.
+        for (level, before) in self.memory.iter_mut().zip(&earlier.memory) {
+            less(
+                &mut level.refused_requests_count,
+                before.refused_requests_count,
+            );
+        }
+        for function in &mut self.functions {
+            let mut all = earlier.functions.iter();
+            let before = all.find(|it| it.address == function.address);
+            before.inspect(|before| {
+                less(&mut function.returned, before.returned);
+                less(&mut function.called_back, before.called_back);
+                less(&mut function.unannounced, before.unannounced);
+                function.time = function.time.saturating_sub(before.time);
+            });
+        }
+    }
+}
+
 /// Those on this scheduler.
 pub(super) fn on(scheduler: &Observed) -> Vec<HostFacts> {
     let all = ALL.lock();

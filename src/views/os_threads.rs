@@ -4,6 +4,7 @@
 use std::fs;
 
 /// A thread, as `/proc` shows it.
+#[derive(Clone, Debug)]
 pub(super) struct OsThread {
     pub(super) id: u64,
     pub(super) name: String,
@@ -17,6 +18,17 @@ pub(super) struct OsThread {
 
 /// Milliseconds of the unit in which the kernel counts.
 const CLOCK_TICK_MS: f64 = 10.0;
+
+impl OsThread {
+    /// Takes off what was counted of it before.
+    pub(super) fn less(&mut self, earlier: &OsThread) {
+        self.user_ms = (self.user_ms - earlier.user_ms).max(0.0);
+        self.kernel_ms = (self.kernel_ms - earlier.kernel_ms).max(0.0);
+        if let (Some(now), Some(before)) = (&mut self.delayed_ms, earlier.delayed_ms) {
+            *now = (*now - before).max(0.0);
+        }
+    }
+}
 
 /// All of them. One that ends meanwhile is left out.
 pub(super) fn all() -> Vec<OsThread> {

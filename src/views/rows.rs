@@ -166,6 +166,8 @@ table! {
         Fact task_id: Option<u64>,
         /// What it calls.
         Fact target: &'static str,
+        /// The name of that function, if a runtime has said its address and the program has a name for it.
+        Fact function: Option<&'static str>,
         /// Milliseconds for which the monitor has seen it: up to a tick too few.
         Gauge age_ms: f64,
         /// Its slot has gone to another thread.
@@ -174,13 +176,17 @@ table! {
 }
 
 table! {
-    /// What native sections call that have lost their slot, or were noted.
+    /// What native sections have called.
     NativeTargetRow in "native_targets" {
         /// Its name.
         Key target: &'static str,
+        /// The name of that function, if a runtime has said its address and the program has a name for it.
+        Fact function: Option<&'static str>,
+        /// How many sections were opened to call it: all of them, but for those inside others, which only nest.
+        Counter calls_count: u64,
         /// How often a slot was given to another thread while this was called.
         Counter handovers_count: u64,
-        /// How many of those sections have ended.
+        /// How many of the sections that lost their slot have ended.
         Counter ended_count: u64,
         /// Milliseconds that they lasted together, from when the monitor first saw them: up to a tick too few for each.
         Counter time_ms: f64,
@@ -202,7 +208,8 @@ table! {
     /// A part of a distribution of times.
     HistogramRow in "histograms" {
         /// `dispatch_delay` (from a wake until the task goes on), `turn` (from a switch to a task until it gives its thread
-        /// back), `wait`, or `native_section` (one that lost its slot).
+        /// back), `wait`, `native_section` (one that lost its slot, from when the monitor saw it), or `native_call` (all of tasks
+        /// whose time is booked, and of others a sample).
         Key histogram: &'static str,
         /// The reason of the waits, or the target of the sections.
         Key of: String,
@@ -305,7 +312,7 @@ table! {
         Fact task_id: Option<u64>,
         /// Its name, if it was given one.
         Fact task_name: Option<String>,
-        /// The innermost function with a name.
+        /// The innermost function with a name, or the one that its native section called.
         Fact function: Option<String>,
         /// The system call in which it was, if that could be found out.
         Fact system_call: Option<&'static str>,

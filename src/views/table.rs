@@ -192,7 +192,8 @@ macro_rules! table {
 pub(crate) use table;
 
 pub(crate) fn ms(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
+    // One rounding, so that it is written with as many digits as it has.
+    time.as_nanos() as f64 / 1e6
 }
 
 /// The rows as JSON lines: an object each, with the columns in their order, and `null` where there is no value.

@@ -94,6 +94,9 @@ fn one(row: &Row) -> String {
     if let Some(place) = places.into_iter().find(|place| !place.is_null()) {
         text += &format!(", in {}", shown(place));
     }
+    if !target.is_null() && !function.is_null() {
+        text += &format!(" ({})", shown(function));
+    }
     if !blocker.is_null() {
         text += &format!(", blocked by task {}", shown(blocker));
     }

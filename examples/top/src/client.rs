@@ -59,6 +59,8 @@ pub(crate) struct Client {
     path: PathBuf,
     /// Nothing after an error: what comes next belongs to an older question.
     stream: Option<BufReader<UnixStream>>,
+    /// There is a mark on this connection.
+    is_marked: bool,
 }
 
 impl Client {
@@ -66,7 +68,20 @@ impl Client {
         Ok(Client {
             path: path.to_owned(),
             stream: Some(attach(path)?),
+            is_marked: false,
         })
+    }
+
+    /// From now on the other side counts what rows since the mark are about.
+    pub(crate) fn mark(&mut self) -> io::Result<()> {
+        self.ask(&json!({"mark": true}))?;
+        self.is_marked = true;
+        Ok(())
+    }
+
+    /// Whether the other side still knows of the mark: one that is attached to anew does not.
+    pub(crate) fn is_marked(&self) -> bool {
+        self.is_marked && self.stream.is_some()
     }
 
     pub(crate) fn tables(&mut self) -> io::Result<Vec<Table>> {
@@ -81,6 +96,13 @@ impl Client {
         ordered(lines, &columns)
     }
 
+    /// The rows with what was counted since the mark.
+    pub(crate) fn rows_since(&mut self, table: &Table) -> io::Result<Vec<Row>> {
+        let columns: Vec<_> = table.columns.iter().map(|it| &*it.name).collect();
+        let lines = self.ask(&json!({"table": table.name, "since_mark": true}))?;
+        ordered(lines, &columns)
+    }
+
     /// The rows with these columns alone.
     pub(crate) fn picked(&mut self, table: &Table, columns: &[&str]) -> io::Result<Vec<Row>> {
         let lines = self.ask(&json!({"table": table.name, "columns": columns}))?;
@@ -91,7 +113,10 @@ impl Client {
     fn ask(&mut self, request: &Value) -> io::Result<Vec<Value>> {
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
-            None => attach(&self.path)?,
+            None => {
+                self.is_marked = false;
+                attach(&self.path)?
+            }
         };
         let lines = exchange(&mut stream, request)?;
         self.stream = Some(stream);

@@ -12,8 +12,7 @@ use crate::value::shown;
 
 /// A column is never wider.
 const WIDEST: usize = 40;
-const KEYS: &str =
-    "Tab table  ↑↓ row  <> sort  r reverse  s unsorted  Enter details  p pause  q quit";
+const KEYS: &str = "Tab table  ↑↓ row  <> sort  r reverse  s unsorted  Enter details  d from now  t totals  p pause  q quit";
 
 pub(crate) fn screen(frame: &mut Frame<'_>, state: &mut State) {
     let details = Constraint::Percentage(if state.detail { 55 } else { 0 });
@@ -117,7 +116,11 @@ fn rows(frame: &mut Frame<'_>, area: Rect, state: &State) {
         let way = if sorting.descending { "down" } else { "up" };
         format!(", by {name} {way}")
     });
-    let block = Block::bordered().title(format!("{}: {count} {is}{order}", table.name));
+    let since = state.since.map_or(String::new(), |since| {
+        format!(", counted for {} s", since.elapsed().as_secs())
+    });
+    let title = format!("{}: {count} {is}{order}{since}", table.name);
+    let block = Block::bordered().title(title);
     let inner = block.inner(area);
     // Two lines of names. Only what can be seen is made.
     let height = usize::from(inner.height.saturating_sub(2)).max(1);

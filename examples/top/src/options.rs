@@ -19,7 +19,8 @@ Shows what a scheduler is at, from the socket that `observe` of its builder made
 
 Keys: Tab and Shift-Tab or 1 to 9 change the table, arrows and page keys the row; < and > change the column by which
 is sorted, r turns the order around, s gives the table's own order back; Enter opens the details of a row, which the
-page keys scroll then; p pauses; q ends. The third line tells what does not go on.
+page keys scroll then; d counts from now on, t from the start; p pauses; q ends. The third line tells what does not go
+on.
 ";
 
 /// What is to be done.

@@ -1,6 +1,7 @@
 //! What is on the screen, and what a key changes.
 
 use std::io;
+use std::time::Instant;
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use serde_json::Value;
@@ -74,6 +75,8 @@ pub(crate) struct State {
     /// What else is known of its task.
     pub(crate) related: Vec<Related>,
     pub(crate) paused: bool,
+    /// Since when the shown table counts, if not since the scheduler's start.
+    pub(crate) since: Option<Instant>,
     /// Why the rows are not of now.
     pub(crate) trouble: Option<String>,
 }
@@ -99,6 +102,7 @@ impl State {
             scrolled: 0,
             related: Vec::new(),
             paused: false,
+            since: None,
             trouble: None,
         })
     }
@@ -162,10 +166,22 @@ impl State {
             let rows = self.client.picked(&self.tables[table], &alarm::COLUMNS)?;
             self.alarm = Some(Alarm::of(&rows));
         }
-        self.rows = self.client.rows(&self.tables[self.shown])?;
+        self.rows = self.shown_rows()?;
         self.sort();
         self.mark_again(marked);
         self.relate()
+    }
+
+    fn shown_rows(&mut self) -> io::Result<Vec<Row>> {
+        let table = &self.tables[self.shown];
+        if self.since.is_none() {
+            return self.client.rows(table);
+        }
+        if !self.client.is_marked() {
+            self.client.mark()?;
+            self.since = Some(Instant::now());
+        }
+        self.client.rows_since(table)
     }
 
     fn sort(&mut self) {
@@ -271,12 +287,26 @@ impl State {
                 self.sorting = self.usual_sorting();
                 After::Look
             }
+            KeyCode::Char('d') => {
+                self.count_from_now();
+                After::Look
+            }
+            KeyCode::Char('t') => {
+                self.since = None;
+                After::Look
+            }
             KeyCode::Char('p') => {
                 self.paused = !self.paused;
                 After::Draw
             }
             _ => After::Draw,
         }
+    }
+
+    fn count_from_now(&mut self) {
+        self.since = Some(Instant::now());
+        // Without a mark the next look makes one, or says why it cannot.
+        let _ = self.client.mark();
     }
 
     fn turn(&mut self, table: usize) -> After {

@@ -382,6 +382,23 @@ fn in_a_terminal_keys_do_what_they_say() {
     tmux.until("the table's own order", |screen| {
         !screen.contains(", by task_name")
     });
+    // Counted from now on: the waits that began before are not among them.
+    tmux.keys(&["7"]);
+    tmux.until_shows("wait_stats: 1 row");
+    let counts = |screen: &str, count: &str| {
+        let row = screen.lines().find(|line| line.contains("│Event"));
+        let count_of = |row: &str| row.split_whitespace().nth(1).map(str::to_owned);
+        row.and_then(count_of).is_some_and(|it| it == count)
+    };
+    tmux.until("three waits", |screen| counts(screen, "3"));
+    tmux.keys(&["d"]);
+    tmux.until("none since", |screen| {
+        screen.contains(", counted for ") && counts(screen, "0")
+    });
+    tmux.keys(&["t"]);
+    tmux.until("all of them", |screen| {
+        !screen.contains(", counted for ") && counts(screen, "3")
+    });
     tmux.keys(&["p"]);
     tmux.until_shows("paused; p goes on");
     tmux.keys(&["p"]);
@@ -419,6 +436,10 @@ fn in_a_terminal_the_screen_follows_what_happens() {
             && screen.lines().count() <= 15
     });
     tmux.run(&["resize-window", "-x", "130", "-y", "45"]);
+    // tmux says it to the program some time later, and a key that comes together with that is read with the next key only.
+    tmux.until("it is wide again", |screen| {
+        screen.lines().any(|line| line.chars().count() == 130)
+    });
 
     let socket = world.socket();
     world.end();

@@ -20,8 +20,8 @@ use super::readiness::{Ready, Side};
 use crate::primitive::sleeper::Place;
 use crate::primitive::{Instant, Mutex, clock};
 
-/// How many answers are taken at once; the others stay for the next time.
-const BATCH: usize = 256;
+const FEW: usize = 24;
+const MANY: usize = 256;
 const BELL: Token = Token(usize::MAX);
 
 /// How long to wait for an answer.
@@ -29,6 +29,13 @@ const BELL: Token = Token(usize::MAX);
 pub(crate) enum Wait {
     Not,
     Until(Option<Instant>),
+}
+
+/// How many answers are taken at once; the others stay with the kernel, in the order in which they came.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Take {
+    Few,
+    Many,
 }
 
 pub(crate) struct Kernel {
@@ -42,7 +49,8 @@ pub(crate) struct Kernel {
 
 struct Asking {
     poll: Poll,
-    answers: Events,
+    few: Events,
+    many: Events,
 }
 
 impl Kernel {
@@ -64,7 +72,8 @@ impl Kernel {
             _bell: bell,
             asking: Mutex::new(Asking {
                 poll,
-                answers: Events::with_capacity(BATCH),
+                few: Events::with_capacity(FEW),
+                many: Events::with_capacity(MANY),
             }),
         })
     }
@@ -90,10 +99,15 @@ impl Kernel {
     pub(crate) fn ask(
         &self,
         wait: Wait,
+        take: Take,
         answer: impl FnOnce(&mut dyn Iterator<Item = (usize, Ready)>),
     ) {
         let mut asking = self.asking.lock();
-        let Asking { poll, answers } = &mut *asking;
+        let Asking { poll, few, many } = &mut *asking;
+        let answers = match take {
+            Take::Few => few,
+            Take::Many => many,
+        };
         let limit = match wait {
             Wait::Until(None) => None,
             Wait::Not => Some(Duration::ZERO),
@@ -157,5 +171,43 @@ pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
     match unsafe { libc::ioctl(fd.as_raw_fd(), libc::FIONBIO, &raw mut on) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{PipeReader, PipeWriter, Write, pipe};
+
+    use super::*;
+
+    fn answers(kernel: &Kernel, take: Take) -> Vec<usize> {
+        let mut tokens = Vec::new();
+        kernel.ask(Wait::Not, take, |all| {
+            tokens.extend(all.filter(|(_, ready)| ready.read).map(|(token, _)| token));
+        });
+        tokens
+    }
+
+    /// What is not taken is not lost, though each change is told once, and comes before what is newer.
+    #[test]
+    fn what_is_left_comes_first_the_next_time() {
+        let kernel = Kernel::new().unwrap();
+        let mut pipes: Vec<(PipeReader, PipeWriter)> =
+            (0..FEW + 3).map(|_| pipe().unwrap()).collect();
+        for (token, (reader, _)) in pipes.iter().enumerate() {
+            kernel.register(reader.as_fd(), token).unwrap();
+        }
+        let order: Vec<usize> = (0..FEW + 3).rev().collect();
+        for &token in &order[..FEW + 2] {
+            pipes[token].1.write_all(b"x").unwrap();
+        }
+        assert_eq!(answers(&kernel, Take::Few), order[..FEW]);
+        pipes[order[FEW + 2]].1.write_all(b"x").unwrap();
+        assert_eq!(answers(&kernel, Take::Few), order[FEW..]);
+        assert_eq!(answers(&kernel, Take::Few), []);
+        for &token in &order {
+            pipes[token].1.write_all(b"x").unwrap();
+        }
+        assert_eq!(answers(&kernel, Take::Many), order);
     }
 }

@@ -20,6 +20,13 @@ pub(crate) enum Wait {
     Until(Option<Instant>),
 }
 
+/// How many answers are taken at once: here always all.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Take {
+    Few,
+    Many,
+}
+
 pub(crate) struct Kernel {
     kept: Arc<Kept>,
     place: Place,
@@ -67,6 +74,7 @@ impl Kernel {
     pub(crate) fn ask(
         &self,
         wait: Wait,
+        _take: Take,
         answer: impl FnOnce(&mut dyn Iterator<Item = (usize, Ready)>),
     ) {
         let mut what = self.kept.what.lock().expect("nobody panics with it");

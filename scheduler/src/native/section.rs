@@ -11,6 +11,7 @@ use crate::current::{self, Around};
 use crate::local::LocalKey;
 use crate::native::hold;
 use crate::primitive::{Ordering, clock};
+use crate::stats::calls::Number;
 use crate::stats::sections;
 use crate::suspend::FOREVER;
 use crate::task::Hold;
@@ -29,12 +30,17 @@ use crate::watch;
 /// ```
 pub struct Target {
     name: &'static str,
+    /// By which its calls are counted.
+    pub(crate) number: Number,
 }
 
 impl Target {
     /// A target of this name.
     pub const fn new(name: &'static str) -> Target {
-        Target { name }
+        Target {
+            name,
+            number: Number::none(),
+        }
     }
 
     /// Its name.
@@ -90,13 +96,11 @@ pub unsafe fn leave_here(target: &'static Target) {
 
 #[inline(always)]
 fn stepped_out(thread: &'static Thread, target: &'static Target) {
-    // Relaxed: read by the monitor for reports, behind the mark.
-    thread
-        .target
-        .store(std::ptr::from_ref(target).addr(), Ordering::Relaxed);
-    thread.lease.leave();
-    if thread.times.notes_sections.get() {
-        note_left(thread);
+    if thread.calls.again(target) {
+        // It is what was called last, so it stands in `thread.target`, and it is not to be noted.
+        thread.lease.leave();
+    } else {
+        step_out_to(target, thread, 1);
     }
 }
 
@@ -142,8 +146,35 @@ fn stepped_in(thread: Option<&'static Thread>) {
     }
 }
 
-/// The sections of the task that runs here are noted.
+/// The same for another target than the last one, and where sections are noted. `calls`: 0 if one goes on that was counted.
+// The target first: it is what a function for C has there.
 // As a function of C, here and below: it does not unwind, so the calls that leave and enter need not be ready for that.
+#[cold]
+#[inline(never)]
+extern "C" fn step_out_to(target: &'static Target, thread: &'static Thread, calls: u64) {
+    let is_noted = thread.times.notes_sections();
+    if !thread.calls.turn_to(target, calls, !is_noted) {
+        return step_out_to_new(target, thread, calls);
+    }
+    // Relaxed: read by the monitor for reports, behind the mark.
+    thread
+        .target
+        .store(std::ptr::from_ref(target).addr(), Ordering::Relaxed);
+    thread.lease.leave();
+    if is_noted {
+        note_left(thread);
+    }
+}
+
+/// The same for a target that was not called before.
+#[cold]
+#[inline(never)]
+extern "C" fn step_out_to_new(target: &'static Target, thread: &'static Thread, calls: u64) {
+    preserving_errno(|| thread.calls.make_room(target));
+    step_out_to(target, thread, calls);
+}
+
+/// The sections of the task that runs here are noted.
 #[cold]
 #[inline(never)]
 extern "C" fn note_left(thread: &'static Thread) {
@@ -246,10 +277,14 @@ fn step_in_noted(thread: &'static Thread) -> Option<&'static Thread> {
 fn claim_within(thread: &'static Thread, target: &'static Target, limit: Duration) -> bool {
     // Too far away to be a time: never.
     let until = clock::now().checked_add(limit);
+    let mark = thread.lease.last_out();
     let has_it = preserving_errno(|| sections::come_back(thread, until));
     if !has_it {
-        // SAFETY: in the place of the leave that was just taken back, of which who called that knows nothing.
-        unsafe { leave(target) };
+        // In the place of the leave that was just taken back, of which who called that knows nothing.
+        if let Some(thread) = current::step_out() {
+            step_out_to(target, thread, 0);
+            sections::goes_on(thread, mark);
+        }
     }
     has_it
 }
@@ -448,7 +483,12 @@ pub unsafe fn callback_end(begun: Begun) {
     task.deadline.set(outside.limit);
     if let Some((depth, target)) = outside.section {
         current::step_out_into(depth);
-        stepped_out(thread, target);
+        // It was counted when it began.
+        if thread.calls.is_of(target) {
+            thread.lease.leave();
+        } else {
+            step_out_to(target, thread, 0);
+        }
     }
     hold::lower(task, Hold::Callback);
 }

@@ -6,7 +6,7 @@
 //!
 //! Where the counter does not run at one rate, or there is none, a stamp is the system's clock in nanoseconds.
 //!
-//! Room for unsafe code: two instructions, and a call.
+//! Room for unsafe code: two instructions, and two calls.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -82,6 +82,15 @@ pub(crate) fn thread_time() -> Option<u64> {
     // SAFETY: a place that outlives the call.
     let done = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
     (done == 0).then(|| time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
+}
+
+/// How often the calling thread has given its processor away to sleep, as the kernel counts that: a system call.
+pub(crate) fn thread_sleeps() -> Option<u64> {
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::uninit();
+    // SAFETY: a place that outlives the call.
+    let done = unsafe { libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()) };
+    // SAFETY: the call has filled it.
+    (done == 0).then(|| unsafe { usage.assume_init() }.ru_nvcsw as u64)
 }
 
 /// Both clocks at one moment.

@@ -130,6 +130,22 @@ impl Histogram {
         Duration::ZERO
     }
 
+    /// What was recorded since an earlier reading of the same. The longest is up to a sixteenth too long, unless it is the
+    /// longest ever.
+    #[must_use]
+    pub fn since(&self, earlier: &Histogram) -> Histogram {
+        let mut between = self.clone();
+        for (count, before) in between.counts.iter_mut().zip(&earlier.counts) {
+            *count = count.saturating_sub(*before);
+        }
+        between.sum = self.sum.saturating_sub(earlier.sum);
+        if self.max <= earlier.max {
+            let last = between.counts.iter().rposition(|&count| count > 0);
+            between.max = last.map_or(0, |last| upper(last).min(self.max));
+        }
+        between
+    }
+
     /// The buckets in which something is: the longest time that belongs to each, and how many times it holds.
     pub fn buckets(&self) -> impl Iterator<Item = (Duration, u64)> {
         let filled = self.counts.iter().enumerate();
@@ -141,6 +157,35 @@ impl Histogram {
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
+    use crate::primitive::ticks::Origin;
+
+    #[test]
+    fn what_was_recorded_between_two_readings_is_their_difference() {
+        let rate = Origin::now().rate();
+        let recorder = Recorder::default();
+        let read = || {
+            let mut histogram = Histogram::new(rate);
+            recorder.add_to(&mut histogram);
+            histogram
+        };
+        let empty = read();
+        recorder.record(1_000_000);
+        recorder.record(10);
+        let before = read();
+        assert_eq!(before.since(&empty).max(), before.max());
+        assert_eq!(before.since(&before).count(), 0);
+        assert_eq!(before.since(&before).max(), Duration::ZERO);
+        for _ in 0..10 {
+            recorder.record(1000);
+        }
+        let between = read().since(&before);
+        assert_eq!((between.count(), between.sum), (10, 10_000));
+        // The longest ever came before: this one is known by its bucket.
+        assert!((1000..=1063).contains(&between.max), "{}", between.max);
+        assert_eq!(between.quantile(0.5), between.max());
+        recorder.record(2_000_000);
+        assert_eq!(read().since(&before).max, 2_000_000);
+    }
 
     #[test]
     fn each_value_is_in_a_bucket_that_is_no_wider_than_a_sixteenth() {

@@ -22,17 +22,22 @@ pub struct Histograms {
     /// Native sections that lasted until their slot was given to another thread, by what they call, from the moment in which
     /// the monitor first saw them, which is up to a tick too late. All of them, whatever the accounting.
     pub sections: Vec<(&'static Target, Histogram)>,
+    /// Native sections from their beginning to their end, by what they call: all of tasks whose [time is booked](Accounting),
+    /// and of others a sample, if waits are sampled.
+    pub calls: Vec<(&'static Target, Histogram)>,
 }
 
 impl Histograms {
     pub(crate) fn of(core: &Core) -> Histograms {
         let rate = core.origin.rate();
+        let [sections, calls] = core.lasting.histograms(rate);
         let mut histograms = Histograms {
             accounting: core.watching.accounting(),
             dispatch_delay: Histogram::new(rate),
             turns: Histogram::new(rate),
             waits: Vec::new(),
-            sections: core.lasting.histograms(rate),
+            sections,
+            calls,
         };
         for thread in core.threads.iter() {
             thread.times.add_dispatch(&mut histograms.dispatch_delay);

@@ -13,8 +13,9 @@
 //!
 //! # What the thread did meanwhile
 //!
-//! A stretch of running, or of native code, is split by what the kernel has counted for the thread: how long it ran, and how
-//! long it could have but did not. That is a system call or two, so it is not asked at each switch. A thread that has lost the
+//! A stretch of running, or of native code, is split by what the kernel has counted for the thread: how long it ran, how long
+//! it could have but did not, and how often it went to sleep: if it never did, all that it lost was taken from it, by a
+//! hypervisor too, of which the kernel counts nothing. That is some system calls, so it is not asked at each switch. A thread that has lost the
 //! processor has a stretch that is long; so short ones are taken for run, native ones are left unsplit, and the kernel is
 //! asked at the end of a long one. What it said last, at most some milliseconds ago, is compared with that: in between there
 //! were beginnings of stretches, none of them long after the one before, so the thread has run. Where there were none for long
@@ -77,7 +78,7 @@ pub struct LedgerFacts {
     pub native_blocked: Duration,
     /// It was in native sections that were shorter than a tick of the monitor: they are not split.
     pub native_short: Duration,
-    /// Its thread could have run, and the system gave the processor to others.
+    /// Its thread could have run, and the system, or a hypervisor below it, gave the processor to others.
     pub stolen: Duration,
 }
 
@@ -341,6 +342,8 @@ struct Reading {
     /// Nanoseconds that it ran, and could have but did not.
     ran: u64,
     waited: u64,
+    /// How often it went to sleep, where the kernel counts it.
+    slept: Option<u64>,
 }
 
 /// The kernel's counts of a thread, asked by the thread itself.
@@ -386,14 +389,22 @@ impl Meter {
             return Lost::default();
         };
         let time = after.at.saturating_sub(before.at);
-        Lost {
-            all: time.saturating_sub(after.ran - before.ran.min(after.ran)),
-            stolen: after.waited.saturating_sub(before.waited),
-        }
+        let all = time.saturating_sub(after.ran - before.ran.min(after.ran));
+        let stolen = if after.has_slept_since(&before) {
+            after.waited.saturating_sub(before.waited)
+        } else {
+            // Then it was never blocked. A hypervisor does not say what it takes.
+            all
+        };
+        Lost { all, stolen }
     }
 }
 
 impl Reading {
+    fn has_slept_since(&self, before: &Reading) -> bool {
+        self.slept.is_none() || self.slept != before.slept
+    }
+
     fn is_fresh(&self, os_id: i32, now: u64) -> bool {
         self.os_id == os_id
             && now.saturating_sub(self.at) < FRESH_NS
@@ -420,6 +431,7 @@ impl Asked {
             until: now,
             ran: ticks::thread_time()?,
             waited: waited.unwrap_or(0),
+            slept: ticks::thread_sleeps(),
         })
     }
 }
@@ -491,7 +503,7 @@ pub(crate) fn adopted(thread: &Thread, task: &'static Task) -> bool {
         return false;
     };
     thread.open_run(ledger, thread.core().now());
-    thread.times.notes_sections.set(true);
+    thread.note_sections(true);
     left(thread);
     true
 }
@@ -553,7 +565,7 @@ pub(crate) fn ended(core: &Core, here: Option<&'static Thread>, task: &Task) {
         Some(thread) if ledger.state() == State::Running => {
             thread.close_run(ledger, State::Running, now);
             thread.times.ledger.set(None);
-            thread.times.notes_sections.set(false);
+            thread.note_sections(false);
         }
         _ => ledger.turn_to(ledger.state(), now),
     }

@@ -1,8 +1,7 @@
 //! What is known of native sections without a cost to them: what the monitor sees at its ticks, and those that lose their slot.
 //!
-//! Leaving and entering are two stores, so they are not counted by target, and no clock is read; but for samples, and those of
-//! tasks that are watched (`watch.rs`). The monitor looks at
-//! every driver at each tick anyhow; a section that it sees is stamped with that time, so its age is known to a tick, and
+//! Leaving and entering are two stores, and no clock is read but for samples and for those of tasks that are watched
+//! (`watch.rs`); how often each target is called is counted apart (`stats/calls.rs`). The monitor looks at every driver at each tick anyhow; a section that it sees is stamped with that time, so its age is known to a tick, and
 //! one that comes and goes between two ticks is too young to be of interest.
 //! A section that has lost its slot waits for another one when it ends: there is time to count and to measure it. So
 //! hand-overs are counted and timed each.
@@ -16,7 +15,7 @@ use crate::primitive::ticks::{self, Rate};
 use crate::primitive::{AtomicU32, AtomicU64, Instant, Mutex, Ordering};
 use crate::scheduler::Core;
 use crate::stats::histogram::{Histogram, Recorder};
-use crate::stats::{coarse, ledger};
+use crate::stats::{calls, coarse, ledger};
 use crate::thread::Thread;
 use crate::trace::{self, What};
 
@@ -27,6 +26,10 @@ pub(crate) struct SeenSection {
     mark: AtomicU64,
     since: AtomicU32,
     stamp: AtomicU64,
+    /// The section that last lost the slot, and from when that is counted. Written under the lock of [`Lasting`], and by the
+    /// thread when its slot is gone.
+    taken: AtomicU64,
+    taken_stamp: AtomicU64,
 }
 
 impl SeenSection {
@@ -35,6 +38,33 @@ impl SeenSection {
             mark: AtomicU64::new(0),
             since: AtomicU32::new(0),
             stamp: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
+            taken_stamp: AtomicU64::new(0),
+        }
+    }
+
+    /// The section with this mark has lost the slot. `false`: that is known already.
+    fn take(&self, mark: u64) -> bool {
+        if self.taken.load(Ordering::Relaxed) == mark {
+            return false;
+        }
+        let stamp = self.stamp(mark).unwrap_or_else(ticks::now);
+        self.taken_stamp.store(stamp, Ordering::Relaxed);
+        self.taken.store(mark, Ordering::Relaxed);
+        true
+    }
+
+    /// From when the section with this mark is counted, if it has lost the slot. For the thread, when it has had the lock
+    /// under which slots are taken: so it sees what whoever took it has written.
+    fn taken(&self, mark: u64) -> Option<u64> {
+        let is_it = self.taken.load(Ordering::Relaxed) == mark;
+        is_it.then(|| self.taken_stamp.load(Ordering::Relaxed))
+    }
+
+    /// The section with the first of these marks, which has lost the slot, goes on with the other one.
+    fn rename(&self, mark: u64, now: u64) {
+        if self.taken(mark).is_some() {
+            self.taken.store(now, Ordering::Relaxed);
         }
     }
 
@@ -98,17 +128,19 @@ struct Kept {
     noted: Recorder,
 }
 
-/// Native sections to one target that lost their slot, or were noted.
+/// Native sections to one target.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TargetFacts {
     /// What they call.
     pub target: &'static Target,
-    /// How many they were.
+    /// How many were opened: all of them, but for those inside others, which only nest.
+    pub calls: u64,
+    /// How many lost their slot.
     pub handovers: u64,
     /// How many of them have ended.
     pub ended: u64,
-    /// How long those lasted together, from when the monitor first saw them.
+    /// How long those that lost it lasted together, from when the monitor first saw them.
     pub time: Duration,
     /// The longest.
     pub max: Duration,
@@ -126,7 +158,7 @@ impl Lasting {
         Lasting(Mutex::new(Vec::new()))
     }
 
-    fn with(&self, target: &'static Target, work: impl FnOnce(&mut Kept)) {
+    fn with<R>(&self, target: &'static Target, work: impl FnOnce(&mut Kept) -> R) -> R {
         let mut all = self.0.lock();
         let place = all
             .iter()
@@ -140,21 +172,26 @@ impl Lasting {
             });
             all.len() - 1
         });
-        work(&mut all[place]);
+        work(&mut all[place])
     }
 
-    pub(crate) fn histograms(&self, rate: Rate) -> Vec<(&'static Target, Histogram)> {
+    /// How long sections lasted: those that lost their slot, and those that were noted. Targets without any are left out.
+    pub(crate) fn histograms(&self, rate: Rate) -> [Vec<(&'static Target, Histogram)>; 2] {
         let all = self.0.lock();
-        let one = |kept: &Kept| {
-            let mut histogram = Histogram::new(rate);
-            kept.times.add_to(&mut histogram);
-            (kept.target, histogram)
-        };
-        let lost = all.iter().filter(|kept| kept.handovers > 0);
-        lost.map(one).collect()
+        let of: [fn(&Kept) -> &Recorder; 2] = [|kept| &kept.times, |kept| &kept.noted];
+        of.map(|recorder| {
+            let one = |kept: &Kept| {
+                let mut histogram = Histogram::new(rate);
+                recorder(kept).add_to(&mut histogram);
+                (kept.target, histogram)
+            };
+            let all = all.iter().map(one);
+            all.filter(|(_, histogram)| histogram.count() > 0).collect()
+        })
     }
 
-    pub(crate) fn facts(&self, rate: Rate) -> Vec<TargetFacts> {
+    /// Of those that lost their slot or were noted; their calls are not known here.
+    fn facts(&self, rate: Rate) -> Vec<TargetFacts> {
         let all = self.0.lock();
         let one = |kept: &Kept| {
             let mut histogram = Histogram::new(rate);
@@ -163,6 +200,7 @@ impl Lasting {
             kept.noted.add_to(&mut noted);
             TargetFacts {
                 target: kept.target,
+                calls: 0,
                 handovers: kept.handovers,
                 ended: histogram.count(),
                 time: histogram.total(),
@@ -173,6 +211,34 @@ impl Lasting {
             }
         };
         all.iter().map(one).collect()
+    }
+}
+
+impl TargetFacts {
+    /// Of each target that this scheduler's threads have called.
+    pub(crate) fn all(core: &Core) -> Vec<TargetFacts> {
+        let mut all = core.lasting.facts(core.origin.rate());
+        // The calls last: then they are no fewer than what else is counted of them.
+        for (target, calls) in calls::all(core) {
+            match all
+                .iter_mut()
+                .find(|facts| std::ptr::eq(facts.target, target))
+            {
+                Some(facts) => facts.calls = calls,
+                None => all.push(TargetFacts {
+                    target,
+                    calls,
+                    handovers: 0,
+                    ended: 0,
+                    time: Duration::ZERO,
+                    max: Duration::ZERO,
+                    noted: 0,
+                    noted_time: Duration::ZERO,
+                    noted_max: Duration::ZERO,
+                }),
+            }
+        }
+        all
     }
 }
 
@@ -194,7 +260,14 @@ pub(crate) fn note_handover(core: &Core, thread: &Thread) {
         return;
     };
     thread.section.see(mark, core.now());
-    core.lasting.with(target, |kept| kept.handovers += 1);
+    let is_new = core.lasting.with(target, |kept| {
+        let is_new = thread.section.take(mark);
+        kept.handovers += u64::from(is_new);
+        is_new
+    });
+    if !is_new {
+        return;
+    }
     let task = thread.task.get().map_or(0, |task| task.id.get());
     let what = What::HandOver {
         target: Some(target),
@@ -210,16 +283,25 @@ pub(crate) fn come_back(thread: &'static Thread, until: Option<Instant>) -> bool
         return thread.claim_until(Claim::Return, until);
     }
     let core = thread.core();
-    let stamp = thread.section.stamp(thread.lease.last_out());
-    let target = Target::stored(thread.target.load(Ordering::Relaxed));
-    if let (Some(stamp), Some(target)) = (stamp, target) {
-        let lasted = ticks::now().saturating_sub(stamp);
-        core.lasting.with(target, |kept| kept.times.record(lasted));
-    }
+    let (mark, came) = (thread.lease.last_out(), ticks::now());
     let has_it = ledger::around_claim(thread, || thread.claim_until(Claim::Return, until));
     if has_it {
+        let target = Target::stored(thread.target.load(Ordering::Relaxed));
+        if let (Some(stamp), Some(target)) = (thread.section.taken(mark), target) {
+            let lasted = came.saturating_sub(stamp);
+            core.lasting.with(target, |kept| kept.times.record(lasted));
+        }
         let task = thread.task.get().map_or(0, |task| task.id.get());
         trace::record(core, Some(thread), task, What::Return);
     }
     has_it
+}
+
+/// A section that has lost its slot and wanted to end goes on, since there was no slot in time.
+pub(crate) fn goes_on(thread: &Thread, before: u64) {
+    if !cfg!(any(loom, shuttle)) {
+        thread
+            .section
+            .rename(before, thread.lease.out().unwrap_or(before));
+    }
 }

@@ -74,7 +74,7 @@ pub struct Snapshot {
     pub tasks: Vec<TaskFacts>,
     /// One for each reason for which a task has ever waited.
     pub waits: Vec<WaitFacts>,
-    /// One for each target of native sections that have lost their slot, or were noted.
+    /// One for each target that native sections have called.
     pub targets: Vec<TargetFacts>,
     /// One for each kind of the scheduler's own short locks.
     pub spins: Vec<SpinFacts>,
@@ -289,7 +289,7 @@ impl Snapshot {
             threads: threads.facts,
             waits: waits(core, &tasks),
             tasks,
-            targets: core.lasting.facts(core.origin.rate()),
+            targets: TargetFacts::all(core),
             spins: collisions::facts(),
             accounting: core.watching.accounting(),
             injected: core.injector.len(),

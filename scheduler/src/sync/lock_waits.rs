@@ -40,6 +40,11 @@
 //!
 //! Joins of a task that has not started do not come here; once it waits itself they do, as notes (`notes.rs`).
 //!
+//! One who keeps a thread while it waits, with native frames on its stack or in native code, brings with it the list of those
+//! who have started on that thread. They wait for nobody else but it, may have what others wait for, and need not stand here
+//! themselves. None of them runs before it has left, so the list stays true, and what they have stays theirs. Its joins stand
+//! here in any case, and those of its list are noted.
+//!
 //! A member whose wait somebody has aborted or alerted stands there until it has run again, and waits for nobody meanwhile: a
 //! circle that is just being broken from outside is none.
 //!
@@ -58,7 +63,6 @@ use std::sync::Arc;
 
 use crate::current;
 use crate::deadlock::{self, Blocker, Deadlock};
-use crate::join::TaskRef;
 use crate::park::Limit;
 use crate::pinned;
 use crate::primitive::{For, SpinLock, simulated};
@@ -69,7 +73,7 @@ use crate::task::{Task, flag, pool};
 use crate::thread::Thread;
 use crate::wait::Interrupt;
 use outer::{Quiet, Standing};
-use table::{Entry, Question, Seen, Ticket, Victim, Who};
+use table::{Entry, Kept, Question, Seen, Ticket, Victim, Who};
 pub(crate) use table::{Look, Table, What};
 
 /// The table and its lock.
@@ -294,8 +298,8 @@ impl<'a> Place<'a> {
             return self.look_without(thread, entry);
         };
         // Found before: it takes long.
-        let owners = match thread {
-            Some(thread) if entry.keeps_others_from(thread) => owners_of(thread.core(), entry),
+        let kept = match thread {
+            Some(thread) if entry.keeps_others_from(thread) => kept_from(waits, thread, entry),
             _ => Vec::new(),
         };
         if !entry.has_noted() {
@@ -305,9 +309,12 @@ impl<'a> Place<'a> {
         // The twin that a model must catch looks before it enters.
         let early = cfg!(feature = "bug_waits_look");
         let mine = Look::since(table.turns() + 1);
-        let before = early.then(|| look(&table, thread, entry, &owners, &mine));
+        let before = early.then(|| look(&table, thread, entry, &mine));
         table.enter(entry, epoch);
-        let circle = before.unwrap_or_else(|| look(&table, thread, entry, &owners, &mine));
+        if !kept.is_empty() {
+            table.keep(kept);
+        }
+        let circle = before.unwrap_or_else(|| look(&table, thread, entry, &mine));
         let Some(circle) = circle else {
             self.state.set(State::In);
             let open = mine.open.into_inner();
@@ -405,19 +412,18 @@ fn look(
     table: &Table,
     thread: Option<&'static Thread>,
     mine: &Entry,
-    owners: &[TaskRef],
     look: &Look,
 ) -> Option<Deadlock> {
     let nobody = match table.circle(mine, look) {
         Seen::Circle(circle) => return Some(circle),
         Seen::Others => false,
         // Whoever ends need not stand here.
-        Seen::Nobody => !matches!(mine.what, What::End(_) | What::Outer(_)) && owners.is_empty(),
+        Seen::Nobody => !matches!(mine.what, What::End(_) | What::Outer(_)),
     };
     if nobody {
         return None;
     }
-    look_further(table, Some(thread?), mine, owners, look)
+    look_further(table, thread, mine, look)
 }
 
 #[cold]
@@ -425,12 +431,9 @@ fn look_further(
     table: &Table,
     thread: Option<&'static Thread>,
     mine: &Entry,
-    owners: &[TaskRef],
     look: &Look,
 ) -> Option<Deadlock> {
-    let mut firsts = table.next_of(mine, look);
-    let why = mine.blocker();
-    firsts.extend(owners.iter().map(|owner| (owner.record(), why)));
+    let firsts = table.next_of(mine, look);
     deadlock::closed(thread, mine.task, Some((table, look)), &firsts)
 }
 
@@ -492,7 +495,7 @@ fn look_again(waits: &Waits, ticket: Ticket) -> Again {
     let look = Look::since(ticket.turn);
     let circle = match table.circle(entry, &look) {
         Seen::Circle(circle) => Some(circle),
-        Seen::Nobody | Seen::Others => look_further(&table, None, entry, &[], &look),
+        Seen::Nobody | Seen::Others => look_further(&table, None, entry, &look),
     };
     match circle {
         Some(mut circle) => {
@@ -509,24 +512,28 @@ fn look_again(waits: &Waits, ticket: Ticket) -> Again {
     }
 }
 
-/// In how many records an owner is looked for.
+/// In how many records at most those are looked for who are kept from a thread.
 const RECORDS_MAX: usize = 4096;
 
-/// The tasks that have what this one waits for, by a look at all there are: for a task that would keep others from its
-/// thread.
+/// The tasks that cannot run while this one waits, since they have started on its thread: by a look at all there are. Who
+/// joins them is noted.
 #[cold]
-fn owners_of(core: &Core, entry: &Entry) -> Vec<TaskRef> {
-    let mut found = Vec::new();
-    // A join has a reference.
-    if matches!(entry.what, What::End(_)) || pool::records() > RECORDS_MAX {
-        return found;
+fn kept_from(waits: &Waits, thread: &Thread, entry: &Entry) -> Vec<Kept> {
+    let mut kept = Vec::new();
+    if pool::records() > RECORDS_MAX {
+        return kept;
     }
-    core.mine(|task| {
-        if entry.waits_for(task, task.id.get()) {
-            found.extend(TaskRef::find(task));
+    thread.core().mine(|task| {
+        if task.has_started_on(thread) && !std::ptr::eq(task, entry.task) {
+            kept.push(Kept::new(task, entry));
         }
     });
-    found
+    for kept in &kept {
+        if !kept.has_noted() {
+            note_joins(waits, kept.task);
+        }
+    }
+    kept
 }
 
 /// To be called before an alert is taken back that has ended a wait of who stands in the table as this task. A look finds the

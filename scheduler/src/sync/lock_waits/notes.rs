@@ -28,7 +28,8 @@
 //! for it there when it finds its wait broken.
 //!
 //! A join in a native section blocks the thread, and what waits is the thread's own record, from which is not to be seen what
-//! the task has: so it stands in the table in any case.
+//! the task has: so it stands in the table in any case. So does that of a task which keeps others from its thread, with the list
+//! of those.
 #![forbid(unsafe_code)]
 
 use crate::join;

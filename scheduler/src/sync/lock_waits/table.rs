@@ -244,7 +244,7 @@ impl Entry {
     }
 
     /// Whether this task, of this number, has what this one waits for.
-    pub(super) fn waits_for(&self, task: &Task, number: u64) -> bool {
+    fn waits_for(&self, task: &Task, number: u64) -> bool {
         match (self.owner(), self.what) {
             (Some(owner), _) => owner == number,
             (None, What::Write(lock)) => task.reads.has(number, lock.addr()),
@@ -270,6 +270,29 @@ impl Entry {
     #[inline]
     fn is_rw(&self) -> bool {
         matches!(self.what, What::Read(_) | What::Write(_)) || self.task.reads.any(self.id())
+    }
+}
+
+/// A task that has started on a thread which somebody who stands here keeps: it does not run meanwhile, and so has what it
+/// has until that one has left.
+pub(super) struct Kept {
+    pub(super) task: &'static Task,
+    number: u64,
+    by: *const Entry,
+}
+
+impl Kept {
+    pub(super) fn new(task: &'static Task, by: &Entry) -> Kept {
+        Kept {
+            task,
+            number: task.id.get(),
+            by,
+        }
+    }
+
+    /// Whether it has noted who joins it.
+    pub(super) fn has_noted(&self) -> bool {
+        self.task.noted.get() == self.number
     }
 }
 
@@ -327,6 +350,8 @@ pub(crate) struct Table {
     entries: usize,
     /// How many of them keep others from a thread.
     keepers: usize,
+    /// Whom they keep.
+    kept: Vec<Kept>,
     /// Those that have to do with read-write locks: wait for one, or read while they wait.
     rw: Vec<*const Entry>,
     /// How many have come.
@@ -350,6 +375,7 @@ impl Table {
             chains: Vec::new(),
             entries: 0,
             keepers: 0,
+            kept: Vec::new(),
             rw: Vec::new(),
             turns: 0,
             rounds: Plain::new(0),
@@ -362,6 +388,7 @@ impl Table {
             chains: Vec::new(),
             entries: 0,
             keepers: 0,
+            kept: Vec::new(),
             rw: Vec::new(),
             turns: 0,
             rounds: Plain::new(0),
@@ -391,6 +418,20 @@ impl Table {
         if entry.is_rw() {
             self.enter_rw(entry);
         }
+    }
+
+    /// These are kept from their thread by one who has entered.
+    #[cold]
+    pub(super) fn keep(&mut self, kept: Vec<Kept>) {
+        self.kept.extend(kept);
+    }
+
+    /// Those who do not stand here, are kept from their thread, and have what this one waits for.
+    fn kept_with(&self, entry: &Entry) -> impl Iterator<Item = &Kept> {
+        let has_it = |kept: &&Kept| {
+            entry.waits_for(kept.task, kept.number) && self.find(kept.number).is_none()
+        };
+        self.kept.iter().filter(has_it)
     }
 
     #[inline]
@@ -477,6 +518,9 @@ impl Table {
     pub(super) fn leave(&mut self, entry: &Entry) {
         self.entries -= 1;
         self.keepers -= usize::from(entry.keeps != 0);
+        if !self.kept.is_empty() {
+            self.kept.retain(|kept| !ptr::eq(kept.by, entry));
+        }
         if entry.place.get() != NOWHERE {
             self.leave_rw(entry);
         }
@@ -714,23 +758,31 @@ impl Table {
             next.push((entry.task, why));
             ControlFlow::Continue(())
         });
+        if !entry.is_over() {
+            let kept = self.kept_with(entry);
+            next.extend(kept.map(|kept| (kept.task, entry.blocker())));
+        }
         next
     }
 
     /// Looks for a circle through the one who has just entered, of those who stand here.
     #[inline]
     pub(super) fn circle(&self, mine: &Entry, look: &Look) -> Seen {
+        let leads_out = !self.kept.is_empty() && self.kept_with(mine).next().is_some();
+        let mut seen = match leads_out {
+            true => Seen::Others,
+            false => Seen::Nobody,
+        };
         // Mostly the one who has it waits for nobody.
         if let Some(owner) = mine.owner()
             && self.find(owner).is_none()
         {
-            return Seen::Nobody;
+            return seen;
         }
         let round = self.rounds.get() + 1;
         self.rounds.set(round);
         let mut open: *const Entry = ptr::null();
         let mut at = mine;
-        let mut seen = Seen::Nobody;
         loop {
             let mut last = None;
             let _ = self.each_next(at, look, |next, why| {
