@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use common::{
     Drops, LONG, SHORT, at, at_on_fibers, at_workers, checked, eventually, expect_panics,
-    os_thread, until_waits, with, with_each, with_on_fibers,
+    os_thread, until_waits, with, with_on_fibers,
 };
 use fiberhost::scheduler::native::{self, Target};
 use fiberhost::scheduler::sync::{AutoResetEvent, ManualResetEvent, Mutex, channel};
@@ -332,61 +332,68 @@ fn a_time_limit_from_outside_does_not_count_in_a_callback() {
     });
 }
 
-/// One worker, and a native call of a second: others that may move, and were there before, are not late. How late the same
-/// are at worst on a scheduler without such a call, at the same time, is not the call's doing.
+/// One worker, and a native call of a second: others that may move, and were there before, are not late. So it is when a call
+/// begins, by the median of many: at their 99th percentile the kernel of a busy machine has a part, which `leave_taken` of the
+/// bench `versus` shows beside that without a call.
 #[test]
 fn a_long_call_delays_nobody_who_may_move() {
     const CALL: Duration = Duration::from_secs(1);
     const FEW: Duration = Duration::from_millis(5);
-    with_each(checked(1), |scheduler, backing| {
-        let twin = checked(1).default_backing(backing).build().unwrap();
+    with(checked(1), |scheduler| {
         let over = Arc::new(AtomicBool::new(false));
-        let [others, apart] = [scheduler, &twin].map(|scheduler| sleepers(scheduler, &over));
-        let stuck = mobile(scheduler, || {
+        let wakes: Arc<[AtomicUsize; 8]> = Arc::default();
+        let others: Vec<_> = (0..wakes.len())
+            .map(|number| {
+                let (over, wakes) = (Arc::clone(&over), Arc::clone(&wakes));
+                mobile(scheduler, move || sleeps_until(&over, &wakes[number]))
+            })
+            .collect();
+        for task in &others {
+            until_waits(task.task(), WaitReason::Sleep);
+        }
+        let stuck = mobile(scheduler, move || {
+            let counts = || wakes.each_ref().map(|wakes| wakes.load(Ordering::Relaxed));
+            let mut all_woke: Vec<_> = (0..20)
+                .map(|_| {
+                    native::section(&BLOCKS, || {
+                        let (begun, before) = (Instant::now(), counts());
+                        while counts().iter().zip(before).any(|(now, then)| *now == then) {
+                            std::thread::sleep(Duration::from_micros(100));
+                            assert!(begun.elapsed() < LONG, "somebody never woke");
+                        }
+                        begun.elapsed()
+                    })
+                })
+                .collect();
             native::section(&BLOCKS, || std::thread::sleep(CALL));
+            all_woke.sort_unstable();
+            all_woke[all_woke.len() / 2]
         });
-        stuck.join().unwrap();
+        let all_woke = stuck.join().unwrap();
         over.store(true, Ordering::Relaxed);
-        let [late, apart] = [others, apart].map(lateness);
-        twin.shutdown(LONG).expect("nothing is left");
-        let [median, p99, worst] = [50, 99, 100].map(|part| late[(late.len() - 1) * part / 100]);
-        let usual = apart[apart.len() - 1];
-        let said = format!("{median:?}, {p99:?} and {worst:?}, elsewhere at worst {usual:?}");
+        let late = others.into_iter().map(|task| task.join().unwrap());
+        let mut late: Vec<_> = late.flatten().collect();
+        late.sort_unstable();
+        let (median, worst) = (late[late.len() / 2], late[late.len() - 1]);
+        let said = format!("all woke in {all_woke:?}; {median:?} late, at worst {worst:?}");
+        assert!(all_woke < PERIOD + FEW, "{said}");
         assert!(median < FEW, "{said}");
-        assert!(p99 < FEW + usual, "{said}");
-        // The kernel of a busy machine lets some come late, whoever has the slot; but none that waits for the call.
+        // Some come late, whoever has the slot; but none that waits for the call.
         assert!(worst < CALL / 2, "{said}");
     });
 }
 
-/// Tasks that may move, and sleep again and again until it is over. How late they were each time.
-fn sleepers(scheduler: &Scheduler, over: &Arc<AtomicBool>) -> Vec<JoinHandle<Vec<Duration>>> {
-    const PERIOD: Duration = Duration::from_millis(2);
-    let sleepers: Vec<_> = (0..8)
-        .map(|_| {
-            let over = Arc::clone(over);
-            mobile(scheduler, move || {
-                let mut late = Vec::new();
-                while !over.load(Ordering::Relaxed) {
-                    let due = Instant::now() + PERIOD;
-                    assert_eq!(sleep(PERIOD), Wake::TimedOut);
-                    late.push(Instant::now().saturating_duration_since(due));
-                }
-                late
-            })
-        })
-        .collect();
-    for task in &sleepers {
-        until_waits(task.task(), WaitReason::Sleep);
-    }
-    sleepers
-}
+const PERIOD: Duration = Duration::from_millis(2);
 
-/// Of all of them, the least first.
-fn lateness(sleepers: Vec<JoinHandle<Vec<Duration>>>) -> Vec<Duration> {
-    let late = sleepers.into_iter().map(|task| task.join().unwrap());
-    let mut late: Vec<_> = late.flatten().collect();
-    late.sort_unstable();
+/// Sleeps again and again until it is over, and counts that. How late it woke each time.
+fn sleeps_until(over: &AtomicBool, wakes: &AtomicUsize) -> Vec<Duration> {
+    let mut late = Vec::new();
+    while !over.load(Ordering::Relaxed) {
+        let due = Instant::now() + PERIOD;
+        assert_eq!(sleep(PERIOD), Wake::TimedOut);
+        wakes.fetch_add(1, Ordering::Relaxed);
+        late.push(Instant::now().saturating_duration_since(due));
+    }
     late
 }
 
