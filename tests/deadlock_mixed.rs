@@ -1,6 +1,8 @@
 //! Circles in which some wait for a mutex and others for an end or a thread.
 
 mod common;
+#[path = "deadlock_mixed/kept.rs"]
+mod kept;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

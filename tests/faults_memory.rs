@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use common::{Dropped, Drops, LONG, Watchdog, checked, hog_until, with, with_on_fibers};
-use fiberhost::scheduler::{Accounting, JoinHandle, Scheduler, SpawnError, TaskBuilder, current};
+use fiberhost::scheduler::{
+    Accounting, JoinHandle, JoinSet, Scheduler, SpawnError, TaskBuilder, current, scope,
+};
 
 struct Refusing;
 
@@ -62,6 +64,14 @@ type Spawned = Result<JoinHandle<usize>, SpawnError>;
 
 /// Spawns in this way with the first request refused, then the second, until nothing is. Returns how often it failed.
 fn refuse_each(spawn: impl Fn(Dropped) -> Spawned) -> usize {
+    refuse_each_of(spawn, |task| task.join().expect("it runs"))
+}
+
+/// The same of spawns whose tasks are joined in another way.
+fn refuse_each_of<H>(
+    mut spawn: impl FnMut(Dropped) -> Result<H, SpawnError>,
+    mut join: impl FnMut(H) -> usize,
+) -> usize {
     let mut failed = 0;
     for request in 1.. {
         assert!(request < 100, "a spawn makes few requests");
@@ -70,7 +80,7 @@ fn refuse_each(spawn: impl Fn(Dropped) -> Spawned) -> usize {
         let (spawned, refused) = refusing(request, || spawn(dropped));
         match spawned {
             // Some is asked for in advance, and can wait.
-            Ok(task) => assert_eq!(task.join().expect("it runs"), 7),
+            Ok(task) => assert_eq!(join(task), 7),
             Err(error) => {
                 assert!(refused, "{error}");
                 is_clear(&error);
@@ -156,6 +166,79 @@ fn a_spawn_from_a_task_that_is_refused_leaves_nothing() {
             spawns_fail_cleanly(TaskBuilder::new);
         });
         assert_eq!(scheduler.run(|| 5), 5);
+    });
+}
+
+/// A result that is too large for a task's record has its room from the spawn on: the end of a task asks for nothing.
+#[test]
+fn a_large_result_is_refused_at_the_spawn() {
+    let _alone = alone();
+    with_on_fibers(checked(1).max_tasks(2), |scheduler| {
+        scheduler.run(|| {
+            let large_result = |dropped| {
+                TaskBuilder::new().spawn(move || {
+                    drop(dropped);
+                    [7_usize; 1000]
+                })
+            };
+            // The only worker is this thread, also while this task waits.
+            let join = |task: JoinHandle<[usize; 1000]>| {
+                let (ended, refused) = refusing(1, || task.join().map(|numbers| numbers[999]));
+                assert!(!refused, "nothing is asked for");
+                ended.expect("it runs")
+            };
+            assert_eq!(refuse_each_of(large_result, join), 1);
+            // A task that never runs has its error there: the memory for its stack is refused.
+            let task = TaskBuilder::new().stack_size(1 << 20);
+            let task = task.spawn(|| [7_usize; 1000]).expect("nothing is refused");
+            let (ended, refused) = refusing(1, || task.join());
+            assert!(refused && ended.expect_err("it never ran").is_refused());
+        });
+    });
+}
+
+#[test]
+fn a_scoped_spawn_that_is_refused_leaves_nothing() {
+    let _alone = alone();
+    with_on_fibers(checked(1).max_tasks(2), |scheduler| {
+        scheduler.run(|| {
+            scope(|scope| {
+                let spawn = |dropped| scope.try_spawn(small(dropped));
+                // The place of its result.
+                let failed = refuse_each_of(spawn, |task| task.join().expect("it runs"));
+                assert_eq!(failed, 1);
+            });
+        });
+    });
+}
+
+/// Each time the set is a new one, without room for anything.
+#[test]
+fn a_spawn_into_a_set_that_is_refused_leaves_the_set_as_it_was() {
+    let _alone = alone();
+    with_on_fibers(checked(1).max_tasks(2), |scheduler| {
+        scheduler.run(|| {
+            let mut sets = (0..10).map(|_| JoinSet::new()).collect::<Vec<_>>();
+            let spawn = |dropped| {
+                let mut set = sets.pop().expect("a spawn makes few requests");
+                let spawned = set.spawn_with(TaskBuilder::new(), large(dropped));
+                match spawned {
+                    Ok(_) => Ok(set),
+                    Err(error) => {
+                        assert!(set.is_empty() && set.join_next().is_none());
+                        Err(error)
+                    }
+                }
+            };
+            let join = |mut set: JoinSet<usize>| {
+                // The end of a task asks for nothing either.
+                let (next, refused) = refusing(1, || set.join_next());
+                assert!(!refused && set.is_empty());
+                next.expect("one task").expect("it runs")
+            };
+            // The queue of those that have ended, its place, and its closure.
+            assert_eq!(refuse_each_of(spawn, join), 3);
+        });
     });
 }
 

@@ -332,43 +332,69 @@ fn a_time_limit_from_outside_does_not_count_in_a_callback() {
     });
 }
 
-/// One worker, and a native call of a second: others that may move, and were there before, are not late.
+/// One worker, and a native call of a second: others that may move, and were there before, are not late. So it is when a call
+/// begins, by the median of many: at their 99th percentile the kernel of a busy machine has a part, which `leave_taken` of the
+/// bench `versus` shows beside that without a call.
 #[test]
 fn a_long_call_delays_nobody_who_may_move() {
     const CALL: Duration = Duration::from_secs(1);
-    const PERIOD: Duration = Duration::from_millis(2);
+    const FEW: Duration = Duration::from_millis(5);
     with(checked(1), |scheduler| {
         let over = Arc::new(AtomicBool::new(false));
-        let others: Vec<_> = (0..8)
-            .map(|_| {
-                let over = Arc::clone(&over);
-                mobile(scheduler, move || {
-                    let mut late = Vec::new();
-                    while !over.load(Ordering::Relaxed) {
-                        let due = Instant::now() + PERIOD;
-                        assert_eq!(sleep(PERIOD), Wake::TimedOut);
-                        late.push(Instant::now().saturating_duration_since(due));
-                    }
-                    late
-                })
+        let wakes: Arc<[AtomicUsize; 8]> = Arc::default();
+        let others: Vec<_> = (0..wakes.len())
+            .map(|number| {
+                let (over, wakes) = (Arc::clone(&over), Arc::clone(&wakes));
+                mobile(scheduler, move || sleeps_until(&over, &wakes[number]))
             })
             .collect();
         for task in &others {
             until_waits(task.task(), WaitReason::Sleep);
         }
-        let stuck = mobile(scheduler, || {
+        let stuck = mobile(scheduler, move || {
+            let counts = || wakes.each_ref().map(|wakes| wakes.load(Ordering::Relaxed));
+            let mut all_woke: Vec<_> = (0..20)
+                .map(|_| {
+                    native::section(&BLOCKS, || {
+                        let (begun, before) = (Instant::now(), counts());
+                        while counts().iter().zip(before).any(|(now, then)| *now == then) {
+                            std::thread::sleep(Duration::from_micros(100));
+                            assert!(begun.elapsed() < LONG, "somebody never woke");
+                        }
+                        begun.elapsed()
+                    })
+                })
+                .collect();
             native::section(&BLOCKS, || std::thread::sleep(CALL));
+            all_woke.sort_unstable();
+            all_woke[all_woke.len() / 2]
         });
-        stuck.join().unwrap();
+        let all_woke = stuck.join().unwrap();
         over.store(true, Ordering::Relaxed);
         let late = others.into_iter().map(|task| task.join().unwrap());
         let mut late: Vec<_> = late.flatten().collect();
         late.sort_unstable();
-        // The kernel of a busy machine lets some come late, whoever has the slot; but none that waits for the call.
         let (median, worst) = (late[late.len() / 2], late[late.len() - 1]);
-        assert!(median < Duration::from_millis(5), "{median:?}");
-        assert!(worst < CALL / 2, "{worst:?}");
+        let said = format!("all woke in {all_woke:?}; {median:?} late, at worst {worst:?}");
+        assert!(all_woke < PERIOD + FEW, "{said}");
+        assert!(median < FEW, "{said}");
+        // Some come late, whoever has the slot; but none that waits for the call.
+        assert!(worst < CALL / 2, "{said}");
     });
+}
+
+const PERIOD: Duration = Duration::from_millis(2);
+
+/// Sleeps again and again until it is over, and counts that. How late it woke each time.
+fn sleeps_until(over: &AtomicBool, wakes: &AtomicUsize) -> Vec<Duration> {
+    let mut late = Vec::new();
+    while !over.load(Ordering::Relaxed) {
+        let due = Instant::now() + PERIOD;
+        assert_eq!(sleep(PERIOD), Wake::TimedOut);
+        wakes.fetch_add(1, Ordering::Relaxed);
+        late.push(Instant::now().saturating_duration_since(due));
+    }
+    late
 }
 
 #[test]

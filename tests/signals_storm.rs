@@ -151,6 +151,9 @@ fn everything(scheduler: &Scheduler, round: usize) -> usize {
     ended
 }
 
+/// So many signals at least are a storm.
+const MANY: usize = 2_000;
+
 fn storm(part: &str) {
     let _watchdog = Watchdog::new(part.to_owned());
     expect_panics();
@@ -161,8 +164,8 @@ fn storm(part: &str) {
         threads.spawn(|| send_until(&stop));
         let until = Instant::now() + Duration::from_secs(2);
         let mut round = 0;
-        // Fresh stacks again and again, and warm ones.
-        while Instant::now() < until {
+        // Fresh stacks again and again, and warm ones. On a busy machine it takes longer until it was a storm.
+        while Instant::now() < until || SIGNALS.load(Ordering::Relaxed) < MANY {
             let scheduler = Scheduler::builder()
                 .workers(1 + round % 3)
                 .warm_stacks(round % 2 * 100)
@@ -181,7 +184,6 @@ fn storm(part: &str) {
         let signals = SIGNALS.load(Ordering::Relaxed);
         let alternate = ON_ALTERNATE.load(Ordering::Relaxed);
         println!("{part}: {signals} signals, {alternate} on alternate stacks, {round} rounds");
-        assert!(signals > 2_000, "{signals} signals are no storm");
         if on_task_stacks {
             assert_eq!(alternate, 0);
         } else {

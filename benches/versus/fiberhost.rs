@@ -6,6 +6,7 @@
 mod below;
 mod hosting;
 mod native;
+mod timers;
 
 use std::hint;
 use std::io::{Read, Write};
@@ -16,11 +17,9 @@ use std::time::{Duration, Instant};
 use fiberhost_scheduler::net::{TcpListener, TcpStream};
 use fiberhost_scheduler::sync::channel::{Receiver, Sender, bounded, unbounded};
 use fiberhost_scheduler::sync::{AutoResetEvent, ManualResetEvent, Mutex};
-use fiberhost_scheduler::{
-    JoinHandle, Scheduler, Stats, WaitReason, Wake, sleep, spawn, yield_now,
-};
+use fiberhost_scheduler::{JoinHandle, Scheduler, Stats, WaitReason, Wake, spawn, yield_now};
 
-use super::case::{CHANNEL_BOUND, Depth, MANY, MUTEX_TASKS, Placement, Program, RING, SLEEPS};
+use super::case::{CHANNEL_BOUND, Depth, MANY, MUTEX_TASKS, Placement, Program, RING};
 use super::contender::{Measured, Prepared, Unavailable};
 use super::deep::four_calls;
 use super::echo::{self, CONNECTIONS, MESSAGE, Trips};
@@ -31,7 +30,7 @@ use super::parked::{Footprint, Live};
 use super::ring::Ring;
 use super::skynet::{self, Sum};
 use super::sleeper::Sleeper;
-use super::{idle, procfs, random, tally, witness};
+use super::{idle, procfs, tally, witness};
 
 pub(crate) fn prepare(program: Program, workers: usize) -> Result<Prepared, Unavailable> {
     let scheduler = match Scheduler::builder().workers(workers).build() {
@@ -112,7 +111,7 @@ pub(crate) fn prepare(program: Program, workers: usize) -> Result<Prepared, Unav
             native::hog(cycles, native::Kind::Bound)
         }),
         Program::WakeSleeping { placement } => wake_sleeping(scheduler, placement),
-        Program::Timers => rooted(scheduler, Audit::of(100, 101), timers)
+        Program::Timers => rooted(scheduler, Audit::of(100, 101), timers::timers)
             .about("tasks in AutoResetEvent::wait_for, set in random order"),
         Program::Parked => rooted(scheduler, Audit::of(100, 101), parked),
         Program::Idle => {
@@ -576,95 +575,6 @@ fn wake_sleeping(scheduler: Scheduler, placement: Placement) -> Prepared {
         join(waiting);
         sleeper.measured(wakes)
     })
-}
-
-fn timers(count: u64) -> Measured {
-    let _noted = witness::task();
-    let took = arm_and_cancel(
-        random::deadlines(count as usize),
-        &random::order(count as usize),
-    );
-    let late = tally::late_p99(sleeps());
-    Measured::each(took, count).with("late_p99", late)
-}
-
-/// Each task arms one timer by waiting with a limit; the wake that comes instead cancels it.
-fn arm_and_cancel(deadlines: Vec<Duration>, order: &[usize]) -> Duration {
-    let count = deadlines.len();
-    // The tasks are started before the clock starts and end when it has stopped: only waits and wakes are timed.
-    let start_arming = Arc::new(ManualResetEvent::new(false));
-    let ready = Arc::new(Muster::of(count));
-    let armed = Arc::new(Muster::of(count));
-    let cancelled = Arc::new(Muster::of(count));
-    let end = Arc::new(ManualResetEvent::new(false));
-    let events: Vec<_> = deadlines
-        .iter()
-        .map(|_| Arc::new(AutoResetEvent::new(false)))
-        .collect();
-    let waiter = |(deadline, event): (Duration, &Arc<AutoResetEvent>)| {
-        let start_arming = Arc::clone(&start_arming);
-        let (ready, armed, event) = (Arc::clone(&ready), Arc::clone(&armed), Arc::clone(event));
-        let (cancelled, end) = (Arc::clone(&cancelled), Arc::clone(&end));
-        spawn(move || {
-            let _noted = witness::task();
-            ready.here();
-            start_arming.wait();
-            armed.here();
-            let wake = event.wait_for(deadline);
-            cancelled.here();
-            end.wait();
-            wake
-        })
-    };
-    let handles: Vec<_> = deadlines.into_iter().zip(&events).map(waiter).collect();
-    ready.all.wait();
-    let start = Instant::now();
-    start_arming.set();
-    armed.all.wait();
-    order.iter().for_each(|&place| events[place].set());
-    cancelled.all.wait();
-    let took = start.elapsed();
-    end.set();
-    let wakes: Vec<Wake> = handles.into_iter().map(join).collect();
-    assert!(
-        wakes.iter().all(|&wake| wake == Wake::Signalled),
-        "no deadline is reached"
-    );
-    took
-}
-
-/// Lets one task know that all the others have come to a point.
-struct Muster {
-    missing: AtomicUsize,
-    all: AutoResetEvent,
-}
-
-impl Muster {
-    fn of(count: usize) -> Muster {
-        Muster {
-            missing: AtomicUsize::new(count),
-            all: AutoResetEvent::new(false),
-        }
-    }
-
-    fn here(&self) {
-        if self.missing.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.all.set();
-        }
-    }
-}
-
-fn sleeps() -> Vec<f64> {
-    let sleeper = |length| {
-        spawn(move || {
-            let _noted = witness::task();
-            let due = Instant::now() + length;
-            assert_eq!(sleep(length), Wake::TimedOut);
-            tally::lateness(due)
-        })
-    };
-    let handles: Vec<_> = random::sleeps(SLEEPS).into_iter().map(sleeper).collect();
-    handles.into_iter().map(join).collect()
 }
 
 /// A listener of std: nobody accepts. One task has run and one waits, so that the workers and the monitor have had work.

@@ -99,9 +99,7 @@ pub(crate) fn prepare(
                 .enable_time()
                 .build()
                 .expect("the system grants the threads");
-            rooted(runtime, timers::timers).about(
-                "Sleep futures, polled once and dropped; tasks_ns: each a task that waits with a time limit",
-            )
+            rooted(runtime, timers::timers).about("Sleep futures, polled once and dropped")
         }
         Program::Parked => {
             rooted(build(), parked).about("a future that holds the same, below four async fns")

@@ -1,13 +1,15 @@
 //! A set of tasks whose results are taken in the order in which they end.
 //!
 //! Each task's closure carries a [`Notice`], which goes with it however it ends: run, panicked, aborted, or dropped without
-//! having run. The notice puts the task's number into the queue from which [`JoinSet::join_next`] takes; what is left then is
-//! the end of the task itself, which is waited for as by a join.
+//! having run. The notice puts the task's place in the set into the queue from which [`JoinSet::join_next`] takes; what is left
+//! then is the end of the task itself, which is waited for as by a join.
+//!
+//! Room in the set and in the queue is made before a task is spawned, and the spawn fails where memory is refused.
 //!
 //! Notice before the wait: the queue is not empty. During: the lock decides. After: the notice claims the armed wait.
 #![forbid(unsafe_code)]
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,9 +39,17 @@ use crate::wait::{Interrupt, WaitReason, Wake};
 /// assert_eq!(sum, 385);
 /// ```
 pub struct JoinSet<T> {
-    tasks: BTreeMap<u64, JoinHandle<T>>,
-    next_number: u64,
+    places: Vec<Place<T>>,
+    /// The first that nobody has.
+    unused: Option<usize>,
+    len: usize,
     ended: Arc<Ended>,
+}
+
+enum Place<T> {
+    Task(JoinHandle<T>),
+    /// And the next of these.
+    Unused(Option<usize>),
 }
 
 /// Where the tasks say that they have ended.
@@ -48,20 +58,21 @@ struct Ended {
 }
 
 struct State {
-    numbers: VecDeque<u64>,
+    /// Of tasks of the set, each once: so they are never more than the set has.
+    places: VecDeque<usize>,
     waiters: WaitList,
 }
 
 /// See the module docs.
 struct Notice {
     ended: Arc<Ended>,
-    number: u64,
+    place: usize,
 }
 
 impl Drop for Notice {
     fn drop(&mut self) {
         let mut state = self.ended.state.lock();
-        state.numbers.push_back(self.number);
+        state.places.push_back(self.place);
         let woken = state.waiters.claim_first();
         drop(state);
         if let Some(task) = woken {
@@ -93,12 +104,13 @@ impl<T: Send + 'static> JoinSet<T> {
     /// An empty set.
     pub fn new() -> Self {
         let state = State {
-            numbers: VecDeque::new(),
+            places: VecDeque::new(),
             waiters: WaitList::new(),
         };
         JoinSet {
-            tasks: BTreeMap::new(),
-            next_number: 0,
+            places: Vec::new(),
+            unused: None,
+            len: 0,
             ended: Arc::new(Ended {
                 state: Mutex::new(state),
             }),
@@ -115,10 +127,8 @@ impl<T: Send + 'static> JoinSet<T> {
     {
         let (thread, _) =
             current::within().expect("JoinSet::spawn is for tasks; elsewhere use spawn_on");
-        let body = self.body(closure);
-        let number = body.notice.number;
-        let spawned = thread.core().spawn_usual(move || body.run());
-        self.add(number, join::handle(spawned))
+        let spawn = |body: Body<F>| join::handle(thread.core().spawn_usual(move || body.run()));
+        self.add(closure, spawn)
             .unwrap_or_else(|error| panic!("spawn: {error}"))
     }
 
@@ -142,30 +152,51 @@ impl<T: Send + 'static> JoinSet<T> {
     where
         F: FnOnce() -> T + Send + 'static,
     {
-        let body = self.body(closure);
-        let number = body.notice.number;
-        self.add(number, task.spawn(move || body.run()))
+        self.add(closure, |body: Body<F>| task.spawn(move || body.run()))
     }
 
-    fn body<F>(&mut self, closure: F) -> Body<F> {
-        let number = self.next_number;
-        self.next_number += 1;
-        let ended = Arc::clone(&self.ended);
-        Body {
-            closure,
-            notice: Notice { ended, number },
-        }
-    }
-
-    fn add(
+    fn add<F>(
         &mut self,
-        number: u64,
-        spawned: Result<JoinHandle<T>, SpawnError>,
+        closure: F,
+        spawn: impl FnOnce(Body<F>) -> Result<JoinHandle<T>, SpawnError>,
     ) -> Result<TaskRef, SpawnError> {
-        let handle = spawned?;
+        let place = self.make_room().ok_or_else(SpawnError::no_memory)?;
+        let ended = Arc::clone(&self.ended);
+        let notice = Notice { ended, place };
+        let handle = spawn(Body { closure, notice }).inspect_err(|_| self.ended.forget(place))?;
         let task = handle.task().clone();
-        self.tasks.insert(number, handle);
+        let used = std::mem::replace(&mut self.places[place], Place::Task(handle));
+        let Place::Unused(next) = used else {
+            unreachable!("the place was nobody's")
+        };
+        self.unused = next;
+        self.len += 1;
         Ok(task)
+    }
+
+    /// The place for one task more, which is still nobody's, and room in the queue for all. `None`: memory was refused.
+    fn make_room(&mut self) -> Option<usize> {
+        let mut state = self.ended.state.lock();
+        let more = (self.len + 1).saturating_sub(state.places.len());
+        state.places.try_reserve(more).ok()?;
+        drop(state);
+        if self.unused.is_none() {
+            self.places.try_reserve(1).ok()?;
+            self.places.push(Place::Unused(None));
+            self.unused = Some(self.places.len() - 1);
+        }
+        self.unused
+    }
+
+    /// The end of a task was seen.
+    fn take(&mut self, place: usize) -> JoinHandle<T> {
+        let used = std::mem::replace(&mut self.places[place], Place::Unused(self.unused));
+        let Place::Task(handle) = used else {
+            unreachable!("a task's place is its own until it is joined")
+        };
+        self.unused = Some(place);
+        self.len -= 1;
+        handle
     }
 
     /// Waits for the next task to end and takes its result. `None`: the set is empty.
@@ -216,23 +247,21 @@ impl<T: Send + 'static> JoinSet<T> {
             Limit::Never => None,
             Limit::After(limit) => clock::now().checked_add(limit),
         };
-        while !self.tasks.is_empty() {
-            let number = match self.ended.next(left(until), allow) {
-                Ok(number) => number,
+        while !self.is_empty() {
+            let place = match self.ended.next(left(until), allow) {
+                Ok(place) => place,
                 Err(wake) => return Some(Err(wake)),
             };
-            // Not there: its spawn failed.
-            let Some(handle) = self.tasks.get(&number) else {
+            // Not there: a destructor has panicked when its spawn had failed.
+            let Place::Task(handle) = &self.places[place] else {
                 continue;
             };
-            let task = handle.task().record();
-            let wake = join::wait_for_end(task, left(until), allow);
+            let wake = join::wait_for_end(handle.task().record(), left(until), allow);
             if wake != Wake::Signalled {
-                self.ended.state.lock().numbers.push_front(number);
+                self.ended.state.lock().places.push_front(place);
                 return Some(Err(park::check(wake)));
             }
-            let handle = self.tasks.remove(&number).expect("it was there just now");
-            return Some(Ok(handle.join()));
+            return Some(Ok(self.take(place).join()));
         }
         None
     }
@@ -245,15 +274,20 @@ fn left(until: Option<Instant>) -> Limit {
 }
 
 impl Ended {
-    /// Waits for the next number.
-    fn next(&self, limit: Limit, allow: Interrupt) -> Result<u64, Wake> {
+    /// The notice was that of a task whose spawn has failed.
+    fn forget(&self, place: usize) {
+        self.state.lock().places.retain(|&other| other != place);
+    }
+
+    /// Waits for the next place.
+    fn next(&self, limit: Limit, allow: Interrupt) -> Result<usize, Wake> {
         loop {
-            if let Some(number) = self.state.lock().numbers.pop_front() {
-                return Ok(number);
+            if let Some(place) = self.state.lock().places.pop_front() {
+                return Ok(place);
             }
             let waited = park::wait(WaitReason::Join, limit, allow, |task, allow| {
                 let mut state = self.state.lock();
-                if !state.numbers.is_empty() {
+                if !state.places.is_empty() {
                     return None;
                 }
                 // Whichever ends first.
@@ -273,17 +307,22 @@ impl Ended {
 impl<T> JoinSet<T> {
     /// How many tasks are in the set: those whose results were not taken.
     pub fn len(&self) -> usize {
-        self.tasks.len()
+        self.len
     }
 
     /// Whether the set is empty.
     pub fn is_empty(&self) -> bool {
-        self.tasks.is_empty()
+        self.len == 0
     }
 
     /// Aborts all tasks of the set, see [`TaskRef::abort`]; they stay in it until they are joined.
     pub fn abort_all(&self) {
-        let tasks = || self.tasks.values().map(|handle| handle.task().record());
+        let tasks = || {
+            self.places.iter().filter_map(|place| match place {
+                Place::Task(handle) => Some(handle.task().record()),
+                Place::Unused(_) => None,
+            })
+        };
         tasks().for_each(|task| task.raise(flag::ABORT));
         // One barrier for all of them.
         barrier::heavy();
@@ -293,7 +332,7 @@ impl<T> JoinSet<T> {
 
 impl<T> Drop for JoinSet<T> {
     fn drop(&mut self) {
-        if !self.tasks.is_empty() {
+        if !self.is_empty() {
             self.abort_all();
         }
     }

@@ -110,8 +110,10 @@
 //! - *Memory.* The records of ended tasks are used again, and not given back to the system. Stacks stay unlocked under
 //!   `mlockall`; those that exist when it is called are locked until the scheduler next makes one or puts one away.
 //!   Where memory for a task is refused, the spawn says so ([`SpawnError`]), or the join if it was for the stack or a thread
-//!   ([`JoinError::is_refused`]). Where it is refused for anything else, such as a result too large for the task's record,
-//!   the process ends, as with any allocation of std's.
+//!   ([`JoinError::is_refused`]). That is also so for the room of a large closure or result, for what a [`scope`] keeps of a
+//!   result, and for a place in a [`JoinSet`]; the end of a task asks for nothing. Where it is refused for anything else, such
+//!   as the message of a panic, the buffer of a channel, a task-local value or a waker, the process ends, as with any
+//!   allocation of std's.
 //! - *Systems.* Linux only, and x86-64 is what is tested.
 //!
 //! # How it is built

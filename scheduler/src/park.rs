@@ -83,7 +83,7 @@ where
     let Some((thread, task)) = current::running() else {
         return wait_plainly(reason, limit, allow, &publish);
     };
-    if simulated::panicking() {
+    if is_panicking() {
         return native::unseen(|| wait_plainly(reason, limit, allow, &publish));
     }
     let owns = task.owns_its_thread();
@@ -156,7 +156,7 @@ where
 {
     waits::begin(thread, task, reason);
     let wait = Wait::new(publish, limit, allow);
-    if task.owns_its_thread() {
+    if keeps_thread(task) {
         // SAFETY: as below.
         unsafe { settle_here(thread, task, wait.word()) };
     } else {
@@ -307,7 +307,17 @@ where
 /// nobody else may run there.
 #[inline(always)]
 fn must_block(task: &Task) -> bool {
-    simulated::panicking() || task.owns_its_thread()
+    is_panicking() || keeps_thread(task)
+}
+
+#[inline(always)]
+fn keeps_thread(task: &Task) -> bool {
+    task.owns_its_thread() && !cfg!(feature = "bug_own_switch")
+}
+
+#[inline(always)]
+fn is_panicking() -> bool {
+    simulated::panicking() && !cfg!(feature = "bug_panic_switch")
 }
 
 /// The earlier of the wait's own limit and the enclosing `timeout`'s.

@@ -2,11 +2,11 @@
 //!
 //! Room for unsafe code: the claim that what is borrowed outlives the tasks.
 
-use std::any::Any;
+mod packet;
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Arc;
 
 use crate::builder::Builder;
 use crate::current;
@@ -19,6 +19,7 @@ use crate::sync::wait_list::WaitList;
 use crate::task::Task;
 use crate::task::payload::contain;
 use crate::wait::{Interrupt, WaitReason};
+use packet::Packet;
 
 /// Spawns tasks that may borrow from the caller; see [`scope`].
 pub struct Scope<'scope, 'env: 'scope> {
@@ -166,11 +167,11 @@ impl<'scope> Scope<'scope, '_> {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
+        let (packet, own) = Packet::pair().ok_or_else(SpawnError::no_memory)?;
         self.shared.left.fetch_add(1, Ordering::Relaxed);
-        let packet = Arc::new(Packet(SpinLock::new(For::Scope, None)));
         let body = Body {
             closure,
-            packet: Arc::clone(&packet),
+            packet: own,
             leave: Leave(self.shared),
         };
         // SAFETY: the scope's owner is inside `scope`, so its scheduler is alive.
@@ -184,13 +185,10 @@ impl<'scope> Scope<'scope, '_> {
     }
 }
 
-/// A scoped task's result. It goes with the task or with the handle, whichever is later, and both are inside the scope.
-struct Packet<T>(SpinLock<Option<Result<T, Box<dyn Any + Send>>>>);
-
 /// What a scoped task is made of. If it never runs, the fields go in this order: the count last.
 struct Body<'scope, F, T> {
     closure: F,
-    packet: Arc<Packet<T>>,
+    packet: Packet<T>,
     leave: Leave<'scope>,
 }
 
@@ -207,7 +205,7 @@ impl<F: FnOnce() -> T, T> Body<'_, F, T> {
         if result.is_err() && !aborted {
             leave.0.panicked.fetch_add(1, Ordering::Relaxed);
         }
-        *packet.0.lock() = Some(result);
+        packet.put(result);
         // If the handle is gone, the result goes here, before the count. Its destructor may panic.
         contain(|| drop(packet));
         drop(leave);
@@ -217,7 +215,7 @@ impl<F: FnOnce() -> T, T> Body<'_, F, T> {
 /// The right to a scoped task's result.
 pub struct ScopedJoinHandle<'scope, T> {
     handle: JoinHandle<()>,
-    packet: Arc<Packet<T>>,
+    packet: Packet<T>,
     shared: &'scope Shared,
 }
 
@@ -230,8 +228,6 @@ impl<T> ScopedJoinHandle<'_, T> {
         self.handle.join()?;
         let result = self
             .packet
-            .0
-            .lock()
             .take()
             .expect("a scoped task that ended well has put its result there");
         result.map_err(|panic| {

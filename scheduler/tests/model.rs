@@ -22,6 +22,8 @@ mod model {
     mod idle;
     mod interrupt;
     mod join;
+    #[cfg(shuttle)]
+    mod keeps;
     mod lane;
     mod leaning;
     mod lease;

@@ -1,13 +1,13 @@
-//! Timers that are armed and cancelled, and how late those are that are not.
+//! Its timers: those of one task that polls them all, and those of a task each.
 
-use std::future;
+use std::future::{self, Future};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::unconstrained;
 use tokio::time::{Sleep, sleep, timeout};
 
@@ -15,6 +15,7 @@ use super::super::case::SLEEPS;
 use super::super::contender::Measured;
 use super::super::{random, tally};
 
+/// `a_task_each` is the program of those contenders whose waits are those of tasks.
 pub(super) async fn timers(count: u64) -> Measured {
     let deadlines = random::deadlines(count as usize);
     let order = random::order(count as usize);
@@ -26,8 +27,8 @@ pub(super) async fn timers(count: u64) -> Measured {
     let tasks = arm_and_cancel_in_tasks(deadlines, &order).await;
     let late = tally::late_p99(sleeps().await);
     Measured::each(took, count)
-        .with("tasks_ns", tasks.as_nanos() as f64 / count as f64)
         .with("late_p99", late)
+        .with("a_task_each", Measured::each(tasks, count).ns)
 }
 
 fn arm_and_cancel(deadlines: &[Duration], order: &[usize], context: &mut Context<'_>) -> Duration {
@@ -44,54 +45,43 @@ fn arm_and_cancel(deadlines: &[Duration], order: &[usize], context: &mut Context
     start.elapsed()
 }
 
-/// The same where each timer is that of a task, which waits with a limit: what the programs of the others do. It is shown, and
-/// not counted.
+/// Each timer is that of a task, which a notification wakes; as the others do it, only waits and wakes are timed.
 async fn arm_and_cancel_in_tasks(deadlines: Vec<Duration>, order: &[usize]) -> Duration {
     let count = deadlines.len();
-    let gates = Arc::new(Gates {
-        start_arming: watch::channel(false).0,
-        end: watch::channel(false).0,
-        ready: Muster::of(count),
-        armed: Muster::of(count),
-        cancelled: Muster::of(count),
-    });
-    let events: Vec<_> = deadlines.iter().map(|_| Arc::new(Notify::new())).collect();
+    let [ready, armed, cancelled] = [(); 3].map(|()| Arc::new(Muster::of(count)));
+    let [start_arming, end] = [(); 2].map(|()| Arc::new(Semaphore::new(0)));
+    let events: Vec<_> = order.iter().map(|_| Arc::new(Notify::new())).collect();
     let waiter = |(deadline, event): (Duration, &Arc<Notify>)| {
-        let (gates, event) = (Arc::clone(&gates), Arc::clone(event));
+        let (ready, armed, cancelled) = (ready.clone(), armed.clone(), cancelled.clone());
+        let (start_arming, end, event) = (start_arming.clone(), end.clone(), event.clone());
         tokio::spawn(async move {
-            let (mut start, mut end) = (gates.start_arming.subscribe(), gates.end.subscribe());
-            gates.ready.here();
-            start.wait_for(|open| *open).await.expect("it is kept");
-            gates.armed.here();
-            let in_time = timeout(deadline, event.notified()).await.is_ok();
-            gates.cancelled.here();
-            end.wait_for(|open| *open).await.expect("it is kept");
-            in_time
+            ready.here();
+            pass(&start_arming).await;
+            armed.here();
+            let notified = timeout(deadline, event.notified()).await;
+            cancelled.here();
+            pass(&end).await;
+            notified.is_ok()
         })
     };
     let handles: Vec<_> = deadlines.into_iter().zip(&events).map(waiter).collect();
-    gates.ready.all.notified().await;
+    ready.all.notified().await;
     let start = Instant::now();
-    gates.start_arming.send_replace(true);
-    gates.armed.all.notified().await;
+    start_arming.add_permits(count);
+    armed.all.notified().await;
     order.iter().for_each(|&place| events[place].notify_one());
-    gates.cancelled.all.notified().await;
+    cancelled.all.notified().await;
     let took = start.elapsed();
-    gates.end.send_replace(true);
+    end.add_permits(count);
     for handle in handles {
-        let in_time = handle.await.expect("the waiter does not panic");
-        assert!(in_time, "no deadline is reached");
+        let notified = handle.await.expect("the waiter does not panic");
+        assert!(notified, "no deadline is reached");
     }
     took
 }
 
-/// What the tasks wait for together.
-struct Gates {
-    start_arming: watch::Sender<bool>,
-    end: watch::Sender<bool>,
-    ready: Muster,
-    armed: Muster,
-    cancelled: Muster,
+async fn pass(gate: &Semaphore) {
+    gate.acquire().await.expect("nobody closes it").forget();
 }
 
 /// Lets one task know that all the others have come to a point.

@@ -37,6 +37,10 @@ pub(super) enum Refusal {
 }
 
 impl SpawnError {
+    pub(crate) fn no_memory() -> SpawnError {
+        SpawnError(Refusal::Memory)
+    }
+
     /// The limit on live tasks is reached.
     pub fn is_limit(&self) -> bool {
         matches!(self.0, Refusal::Limit(_))
@@ -271,7 +275,7 @@ impl Core {
         stack_class: u32,
         id: u64,
         now: u32,
-        room: Room<F>,
+        room: Room<F, T>,
         closure: F,
     ) where
         F: FnOnce() -> T,

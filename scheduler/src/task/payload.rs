@@ -1,5 +1,8 @@
 //! The closure of a task before it runs, and its result afterwards, in the record itself where they fit.
 //!
+//! Where one of them does not fit it lies on the heap, in a *room* that is made before the task is: a spawn may be refused
+//! memory and say so, the end of a task could not.
+//!
 //! Room for unsafe code: the types are erased here, and only here.
 //!
 //! | content | who put it there | who takes it |
@@ -26,6 +29,8 @@ type Buffer = [u64; WORDS];
 pub(crate) struct Vtable {
     run: unsafe fn(&Payload),
     drop_closure: unsafe fn(&Payload),
+    /// For a result that will not come.
+    drop_room: unsafe fn(&Payload),
     fail: unsafe fn(&Payload, JoinError),
     drop_result: unsafe fn(&Payload),
 }
@@ -43,22 +48,37 @@ enum Content {
 pub(crate) struct Payload {
     vtable: Plain<Option<&'static Vtable>>,
     content: Plain<Content>,
+    /// Where the result will go if it does not fit; not used otherwise. It is there until `put`.
+    room: Plain<*mut ()>,
     buffer: Plain<MaybeUninit<Buffer>>,
 }
 
-/// Where a closure goes that does not fit into a record; for one that does, nothing.
+/// What a task leaves.
+type Kept<T> = Result<T, JoinError>;
+
+/// Where a closure and its result go that do not fit into a record; for those that do, nothing.
 ///
 /// It is asked for before anything else of the spawn is done, so that a refusal leaves nothing to undo.
-pub(crate) struct Room<F>(Option<Box<MaybeUninit<F>>>);
+pub(crate) struct Room<F, T> {
+    closure: Option<Box<MaybeUninit<F>>>,
+    result: Option<Box<MaybeUninit<Kept<T>>>>,
+}
 
-impl<F> Room<F> {
+impl<F, T> Room<F, T> {
     /// `None`: memory was refused.
     #[inline(always)]
     pub(crate) fn new() -> Option<Self> {
-        if fits::<F>() {
-            return Some(Room(None));
+        let mut room = Room {
+            closure: None,
+            result: None,
+        };
+        if !fits::<F>() {
+            room.closure = Some(try_box()?);
         }
-        try_box().map(|room| Room(Some(room)))
+        if !fits::<Kept<T>>() {
+            room.result = Some(try_box()?);
+        }
+        Some(room)
     }
 }
 
@@ -80,13 +100,14 @@ impl Payload {
         Payload {
             vtable: Plain::new(None),
             content: Plain::new(Content::Nothing),
+            room: Plain::new(std::ptr::null_mut()),
             buffer: Plain::new(MaybeUninit::uninit()),
         }
     }
 
     /// Puts the closure in. The record is the caller's alone.
     #[inline(always)]
-    pub(crate) fn fill<F, T>(&self, room: Room<F>, closure: F)
+    pub(crate) fn fill<F, T>(&self, room: Room<F, T>, closure: F)
     where
         F: FnOnce() -> T,
     {
@@ -95,7 +116,10 @@ impl Payload {
             "a payload is filled once"
         );
         self.vtable.set(Some(const { &vtable::<F, T>() }));
-        match room.0 {
+        if let Some(room) = room.result {
+            self.room.set(Box::into_raw(room).cast());
+        }
+        match room.closure {
             Some(room) => self.write(Box::write(room, closure)),
             None => self.write(closure),
         }
@@ -141,7 +165,7 @@ impl Payload {
         );
         self.content.set(Content::Nothing);
         // SAFETY: the caller names the type, and the result is there.
-        unsafe { self.get::<Result<T, JoinError>>() }
+        unsafe { self.get::<Kept<T>>() }
     }
 
     /// Whether there is a result whose drop does something.
@@ -165,8 +189,12 @@ impl Payload {
         let vtable = self.vtable();
         contain(|| match content {
             Content::Nothing | Content::PlainResult => {}
-            // SAFETY: `content` said it is there, and no longer does.
-            Content::Closure => unsafe { (vtable.drop_closure)(self) },
+            Content::Closure => {
+                // SAFETY: the closure was not called, so there is a room if there ever was one, and nobody asks for it again.
+                unsafe { (vtable.drop_room)(self) };
+                // SAFETY: `content` said it is there, and no longer does.
+                unsafe { (vtable.drop_closure)(self) };
+            }
             // SAFETY: as above.
             Content::Result => unsafe { (vtable.drop_result)(self) },
         });
@@ -178,14 +206,27 @@ impl Payload {
             .expect("a filled payload has its functions")
     }
 
-    /// Writes a value into the buffer, or a box of it.
+    /// Writes a result into the buffer, or a box of it: the room that was made for it.
+    ///
+    /// # Safety
+    /// It is the result of the closure that was filled in, and the first one.
     #[inline(always)]
-    fn put<V>(&self, value: V) {
-        if fits::<V>() {
-            self.write(value);
+    unsafe fn put<T>(&self, result: Kept<T>) {
+        if fits::<Kept<T>>() {
+            self.write(result);
         } else {
-            self.write(Box::new(value));
+            // SAFETY: the caller's promise.
+            self.write(Box::write(unsafe { self.take_room::<T>() }, result));
         }
+    }
+
+    /// The room for a result that does not fit.
+    ///
+    /// # Safety
+    /// The closure that was filled in returns a `T`, whose result does not fit; the room was not taken yet.
+    unsafe fn take_room<T>(&self) -> Box<MaybeUninit<Kept<T>>> {
+        // SAFETY: `fill` has put it there, out of a box of this type.
+        unsafe { Box::from_raw(self.room.get().cast()) }
     }
 
     /// Writes what fits into the buffer, which holds nothing that would need dropping.
@@ -199,7 +240,7 @@ impl Payload {
     /// Reads the value back out.
     ///
     /// # Safety
-    /// The last `put` was of a `V`, and it was not read since.
+    /// The last thing that was put in was a `V`, and it was not read since.
     #[inline(always)]
     unsafe fn get<V>(&self) -> V {
         if fits::<V>() {
@@ -237,8 +278,13 @@ const fn vtable<F: FnOnce() -> T, T>() -> Vtable {
         run: run::<F, T>,
         // SAFETY (of the calls): `Payload` calls each only for the content it is for.
         drop_closure: |payload| drop(unsafe { payload.get::<F>() }),
-        fail: |payload, error| payload.put::<Result<T, JoinError>>(Err(error)),
-        drop_result: |payload| drop(unsafe { payload.get::<Result<T, JoinError>>() }),
+        drop_room: |payload| {
+            if !fits::<Kept<T>>() {
+                drop(unsafe { payload.take_room::<T>() });
+            }
+        },
+        fail: |payload, error| unsafe { payload.put::<T>(Err(error)) },
+        drop_result: |payload| drop(unsafe { payload.get::<Kept<T>>() }),
     }
 }
 
@@ -253,7 +299,8 @@ unsafe fn run<F: FnOnce() -> T, T>(payload: &Payload) {
         Err(panic) => Err(to_error(panic)),
     };
     let plain = !std::mem::needs_drop::<T>() && result.is_ok();
-    payload.put(result);
+    // SAFETY: that of the closure, which was called once.
+    unsafe { payload.put::<T>(result) };
     payload.content.set(if plain {
         Content::PlainResult
     } else {

@@ -1,26 +1,67 @@
 //! Slots that come to rest, and are active again, on the whole scheduler.
 
+use fiberhost_scheduler::Scheduler;
+use fiberhost_scheduler::model::at_rest;
+
+use super::explore::{Bounds, explore, thread, unexplored};
+use super::whole::{end, sleeping_scheduler};
+
+fn until_at_rest(scheduler: &Scheduler, count: usize) {
+    while at_rest(scheduler) != count {
+        thread::yield_now();
+    }
+}
+
+/// One more is wanted again while a slot is on its way to rest, and then one less, while all sleep. So many rest as are to,
+/// and tasks run.
+#[test]
+fn a_slot_on_its_way_to_rest_is_wanted_again() {
+    explore(Bounds::whole(500).preemptions(1).schedules(1_000), || {
+        let scheduler = sleeping_scheduler(2);
+        scheduler.set_workers(1);
+        // The other one is at it.
+        thread::yield_now();
+        scheduler.set_workers(2);
+        unexplored(|| {
+            until_at_rest(&scheduler, 0);
+            scheduler.set_workers(1);
+            until_at_rest(&scheduler, 1);
+            assert_eq!(scheduler.run(|| 7), 7);
+            end(scheduler);
+        });
+    });
+}
+
+/// Work comes from outside while one of two slots comes to rest, and its driver may be the one that is called for it.
+#[test]
+fn work_comes_while_a_slot_comes_to_rest() {
+    explore(Bounds::whole(500).preemptions(1).schedules(1_000), || {
+        let scheduler = sleeping_scheduler(2);
+        scheduler.set_workers(1);
+        assert_eq!(scheduler.spawn(|| 7).join().unwrap(), 7);
+        unexplored(|| {
+            until_at_rest(&scheduler, 1);
+            end(scheduler);
+        });
+    });
+}
+
 /// Shuttle alone: too large for loom.
 #[cfg(shuttle)]
 mod sampled {
     use std::sync::Arc;
 
-    use fiberhost_scheduler::model::{at_rest, take_lasting};
+    use fiberhost_scheduler::model::take_lasting;
     use fiberhost_scheduler::native::{self, Target};
     use fiberhost_scheduler::sync::AutoResetEvent;
     use fiberhost_scheduler::{Backing, Scheduler, Wake, spawn, yield_now};
     use shuttle::sync::atomic::{AtomicUsize, Ordering};
 
+    use super::until_at_rest;
     use crate::model::explore::{Bounds, explore, thread};
     use crate::model::whole::{end, scheduler_of};
 
     static CALL: Target = Target::new("a call");
-
-    fn until_at_rest(scheduler: &Scheduler, count: usize) {
-        while at_rest(scheduler) != count {
-            thread::yield_now();
-        }
-    }
 
     /// Fewer and more are wanted, from outside, while tasks of each kind yield, wait for others and are in native code. At
     /// the end so many rest as are to, and as many run at once as may.

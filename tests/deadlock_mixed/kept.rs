@@ -4,29 +4,20 @@
 //! On fibers: no two tasks share a thread otherwise. With one worker, who is to be on the caller's thread is there; what it
 //! spawns while it sleeps with its thread starts on another.
 
-mod common;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use common::{checked, eventually, until_waits, with_on_fibers};
-use fiberhost::scheduler::native::{self, Target};
+use fiberhost::scheduler::native;
 use fiberhost::scheduler::sync::{AutoResetEvent, Mutex, RwLock};
 use fiberhost::scheduler::{
     Backing, Blocker, Deadlock, JoinHandle, TaskRef, WaitReason, current, park, spawn, yield_now,
 };
 
-static BELOW: Target = Target::new("code that calls back");
+use super::common::{checked, eventually, until_waits, with_on_fibers};
+use super::{BELOW, members};
 
-type Members = Vec<(u64, Blocker)>;
-
-fn members(circle: &Deadlock) -> Members {
-    let tasks = circle.tasks().iter();
-    tasks.map(|(task, why)| (task.id(), *why)).collect()
-}
-
-fn told<T>(locked: Result<T, Deadlock>) -> Result<(), Members> {
+fn told<T>(locked: Result<T, Deadlock>) -> Result<(), Vec<(u64, Blocker)>> {
     locked.map(drop).map_err(|circle| members(&circle))
 }
 
@@ -71,7 +62,7 @@ fn a_mutex_of_who_is_kept_from_its_thread() {
             let lock = Arc::new(Mutex::new(()));
             let owner = parked_with_mutex(&lock);
             let (me, its) = (current().id(), owner.task().id());
-            let circle = called_back(|| {
+            called_back(|| {
                 let wants = spawn(move || told(lock.lock_or_deadlock()));
                 let id = wants.task().id();
                 let locked = wants.join().expect("its wait is broken, not this one");
@@ -85,7 +76,6 @@ fn a_mutex_of_who_is_kept_from_its_thread() {
                 );
             });
             goes_on(owner);
-            circle
         });
     });
 }

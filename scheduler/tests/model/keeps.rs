@@ -1,0 +1,109 @@
+//! What keeps a task on its thread, and others off it, on the whole scheduler: the counts *stay* and *own*, and a panic.
+
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shuttle::sync::atomic::{AtomicBool, Ordering};
+
+use fiberhost_scheduler::sync::AutoResetEvent;
+use fiberhost_scheduler::{Scheduler, Wake, native, spawn, yield_now};
+
+use super::explore::{Bounds, explore, thread};
+use super::whole::{end, scheduler_of};
+
+const BOUNDS: Bounds = Bounds::whole(0).schedules(1_000);
+
+/// A task that may move, where all such are made to, goes on where it was while it stays.
+#[test]
+fn who_stays_goes_on_where_it_was() {
+    explore(BOUNDS, || {
+        let scheduler = Scheduler::builder()
+            .workers(2)
+            .idle_spin(Duration::ZERO)
+            .shutdown_limit(Duration::MAX)
+            .check_invariants(true)
+            .force_migration(true)
+            .build()
+            .expect("a model has memory and threads");
+        let event = Arc::new(AutoResetEvent::new(false));
+        let waits = event.clone();
+        // SAFETY: nothing of a thread is on the closure's stack when it suspends but what keeps it there.
+        let task = unsafe {
+            scheduler.task().spawn_mobile(move || {
+                let _stay = native::stay();
+                let here = thread::current().id();
+                yield_now();
+                assert_eq!(thread::current().id(), here, "after a yield");
+                assert_eq!(waits.wait(), Wake::Signalled);
+                assert_eq!(thread::current().id(), here, "after a wait");
+            })
+        };
+        let other = scheduler.spawn(move || event.set());
+        task.expect("a model has memory").join().unwrap();
+        other.join().unwrap();
+        end(scheduler);
+    });
+}
+
+/// A task that owns its thread waits; another one that has started there is woken meanwhile, and goes on only afterwards.
+#[test]
+fn who_owns_its_thread_has_it_alone() {
+    explore(BOUNDS, || {
+        let scheduler = scheduler_of(1, 2);
+        let event = Arc::new(AutoResetEvent::new(false));
+        let waits = event.clone();
+        let owner = scheduler.spawn(move || {
+            let [alone, started] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+            let wake = Arc::new(AutoResetEvent::new(false));
+            let (is_alone, starts, woken) = (alone.clone(), started.clone(), wake.clone());
+            let neighbour = spawn(move || {
+                starts.store(true, Ordering::SeqCst);
+                assert_eq!(woken.wait(), Wake::Signalled);
+                assert!(!is_alone.load(Ordering::SeqCst), "beside the owner");
+            });
+            // It starts here: while nobody owns this thread, the slot stays.
+            while !started.load(Ordering::SeqCst) {
+                yield_now();
+            }
+            let own = native::own();
+            alone.store(true, Ordering::SeqCst);
+            wake.set();
+            assert_eq!(waits.wait(), Wake::Signalled);
+            alone.store(false, Ordering::SeqCst);
+            drop(own);
+            neighbour.join().unwrap();
+        });
+        event.set();
+        owner.join().unwrap();
+        end(scheduler);
+    });
+}
+
+/// What a destructor does while its task is unwinding gives the thread to nobody, though another task could have it.
+/// (It does not have to block: the checker's threads share one count of panics.)
+#[test]
+fn who_panics_gives_its_thread_to_nobody() {
+    struct Waits(Arc<AutoResetEvent>);
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            yield_now();
+            assert_eq!(self.0.wait(), Wake::Signalled);
+        }
+    }
+    explore(BOUNDS, || {
+        let scheduler = scheduler_of(1, 1);
+        let task = scheduler.spawn(|| {
+            let neighbour = spawn(yield_now);
+            let panics = spawn(|| {
+                let _waits = Waits(Arc::new(AutoResetEvent::new(true)));
+                // As a panic, without its message.
+                resume_unwind(Box::new(()));
+            });
+            assert!(panics.join().unwrap_err().is_panic());
+            neighbour.join().unwrap();
+        });
+        task.join().unwrap();
+        end(scheduler);
+    });
+}
