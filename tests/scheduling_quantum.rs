@@ -14,7 +14,7 @@ use fiberhost::scheduler::{JoinHandle, Scheduler, check_quantum, sleep, spawn, y
 struct Pair {
     stop: Arc<AtomicBool>,
     turns: [Arc<AtomicUsize>; 2],
-    tasks: [JoinHandle<Duration>; 2],
+    tasks: [JoinHandle<Vec<Duration>>; 2],
 }
 
 impl Pair {
@@ -24,17 +24,17 @@ impl Pair {
         let tasks = turns.clone().map(|turns| {
             let stop = Arc::clone(&stop);
             scheduler.spawn(move || {
-                let (mut began, mut shortest) = (Instant::now(), Duration::MAX);
+                let (mut began, mut worked_for) = (Instant::now(), Vec::new());
                 while !stop.load(Ordering::Relaxed) {
                     std::hint::black_box((0..100).sum::<u64>());
                     let worked = began.elapsed();
                     if check_quantum() {
-                        shortest = shortest.min(worked);
+                        worked_for.push(worked);
                         turns.fetch_add(1, Ordering::Relaxed);
                         began = Instant::now();
                     }
                 }
-                shortest
+                worked_for
             })
         });
         Pair { stop, turns, tasks }
@@ -45,11 +45,13 @@ impl Pair {
         turns.min().unwrap()
     }
 
-    /// Returns the shortest time after which one of them gave its worker away.
-    fn end(self) -> Duration {
+    /// Returns the times after which they gave their worker away, the shortest first.
+    fn end(self) -> Vec<Duration> {
         self.stop.store(true, Ordering::Relaxed);
         let times = self.tasks.map(|task| task.join().unwrap());
-        times.into_iter().min().unwrap()
+        let mut times = times.concat();
+        times.sort_unstable();
+        times
     }
 }
 
@@ -58,9 +60,11 @@ fn two_that_compute_take_turns() {
     with(checked(1).quantum(Duration::from_millis(2)), |scheduler| {
         let pair = Pair::new(scheduler);
         eventually("both have had ten turns", || pair.turns() >= 10);
-        let shortest = pair.end();
-        // The monitor looks four times in a quantum, and a task may have begun just before it looked.
-        assert!(shortest >= Duration::from_micros(500), "{shortest:?}");
+        let times = pair.end();
+        // The monitor looks four times in a quantum, and a task may have begun just before it looked. What the kernel takes from
+        // a task between its look at the clock and its question is not in its time, so a busy machine makes some look short.
+        let median = times[times.len() / 2];
+        assert!(median >= Duration::from_micros(500), "{times:?}");
     });
 }
 

@@ -2,11 +2,11 @@
 //!
 //! Room for unsafe code: the claim that what is borrowed outlives the tasks.
 
+mod packet;
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-
-mod packet;
 
 use crate::builder::Builder;
 use crate::current;

@@ -413,6 +413,11 @@ impl Task {
     /// For a task that runs soon and was parked among so many that nothing of it is in a cache any more: its misses then
     /// come all at once and beside another task's work, not one after the other. Measured at 100,000 tasks that wait with a
     /// time limit: 180 ns for each to go on to its wait, instead of 390. Only for the owner of the ring.
+    ///
+    /// Rejected: two to six tasks ahead, several at once, by addresses that the ring keeps apart, with the entry of the timer,
+    /// or with records whose lines are in the order of use. At 100,000 tasks none of these changed the whole by more than
+    /// differs between two runs: a stack is a page of its own, whose entry in the page table is in no cache either, and a fetch
+    /// does not retire before the address is translated.
     #[inline(always)]
     pub(crate) fn fetch_ahead(&self) {
         const LINE: usize = 64;
