@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod booked;
+mod called;
 #[cfg(feature = "net")]
 pub(crate) mod kernel;
 mod leased;
@@ -551,6 +552,7 @@ impl Timers {
 }
 
 pub use booked::{Booking, Ledger, Look};
+pub use called::Called;
 pub use leased::{Lease, at_rest, spares, take_lasting};
 pub use listed::List;
 #[cfg(feature = "net")]

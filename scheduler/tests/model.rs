@@ -14,6 +14,7 @@
 #![cfg(any(loom, shuttle))]
 
 mod model {
+    mod calls;
     mod cancel;
     mod channel;
     mod explore;
