@@ -41,9 +41,9 @@
 //! Joins of a task that has not started do not come here; once it waits itself they do, as notes (`notes.rs`).
 //!
 //! One who keeps a thread while it waits, with native frames on its stack or in native code, brings with it the list of those
-//! who have started on that thread. They wait for nobody else but it, may have what others wait for, and need not stand here
-//! themselves. None of them runs before it has left, so the list stays true, and what they have stays theirs. Its joins stand
-//! here in any case, and those of its list are noted.
+//! who have started on that thread. They may have what others wait for, and need not stand here themselves. None of them runs
+//! before it has left, so the list stays true, and what they have stays theirs. Its joins stand here in any case, and joins of
+//! those in the list are noted.
 //!
 //! A member whose wait somebody has aborted or alerted stands there until it has run again, and waits for nobody meanwhile: a
 //! circle that is just being broken from outside is none.

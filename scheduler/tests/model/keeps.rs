@@ -12,7 +12,7 @@ use fiberhost_scheduler::{Scheduler, Wake, native, spawn, yield_now};
 use super::explore::{Bounds, explore, thread};
 use super::whole::{end, scheduler_of};
 
-const BOUNDS: Bounds = Bounds::whole(0).schedules(1_000);
+const BOUNDS: Bounds = Bounds::whole(0).schedules(500);
 
 /// A task that may move, where all such are made to, goes on where it was while it stays.
 #[test]

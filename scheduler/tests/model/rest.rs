@@ -12,18 +12,20 @@ fn until_at_rest(scheduler: &Scheduler, count: usize) {
     }
 }
 
-/// One more is wanted again while a slot is on its way to rest, and then one less, while all sleep. So many rest as are to,
-/// and tasks run.
+/// One more is wanted while a slot is on its way to rest, or before, and then one less, while all sleep. So many rest as are
+/// to, and tasks run.
 #[test]
 fn a_slot_on_its_way_to_rest_is_wanted_again() {
     explore(Bounds::whole(500).preemptions(1).schedules(1_000), || {
         let scheduler = sleeping_scheduler(2);
+        let more = {
+            let scheduler = scheduler.clone();
+            thread::spawn(move || scheduler.set_workers(2))
+        };
         scheduler.set_workers(1);
-        // The other one is at it.
-        thread::yield_now();
-        scheduler.set_workers(2);
+        more.join().unwrap();
         unexplored(|| {
-            until_at_rest(&scheduler, 0);
+            until_at_rest(&scheduler, 2 - scheduler.workers());
             scheduler.set_workers(1);
             until_at_rest(&scheduler, 1);
             assert_eq!(scheduler.run(|| 7), 7);
