@@ -42,9 +42,9 @@
 //!
 //! The table `hosts` has those of the process that are on this scheduler.
 //!
-//! What is answered is of a moment after the question. Between two looks at the scheduler is a millisecond at least, and as long
+//! What is answered is of a moment after the question. Between two looks at the scheduler are four milliseconds at least, and as long
 //! as the first of them took: who asks sooner waits, and all who wait for the same look are answered from it. So somebody
-//! who asks again and again, and many who do, disturb a worker no more than one who asks each millisecond.
+//! who asks again and again, and many who do, disturb a worker no more than one who asks each four milliseconds.
 //!
 //! # Who is served
 //!

@@ -482,7 +482,7 @@ fn looks_beside_a_busy_scheduler_do_not_disturb_it() {
             let path = place.socket();
             let reader = std::thread::spawn(move || {
                 let mut client = Client::new(&path);
-                for _ in 0..200 {
+                for _ in 0..50 {
                     for table in ["tasks", "sys_info", "waiting_tasks", "workers"] {
                         client.rows(json!({"table": table}));
                     }

@@ -3,8 +3,8 @@
 //!
 //! A look costs the workers a little: each line of memory that a worker writes at a switch, and a look reads, has to come
 //! back before the next switch goes on. Somebody who looks all the time takes each of them thousands of times a
-//! millisecond. So after a look there is a pause: a tick of the coarse clock, in which no time in the tables changes, and no
-//! shorter than the look itself was.
+//! millisecond. So after a look there is a pause: a few ticks of the coarse clock, by which the times in the tables go, and
+//! no shorter than the look itself was.
 //!
 //! What is answered is never older than the question: a look serves those who had asked before it began.
 #![forbid(unsafe_code)]
@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 use crate::views::Views;
 
 /// Between the end of a look and the beginning of the next one, at least.
-const PAUSE: Duration = Duration::from_millis(1);
+const PAUSE: Duration = Duration::from_millis(4);
 
 pub(super) struct Looks {
     observed: Observed,
