@@ -403,19 +403,23 @@ fn returning_tasks_and_running_ones_take_turns() {
         checked(1).handover_after(Duration::from_micros(200)),
         |scheduler| {
             let stop = Arc::new(AtomicBool::new(false));
-            let yielders: Vec<_> = (0..4)
-                .map(|_| {
-                    let stop = Arc::clone(&stop);
-                    scheduler.spawn(move || {
-                        let mut count = 0_u64;
-                        while !stop.load(Ordering::Relaxed) {
-                            yield_now();
-                            count += 1;
-                        }
-                        count
-                    })
+            let turns: Arc<[AtomicUsize; 4]> = Arc::default();
+            let yielders = [0, 1, 2, 3].map(|place| {
+                let (stop, turns) = (Arc::clone(&stop), Arc::clone(&turns));
+                scheduler.spawn(move || {
+                    while !stop.load(Ordering::Relaxed) {
+                        yield_now();
+                        turns[place].fetch_add(1, Ordering::Relaxed);
+                    }
                 })
-                .collect();
+            });
+            let had = || {
+                let turns = turns.iter().map(|turns| turns.load(Ordering::Relaxed));
+                turns.collect::<Vec<usize>>()
+            };
+            // A thread of one's own takes its time to start.
+            eventually("all run", || had().iter().all(|&turns| turns > 0));
+            let before = had();
             let returners: Vec<_> = (0..6)
                 .map(|_| {
                     mobile(scheduler, || {
@@ -430,10 +434,18 @@ fn returning_tasks_and_running_ones_take_turns() {
             for task in returners {
                 task.join().unwrap();
             }
+            let after = had();
             stop.store(true, Ordering::Relaxed);
             for task in yielders {
-                assert!(task.join().unwrap() > 0, "somebody never ran");
+                task.join().unwrap();
             }
+            assert!(
+                before
+                    .iter()
+                    .zip(&after)
+                    .all(|(before, after)| before < after),
+                "somebody had no turn: {before:?}, {after:?}"
+            );
         },
     );
 }
