@@ -155,13 +155,12 @@ mod tests {
 
     #[test]
     fn who_comes_when_all_numbers_are_given_has_none() {
+        static MANY: [Target; NUMBERS + 2] = [const { Target::new("one of many") }; NUMBERS + 2];
         let mut numbered: Vec<&'static Target> = Vec::new();
-        let numbers: Vec<usize> = (0..NUMBERS + 2)
-            .map(|_| {
-                let target = Box::leak(Box::new(Target::new("one of many")));
-                Number::give(target, &mut numbered)
-            })
-            .collect();
+        let numbers = MANY
+            .iter()
+            .map(|target| Number::give(target, &mut numbered));
+        let numbers: Vec<usize> = numbers.collect();
         assert!(numbers[..NUMBERS - 1].iter().copied().eq(1..NUMBERS));
         assert_eq!(numbers[NUMBERS - 1..], [0; 3]);
         assert_eq!(numbered.len(), NUMBERS - 1);
