@@ -300,11 +300,12 @@ fn sections_are_noted_by_target() {
         row.noted_calls_count
     };
     with_on_fibers(exact(1), |scheduler| assert_eq!(run(scheduler), ROUNDS));
-    with_on_fibers(checked(1), |scheduler| {
+    // Each slice that is used up is one pick more, and on a busy machine there are many: here there is none.
+    let endless = checked(1).quantum(Duration::from_secs(3600));
+    with_on_fibers(endless, |scheduler| {
         let noted = run(scheduler);
-        // One for every fourth pick, of which there is one after 61 resumes, and more on a busy machine: for each slice that is
-        // used up.
-        assert!((ROUNDS / 500..=ROUNDS / 61).contains(&noted), "{noted}");
+        // At most one for every fourth pick, each of which comes after 61 resumes.
+        assert!((ROUNDS / 500..=ROUNDS / 200).contains(&noted), "{noted}");
         let events = scheduler.trace().events.into_iter();
         let left = events.filter(|event| matches!(event.what, What::Leave { .. }));
         assert_eq!(left.count() as u64, noted);

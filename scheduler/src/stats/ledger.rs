@@ -15,9 +15,9 @@
 //!
 //! A stretch of running, or of native code, is split by what the kernel has counted for the thread: how long it ran, how long
 //! it could have but did not, and how often it went to sleep: if it never did, all that it lost was taken from it, by a
-//! hypervisor too, of which the kernel counts nothing. That is some system calls, so it is not asked at each switch. A thread that has lost the
-//! processor has a stretch that is long; so short ones are taken for run, native ones are left unsplit, and the kernel is
-//! asked at the end of a long one. What it said last, at most some milliseconds ago, is compared with that: in between there
+//! hypervisor too, of which the kernel counts nothing. That is some system calls, so it is not asked at each switch. A thread
+//! that has lost the processor has a stretch that is long; so short ones are taken for run, native ones are left unsplit, and
+//! the kernel is asked at the end of a long one. What it said last, at most some milliseconds ago, is compared with that: in between there
 //! were beginnings of stretches, none of them long after the one before, so the thread has run. Where there were none for long
 //! it may have lost the processor or slept, and the kernel is asked again at the beginning.
 //!

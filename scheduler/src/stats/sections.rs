@@ -1,7 +1,8 @@
 //! What is known of native sections without a cost to them: what the monitor sees at its ticks, and those that lose their slot.
 //!
 //! Leaving and entering are two stores, and no clock is read but for samples and for those of tasks that are watched
-//! (`watch.rs`); how often each target is called is counted apart (`stats/calls.rs`). The monitor looks at every driver at each tick anyhow; a section that it sees is stamped with that time, so its age is known to a tick, and
+//! (`watch.rs`); how often each target is called is counted apart (`stats/calls.rs`). The monitor looks
+//! at every driver at each tick anyhow; a section that it sees is stamped with that time, so its age is known to a tick, and
 //! one that comes and goes between two ticks is too young to be of interest.
 //! A section that has lost its slot waits for another one when it ends: there is time to count and to measure it. So
 //! hand-overs are counted and timed each.

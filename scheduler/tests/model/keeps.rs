@@ -2,15 +2,14 @@
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::time::Duration;
 
 use shuttle::sync::atomic::{AtomicBool, Ordering};
 
 use fiberhost_scheduler::sync::AutoResetEvent;
-use fiberhost_scheduler::{Scheduler, Wake, native, spawn, yield_now};
+use fiberhost_scheduler::{Wake, native, spawn, yield_now};
 
 use super::explore::{Bounds, explore, thread};
-use super::whole::{end, scheduler_of};
+use super::whole::{end, moving_scheduler, scheduler_of};
 
 const BOUNDS: Bounds = Bounds::whole(0).schedules(500);
 
@@ -18,14 +17,7 @@ const BOUNDS: Bounds = Bounds::whole(0).schedules(500);
 #[test]
 fn who_stays_goes_on_where_it_was() {
     explore(BOUNDS, || {
-        let scheduler = Scheduler::builder()
-            .workers(2)
-            .idle_spin(Duration::ZERO)
-            .shutdown_limit(Duration::MAX)
-            .check_invariants(true)
-            .force_migration(true)
-            .build()
-            .expect("a model has memory and threads");
+        let scheduler = moving_scheduler(2);
         let event = Arc::new(AutoResetEvent::new(false));
         let waits = event.clone();
         // SAFETY: nothing of a thread is on the closure's stack when it suspends but what keeps it there.

@@ -56,7 +56,7 @@ mod sampled {
     use fiberhost_scheduler::model::take_lasting;
     use fiberhost_scheduler::native::{self, Target};
     use fiberhost_scheduler::sync::AutoResetEvent;
-    use fiberhost_scheduler::{Backing, Scheduler, Wake, spawn, yield_now};
+    use fiberhost_scheduler::{Backing, Wake, spawn, yield_now};
     use shuttle::sync::atomic::{AtomicUsize, Ordering};
 
     use super::until_at_rest;

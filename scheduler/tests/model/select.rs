@@ -189,9 +189,8 @@ fn a_select_ends_once_for_an_item_and_a_channel_that_ends() {
 #[cfg(shuttle)]
 mod sampled {
     use fiberhost_scheduler::model::waiting;
-    use fiberhost_scheduler::{Scheduler, yield_now};
 
-    use super::super::whole::end;
+    use super::super::whole::{end, moving_scheduler};
     use super::*;
 
     /// A worker publishes a select, and the task goes on elsewhere before all channels are joined: it waits for that, so that
@@ -199,14 +198,7 @@ mod sampled {
     #[test]
     fn a_mobile_task_goes_on_after_all_channels_are_joined() {
         explore(Bounds::whole(0), || {
-            let scheduler = Scheduler::builder()
-                .workers(2)
-                .idle_spin(Duration::ZERO)
-                .shutdown_limit(Duration::MAX)
-                .check_invariants(true)
-                .force_migration(true)
-                .build()
-                .expect("a model has memory and threads");
+            let scheduler = moving_scheduler(2);
             let (senders, receivers): (Vec<_>, Vec<_>) = (0..4).map(|_| bounded::<Item>(1)).unzip();
             let selects = move || {
                 let mut select = Select::new();

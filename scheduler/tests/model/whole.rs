@@ -28,7 +28,20 @@ pub(crate) fn scheduler_of(workers: usize, threads: usize) -> Scheduler {
         .expect("a model has memory and threads")
 }
 
-/// The same, with its workers asleep.
+/// The same, where every mobile task is made to move at each of its waits and yields.
+#[cfg(shuttle)]
+pub(crate) fn moving_scheduler(workers: usize) -> Scheduler {
+    Scheduler::builder()
+        .workers(workers)
+        .idle_spin(Duration::ZERO)
+        .shutdown_limit(Duration::MAX)
+        .check_invariants(true)
+        .force_migration(true)
+        .build()
+        .expect("a model has memory and threads")
+}
+
+/// As `scheduler`, with its workers asleep.
 pub(crate) fn sleeping_scheduler(workers: usize) -> Scheduler {
     unexplored(|| {
         let scheduler = scheduler(workers);
@@ -138,14 +151,7 @@ mod sampled {
     #[test]
     fn mobile_tasks_go_from_thread_to_thread() {
         explore(Bounds::whole(0), || {
-            let scheduler = Scheduler::builder()
-                .workers(2)
-                .idle_spin(Duration::ZERO)
-                .shutdown_limit(Duration::MAX)
-                .check_invariants(true)
-                .force_migration(true)
-                .build()
-                .expect("a model has memory and threads");
+            let scheduler = moving_scheduler(2);
             let lock = Arc::new(Mutex::new(Plain::new(0)));
             let tasks: Vec<_> = (0..3)
                 .map(|number| {

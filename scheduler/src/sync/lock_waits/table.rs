@@ -2,6 +2,8 @@
 //!
 //! Room for unsafe code: reaching the entry, and what is waited for, of somebody else who waits.
 
+mod kept;
+
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::ptr;
@@ -20,6 +22,7 @@ use crate::task::state::Epoch;
 use crate::task::{Kind, Priority, Task, flag};
 use crate::thread::Thread;
 use crate::wait::Interrupt;
+pub(super) use kept::Kept;
 
 /// What somebody waits for.
 #[derive(Clone, Copy)]
@@ -273,29 +276,6 @@ impl Entry {
     }
 }
 
-/// A task that has started on a thread which somebody who stands here keeps: it does not run meanwhile, and so has what it
-/// has until that one has left.
-pub(super) struct Kept {
-    pub(super) task: &'static Task,
-    number: u64,
-    by: *const Entry,
-}
-
-impl Kept {
-    pub(super) fn new(task: &'static Task, by: &Entry) -> Kept {
-        Kept {
-            task,
-            number: task.id.get(),
-            by,
-        }
-    }
-
-    /// Whether it has noted who joins it.
-    pub(super) fn has_noted(&self) -> bool {
-        self.task.noted.get() == self.number
-    }
-}
-
 /// Which wait, of all there ever are: it is found by this as long as it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ticket {
@@ -418,20 +398,6 @@ impl Table {
         if entry.is_rw() {
             self.enter_rw(entry);
         }
-    }
-
-    /// These are kept from their thread by one who has entered.
-    #[cold]
-    pub(super) fn keep(&mut self, kept: Vec<Kept>) {
-        self.kept.extend(kept);
-    }
-
-    /// Those who do not stand here, are kept from their thread, and have what this one waits for.
-    fn kept_with(&self, entry: &Entry) -> impl Iterator<Item = &Kept> {
-        let has_it = |kept: &&Kept| {
-            entry.waits_for(kept.task, kept.number) && self.find(kept.number).is_none()
-        };
-        self.kept.iter().filter(has_it)
     }
 
     #[inline]
