@@ -35,6 +35,7 @@ use std::ops::{Deref, DerefMut};
 use super::spin::{SpinGuard, SpinLock};
 use crate::primitive::barrier::{heavy, is_asymmetric, light};
 use crate::primitive::collisions::{self, For};
+use crate::primitive::held::Held;
 use crate::primitive::{AtomicBool, AtomicUsize, Ordering};
 
 /// Leans towards nobody.
@@ -74,6 +75,7 @@ pub(crate) struct LeaningGuard<'a, T> {
     lock: &'a Leaning<T>,
     /// Nothing for the worker it leans towards.
     shared: Option<SpinGuard<'a, Habit>>,
+    _held: Held,
 }
 
 impl<T> Leaning<T> {
@@ -101,11 +103,13 @@ impl<T> Leaning<T> {
             return LeaningGuard {
                 lock: self,
                 shared: None,
+                _held: Held::new(),
             };
         }
         LeaningGuard {
             lock: self,
             shared: Some(self.lock_shared(me)),
+            _held: Held::new(),
         }
     }
 
