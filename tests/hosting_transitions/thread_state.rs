@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
+use std::sync::mpsc::{TryRecvError, channel};
 
 use fiberhost::TaskMode;
 use fiberhost::com::Hresult;
 use fiberhost::scheduler::yield_now;
 
-use super::common::{eventually, hog_until, os_thread, sleeps};
-use super::hosting::{at, join};
+use super::common::{SHORT, eventually, hog_until, os_thread, sleeps};
+use super::hosting::{at, builder, join, with};
 use super::{Enter, Hook, Leave, ReverseEnter, ReverseLeave, borrowed, call};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +79,7 @@ fn leaves_it_alone<R>(hook: impl FnOnce() -> R) -> R {
     let result = hook();
     let after = ThreadState::now();
     normal.set();
-    assert_eq!(after, ThreadState::UNUSUAL);
+    assert_eq!(after, ThreadState::UNUSUAL, "after a hook");
     result
 }
 
@@ -133,48 +134,77 @@ fn interrupt_sleep(thread: libc::pid_t) {
     hog_until(|| INTERRUPTED.load(Ordering::SeqCst) > before);
 }
 
-/// The way back has to wait for the one slot, whose task keeps it until that wait was interrupted, twice.
+/// The way back has to wait for the one slot, whose task keeps it: until the wait was interrupted, twice, or, if it is one for
+/// a callback, until it has gone on without a slot.
 #[test]
 fn a_hook_that_waits_for_a_slot_leaves_its_thread_as_it_is() {
-    const NOBODY: libc::pid_t = 0;
     install_interrupt();
-    at(1, TaskMode::Fiber, |bench| {
+    let builder = builder(1).tasks(TaskMode::Fiber).callback_patience(SHORT);
+    with(builder, |bench| {
         let bench = borrowed(bench);
-        let stop = Arc::new(AtomicBool::new(false));
-        let turns = Arc::new(AtomicUsize::new(0));
-        let returns = Arc::new(AtomicI32::new(NOBODY));
-        let (ends, counts, comes) = (stop.clone(), turns.clone(), returns.clone());
+        let (send, asked) = channel::<fn(&Meeting)>();
+        let meeting = Arc::new(Meeting::default());
+        let met = Arc::clone(&meeting);
         let other = bench.start(move || {
-            while !ends.load(Ordering::SeqCst) {
-                counts.fetch_add(1, Ordering::SeqCst);
-                let thread = comes.swap(NOBODY, Ordering::SeqCst);
-                if thread != NOBODY {
-                    interrupt_sleep(thread);
-                    interrupt_sleep(thread);
+            loop {
+                match asked.try_recv() {
+                    Ok(keep) => keep(&met),
+                    Err(TryRecvError::Empty) => yield_now(),
+                    Err(TryRecvError::Disconnected) => break,
                 }
-                yield_now();
             }
         });
-        let way_back = move |hook: Hook| {
-            assert_eq!(call(bench, Leave), Hresult::S_OK);
-            // The one slot is somebody else's by now.
-            let before = turns.load(Ordering::SeqCst);
-            eventually("the other one runs", || {
-                turns.load(Ordering::SeqCst) > before
-            });
-            let answer = leaves_it_alone(|| {
-                returns.store(os_thread(), Ordering::SeqCst);
-                call(bench, hook)
-            });
-            assert_eq!(answer, Hresult::S_OK);
-        };
         bench.run(move || {
-            way_back(Enter);
-            way_back(ReverseEnter);
+            let way_back = |hook: Hook, keep: fn(&Meeting)| {
+                assert_eq!(call(bench, Leave), Hresult::S_OK);
+                send.send(keep).expect("the other one runs");
+                eventually("it keeps the slot", || meeting.keeps.load(Ordering::SeqCst));
+                let thread = os_thread();
+                let answer = leaves_it_alone(|| {
+                    meeting.returns.store(thread, Ordering::SeqCst);
+                    call(bench, hook)
+                });
+                meeting.returned.store(true, Ordering::SeqCst);
+                assert_eq!(answer, Hresult::S_OK);
+            };
+            way_back(Enter, |meeting| {
+                meeting.begin();
+                let thread = meeting.returns.load(Ordering::SeqCst);
+                interrupt_sleep(thread);
+                interrupt_sleep(thread);
+                meeting.end();
+            });
+            way_back(ReverseEnter, |meeting| {
+                meeting.begin();
+                hog_until(|| meeting.returned.load(Ordering::SeqCst));
+                meeting.end();
+            });
             assert_eq!(call(bench, ReverseLeave), Hresult::S_OK);
             assert_eq!(call(bench, Enter), Hresult::S_OK);
         });
-        stop.store(true, Ordering::SeqCst);
         join(other);
     });
+}
+
+/// Between the task that comes back and the one that keeps the slot.
+#[derive(Default)]
+struct Meeting {
+    keeps: AtomicBool,
+    /// The thread of the one that is on its way back.
+    returns: AtomicI32,
+    returned: AtomicBool,
+}
+
+impl Meeting {
+    /// Keeps the slot from here, and lets the other one come.
+    fn begin(&self) {
+        self.returned.store(false, Ordering::SeqCst);
+        self.keeps.store(true, Ordering::SeqCst);
+        hog_until(|| self.returns.load(Ordering::SeqCst) != 0);
+    }
+
+    fn end(&self) {
+        self.keeps.store(false, Ordering::SeqCst);
+        self.returns.store(0, Ordering::SeqCst);
+    }
 }
