@@ -14,7 +14,7 @@ use super::deep::four_calls;
 
 /// The size of a fiberhost stack unless the builder is told otherwise, and the guard between it and the next.
 const STACK_SIZE: usize = 128 * 1024;
-const GUARD: usize = 64 * 1024;
+const GUARD: usize = 100 * 1024;
 /// What [`DefaultStack`] adds for its own guard.
 const PAGE: usize = 4 * 1024;
 /// Tops are shifted so that the hot lines of neighbouring stacks fall into different cache sets.

@@ -2,8 +2,9 @@
 //!
 //! A task may go on on another thread after a switch, and compilers keep the address of a thread-local across calls;
 //! two calls of an accessor that returned such an address were seen to be merged across a switch.
-//! So the accessors here are never inlined, return a *value*, and pass it through an empty `asm!` that the compiler
-//! must assume to compute something new each time. Nobody keeps their answer across a suspend.
+//! So the accessors here return a *value*, and either are never inlined and pass it through an empty `asm!` that the compiler
+//! must assume to compute something new each time, or read it in an `asm!` of their own, where the compiler sees no thread-local
+//! (`place.rs`). Nobody keeps their answer across a suspend.
 //!
 //! In a native section the thread is a stranger to its scheduler: [`thread`] and [`running`] answer nothing, so that every
 //! wake, spawn, timer and cache goes the way of plain threads. [`within`] still knows the task.
@@ -148,11 +149,6 @@ fn launder(value: *const Thread) -> *const Thread {
 }
 
 #[inline(never)]
-fn read() -> *const Thread {
-    launder(place::with(|here| here.thread.get()))
-}
-
-#[inline(never)]
 fn read_within() -> *const Thread {
     launder(place::with(|here| {
         if here.thread.get().is_null() {
@@ -168,7 +164,7 @@ fn read_within() -> *const Thread {
 pub(crate) fn thread() -> Option<&'static Thread> {
     // SAFETY: set by the worker itself for the time it runs, and the core that owns the record lives that long.
     // `'static` says too much: the module docs say for how long the answer may be used.
-    unsafe { read().as_ref() }
+    unsafe { place::thread().as_ref() }
 }
 
 /// Who this thread is to a lock that leans: see `primitive/leaning.rs`.

@@ -78,15 +78,16 @@ pub(crate) fn pass(task: &'static Task, at_once: bool) {
     if cfg!(feature = "bug_freeze_pass") || cfg!(feature = "bug_freeze_at_once") && at_once {
         return;
     }
-    barrier::light();
+    barrier::assumed();
     // Acquire: pairs with the release by which *frozen* was taken back; what the interrupter touched, it has touched.
-    if task.flags.load(Ordering::Acquire) & flag::FROZEN != 0 {
+    if task.flags.load(Ordering::Acquire) & (flag::FROZEN | flag::FENCED) != 0 {
         thaw(task);
     }
 }
 
 #[cold]
 fn thaw(task: &'static Task) {
+    barrier::light();
     while task.flags.load(Ordering::Acquire) & flag::FROZEN != 0 {
         // Whoever froze the task holds this lock until it is done.
         drop(task.freezer.lock());

@@ -23,8 +23,9 @@ pub(crate) fn make_runnable(task: &'static Task) {
 #[inline(always)]
 pub(crate) fn make_runnable_from(here: Option<&'static Thread>, task: &'static Task) {
     match here {
-        Some(thread) if thread.belongs_to(task.core.get()) && task.is_woken_plainly() => {
-            thread.wake_bound(task)
+        // Whose home is here is of this scheduler.
+        Some(thread) if thread.is_home_of(task) && task.is_woken_plainly() => {
+            thread.wake_here(task);
         }
         _ => wake_unusual(here, task),
     }
@@ -50,13 +51,22 @@ fn wake_unusual(here: Option<&'static Thread>, task: &'static Task) {
 
 impl Thread {
     #[inline(always)]
+    fn is_home_of(&self, task: &'static Task) -> bool {
+        task.home.get().is_some_and(|home| std::ptr::eq(home, self))
+    }
+
+    /// A bound task whose home this is: it is the next one, and who was to be next goes to the end of the queue.
+    #[inline(always)]
+    fn wake_here(&self, task: &'static Task) {
+        if let Some(before) = self.woken.replace(Some(task)) {
+            self.bound.push(before, self.task.get());
+        }
+        self.look_soon();
+    }
+
     fn wake_bound(&self, task: &'static Task) {
-        if task.home.get().is_some_and(|home| std::ptr::eq(home, self)) {
-            if let Some(before) = self.woken.get() {
-                self.bound.push(before, self.task.get());
-            }
-            self.woken.set(Some(task));
-            self.look_soon();
+        if self.is_home_of(task) {
+            self.wake_here(task);
         } else {
             wake_at_home(task);
         }

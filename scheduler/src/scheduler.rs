@@ -58,9 +58,12 @@ pub use spawn::SpawnError;
 #[repr(u8)]
 pub(crate) enum Phase {
     Running = 0,
-    Closing = 1,
-    Stopping = 2,
+    Closing = 2,
+    Stopping = 3,
 }
+
+/// As `Phase::Running`, where who looks has to pass a fence first (`barrier::assumed`).
+const RUNNING_FENCED: u8 = 1;
 
 /// The whole: workers, queues, limits. Owned by the handles and by every worker.
 pub(crate) struct Core {
@@ -155,10 +158,24 @@ impl Core {
     #[inline(always)]
     pub(crate) fn phase(&self) -> Phase {
         match self.phase.load(Ordering::Relaxed) {
-            0 => Phase::Running,
-            1 => Phase::Closing,
+            0 | RUNNING_FENCED => Phase::Running,
+            2 => Phase::Closing,
             _ => Phase::Stopping,
         }
+    }
+
+    /// Whether it runs still, looked at behind what the caller has just stored: a shutdown that changes the phase and then looks
+    /// for that is seen here, or sees it.
+    #[inline(always)]
+    pub(crate) fn still_runs(&self) -> bool {
+        barrier::assumed();
+        self.phase.load(Ordering::Relaxed) == Phase::Running as u8 || self.still_runs_fenced()
+    }
+
+    #[cold]
+    fn still_runs_fenced(&self) -> bool {
+        barrier::light();
+        self.phase() == Phase::Running
     }
 
     #[inline(always)]
@@ -594,7 +611,8 @@ impl Core {
         let unusual = settings.max_tasks != usize::MAX
             || settings.default_backing != Backing::Fiber
             || principal.is_some()
-            || simulation.is_some();
+            || simulation.is_some()
+            || barrier::needs_fence();
         Core {
             threads: Table::new(count + 1),
             slots: (0..count).map(slot).collect(),
@@ -618,7 +636,10 @@ impl Core {
             force_migration: settings.force_migration,
             checks: settings.check_invariants,
             checker: Checker::new(count),
-            phase: AtomicU8::new(Phase::Running as u8),
+            phase: AtomicU8::new(match barrier::needs_fence() {
+                true => RUNNING_FENCED,
+                false => Phase::Running as u8,
+            }),
             began: clock::now(),
             settings,
             spawned_outside: AtomicU64::new(0),

@@ -20,7 +20,7 @@ use crate::freeze::break_exclusive;
 use crate::primitive::sleeper::Sleeper;
 use crate::primitive::{
     AtomicU8, AtomicU32, AtomicU64, AtomicUsize, For, Ordering, Plain, ShownAddress, ShownWord,
-    SpinLock,
+    SpinLock, barrier,
 };
 use crate::scheduler::Core;
 use crate::stats::ledger::Ledger;
@@ -89,6 +89,8 @@ pub(crate) mod flag {
     /// It runs in a simulation: another thread may have its turn before each of its waits.
     #[cfg(fiberhost_simulate)]
     pub(crate) const SIMULATED: u32 = 512;
+    /// Always, where who looks at the flags behind something has to pass a fence first (`barrier::assumed`).
+    pub(crate) const FENCED: u32 = 1024;
     /// On the record of a plain thread: its waits heed alerts, as a task's do. One of those who want that; a count.
     pub(crate) const HEEDS: u32 = 1 << 16;
     pub(crate) const HEEDS_ALL: u32 = 0xffff << 16;
@@ -752,7 +754,7 @@ impl Task {
     /// both miss. After: the flag stays for the next wait.
     pub(crate) fn interrupt(&'static self, flag: u32, by: Interrupt, wake: Wake) {
         self.raise(flag);
-        crate::primitive::barrier::heavy();
+        barrier::heavy();
         self.break_wait(flag, by, wake);
     }
 
@@ -760,6 +762,13 @@ impl Task {
     pub(crate) fn raise(&self, flag: u32) {
         // AcqRel: what the interrupter did before is visible to the task when it sees the flag.
         self.flags.fetch_or(flag, Ordering::AcqRel);
+    }
+
+    /// Says so where those who look at the flags need a fence. When a life begins; tasks that are spawned the short way do not.
+    pub(crate) fn raise_fenced(&self) {
+        if barrier::needs_fence() {
+            self.raise(flag::FENCED);
+        }
     }
 
     /// Whether waits that block this thread are ended by interruptions.
@@ -793,7 +802,7 @@ impl Task {
     /// Breaks the wait of a task that was told by its flag that it is the one to be broken of a circle. From outside the
     /// table's lock: the task may have left it, and taken the flag back.
     pub(crate) fn break_circle(&'static self) {
-        crate::primitive::barrier::heavy();
+        barrier::heavy();
         let strength = || match self.flags.load(Ordering::Acquire) & flag::BREAK {
             0 => Interrupt::Never,
             _ => Interrupt::Unwind,
@@ -827,6 +836,7 @@ impl Task {
 
     #[cold]
     fn take_missed_interrupt(&'static self, epoch: Epoch) -> bool {
+        barrier::light();
         let flags = self.flags.load(Ordering::Acquire);
         let unwind = flags & flag::ABORT != 0 && flags & flag::UNWINDING == 0;
         let take = |by, wake| {

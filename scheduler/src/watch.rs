@@ -71,7 +71,7 @@ pub enum Accounting {
 pub(crate) struct Watching {
     /// Whether spawns and ends take the other way: the scheduler itself is unlike most, or tasks are watched.
     special: AtomicBool,
-    /// There is a limit on tasks, they have threads by default, or this is the part for reserved ones.
+    /// There is a limit on tasks, they have threads by default, this is the part for reserved ones, or the barrier needs fences.
     unusual: bool,
     accounting: Accounting,
     recording: AtomicU8,

@@ -13,7 +13,6 @@ use crate::current;
 use crate::fiber::{self, DONE, YIELD};
 use crate::join;
 use crate::primitive::{Ordering, barrier, simulated};
-use crate::scheduler::Phase;
 use crate::simulation;
 use crate::span;
 use crate::suspend::{Settled, settle_word};
@@ -283,8 +282,7 @@ impl Thread {
         }
         join::complete_from(Some(self), task);
         // The count, then the look: a shutdown sets its phase, then reads the counts. One of the two sees the other.
-        barrier::light();
-        if core.phase() != Phase::Running {
+        if !core.still_runs() {
             core.note_end();
         }
     }

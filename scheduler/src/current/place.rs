@@ -10,6 +10,7 @@
 use std::arch::{asm, global_asm};
 
 use super::Here;
+use crate::thread::Thread;
 
 global_asm!(
     ".pushsection .tbss.fiberhost_here, \"awT\", @nobits",
@@ -44,4 +45,22 @@ pub(super) fn with<R>(work: impl FnOnce(&Here) -> R) -> R {
     }
     // SAFETY: the calling thread's own place, which is there as long as the thread and begins as zeros.
     work(unsafe { &*here })
+}
+
+/// The worker that it names, which is asked for at every turn. Unlike the function that calls the loader this one is inlined:
+/// the compiler sees no thread-local whose address it could keep, only a block that it has to run each time.
+#[inline(always)]
+pub(super) fn thread() -> *const Thread {
+    let thread;
+    // SAFETY: reads the calling thread's own place, which is there as long as the thread and begins as zeros.
+    unsafe {
+        asm!(
+            "mov {0}, qword ptr [rip + fiberhost_here_0_1@GOTTPOFF]",
+            "mov {0}, qword ptr fs:[{0} + {thread}]",
+            out(reg) thread,
+            thread = const std::mem::offset_of!(Here, thread),
+            options(nostack, preserves_flags),
+        );
+    }
+    thread
 }

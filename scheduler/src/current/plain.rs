@@ -35,6 +35,7 @@ fn plain_task() -> &'static Task {
     task.set_up(Priority::Normal, false, Backing::Fiber);
     task.set_unusual(unusual::PLAIN_THREAD);
     task.flags.store(0, Ordering::Relaxed);
+    task.raise_fenced();
     task.permit.store(0, Ordering::Relaxed);
     task.id.set(pool::next_id_block(1));
     task.life.begin(1);

@@ -13,11 +13,12 @@
 //! Store buffering is the race to exclude: the owner stores *busy* and loads *asked*, the taker the other way round.
 //! The barrier pair makes at least one see the other's store. If the owner misses *asked*, the taker sees *busy*
 //! and waits; if the taker misses *busy*, the owner sees *asked* and steps back (2).
+//! Where the barrier is not asymmetric the owner is asked always, and takes the lock each time, which orders both sides.
 //! The taker's acquire of *busy* = 0 pairs with the owner's release, and the owner's acquire of *asked* = 0 with the taker's.
 
 use std::cell::UnsafeCell;
 
-use crate::primitive::barrier::{heavy, light};
+use crate::primitive::barrier::{assumed, heavy, needs_fence};
 use crate::primitive::collisions::{self, For};
 use crate::primitive::{AtomicU32, Mutex, Ordering};
 
@@ -27,11 +28,21 @@ const LOOKS: u32 = 2_000;
 #[cfg(any(loom, shuttle))]
 const LOOKS: u32 = 1;
 
+/// In *asked*.
+const ASKED: u32 = 1;
+/// The owner is to take the lock always.
+const ALWAYS: u32 = 2;
+
 pub(crate) struct Biased<T> {
     busy: AtomicU32,
     asked: AtomicU32,
     takers: Mutex<()>,
     value: UnsafeCell<T>,
+}
+
+/// *Asked* while nobody asks.
+fn unasked() -> u32 {
+    if needs_fence() { ALWAYS } else { 0 }
 }
 
 // SAFETY: the protocol in the module docs lets one thread at a time reach the value.
@@ -43,7 +54,7 @@ impl<T> Biased<T> {
     pub(crate) fn new(value: T) -> Self {
         Biased {
             busy: AtomicU32::new(0),
-            asked: AtomicU32::new(0),
+            asked: AtomicU32::new(unasked()),
             takers: Mutex::new(()),
             value: UnsafeCell::new(value),
         }
@@ -53,7 +64,7 @@ impl<T> Biased<T> {
     #[inline(always)]
     pub(crate) fn own<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
         self.busy.store(1, Ordering::Relaxed);
-        light();
+        assumed();
         // Acquire: pairs with the taker's release of `asked`; what it did to the value is visible.
         if self.asked.load(Ordering::Acquire) != 0 && !cfg!(feature = "bug_biased_asked") {
             return self.own_slow(work);
@@ -74,7 +85,10 @@ impl<T> Biased<T> {
     #[cold]
     fn own_slow<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
         self.busy.store(0, Ordering::Release);
-        collisions::begin(For::Slot);
+        // Relaxed: only to be counted.
+        if self.asked.load(Ordering::Relaxed) == ASKED {
+            collisions::begin(For::Slot);
+        }
         let _no_taker = self.takers.lock();
         // SAFETY: the takers' lock is ours, so there is no taker, and the owner is this thread.
         work(unsafe { &mut *self.value.get() })
@@ -83,17 +97,17 @@ impl<T> Biased<T> {
     /// Steps 3 and 4, for any other thread. `None`: the owner stayed busy, nothing was touched.
     pub(crate) fn take<R>(&self, work: impl FnOnce(&mut T) -> R) -> Option<R> {
         let _one_taker = self.takers.lock();
-        self.asked.store(1, Ordering::Relaxed);
+        self.asked.store(ASKED, Ordering::Relaxed);
         heavy();
         if !self.owner_is_out() {
-            self.asked.store(0, Ordering::Release);
+            self.asked.store(unasked(), Ordering::Release);
             return None;
         }
         // SAFETY: `asked` was visible before `busy` was read as 0 (heavy barrier), so the owner, at its next step 1,
         // sees it and waits for the takers' lock, which is ours.
         let result = work(unsafe { &mut *self.value.get() });
         // Release: pairs with the owner's acquire of `asked`.
-        self.asked.store(0, Ordering::Release);
+        self.asked.store(unasked(), Ordering::Release);
         Some(result)
     }
 

@@ -33,7 +33,7 @@ use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
 
 use super::spin::{SpinGuard, SpinLock};
-use crate::primitive::barrier::{heavy, is_asymmetric, light};
+use crate::primitive::barrier::{assumed, heavy, needs_fence};
 use crate::primitive::collisions::{self, For};
 use crate::primitive::held::Held;
 use crate::primitive::{AtomicBool, AtomicUsize, Ordering};
@@ -117,7 +117,8 @@ impl<T> Leaning<T> {
     #[inline(always)]
     fn lock_leaning(&self, me: usize) -> bool {
         self.busy.store(true, Ordering::Relaxed);
-        light();
+        // It would lean towards nobody if the barrier were not asymmetric.
+        assumed();
         if self.towards.load(Ordering::Relaxed) == me || cfg!(feature = "bug_leaning_look") {
             return true;
         }
@@ -139,7 +140,7 @@ impl<T> Leaning<T> {
             habit.times = 0;
         } else if me != STRANGER {
             habit.times += 1;
-            if habit.times >= habit.enough && (is_asymmetric() || cfg!(any(loom, shuttle))) {
+            if habit.times >= habit.enough && !needs_fence() {
                 habit.times = 0;
                 self.towards.store(me, Ordering::Relaxed);
             }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::{Core, Phase};
 use crate::current;
 use crate::join;
-use crate::primitive::{Ordering, barrier, fence};
+use crate::primitive::{Ordering, fence};
 use crate::simulation;
 use crate::stats::coarse;
 use crate::task::payload::Room;
@@ -232,6 +232,7 @@ impl Core {
             None => (pool::next_id_block(1), coarse::ticks(self.now())),
         };
         self.fill(task, class, id, now, room, closure);
+        task.raise_fenced();
         if plan.accounting == Some(Accounting::Exact) {
             self.watching.ask();
         }
@@ -310,8 +311,7 @@ impl Core {
     fn queue_here(&self, thread: &Thread, task: &'static Task) {
         Thread::count(&thread.spawned);
         // Step 1 of the shutdown: the count, then the look.
-        barrier::light();
-        if self.phase() != Phase::Running {
+        if !self.still_runs() {
             return self.refuse(task);
         }
         thread.slot().push_fresh(task);
@@ -362,6 +362,7 @@ impl Core {
         let id = pool::next_id_block(1);
         let room = Room::new().expect("a closure of nothing needs no memory");
         self.fill(task, 0, id, coarse::ticks(self.now()), room, || ());
+        task.raise_fenced();
         if self.watching.is_special() {
             watch::spawned(self, None, task);
             simulation::note_spawn(self, task);

@@ -3,7 +3,7 @@
 
 use crate::fiber;
 use crate::join;
-use crate::primitive::{Ordering, barrier};
+use crate::primitive::Ordering;
 use crate::scheduler::Phase;
 use crate::task::{Kind, Task};
 use crate::thread::Thread;
@@ -24,10 +24,10 @@ impl Thread {
     pub(super) fn start(&'static self, task: &'static Task) -> bool {
         // Started, then the look: a shutdown sets its phase, then looks who has started. One of the two sees the other.
         task.set_kind(Kind::Started);
-        barrier::light();
-        let usual = task.is_usual() && task.stack_class.get() == 0;
-        if self.core().phase() == Phase::Running
-            && usual
+        let runs = self.core().still_runs();
+        if runs
+            && task.is_usual()
+            && task.stack_class.get() == 0
             && let Some(fiber) = self.stacks.get_warm()
         {
             fiber::bind(task, fiber);
