@@ -237,12 +237,12 @@ where
                 }
                 if flags & WATCHES != 0 {
                     let begun = watch::begin(thread, task, reason);
-                    let waited = wait_linked(thread, task, reason, allow, &publish, &take_back);
+                    let waited = wait_linked(thread, task, reason, allow, publish, take_back);
                     watch::end(task, begun, waited.wake);
                     return waited;
                 }
             }
-            wait_linked(thread, task, reason, allow, &publish, &take_back)
+            wait_linked(thread, task, reason, allow, publish, take_back)
         }
         _ => wait_contended(reason, limit, allow, publish, take_back),
     }
@@ -255,8 +255,8 @@ fn wait_linked<P, W>(
     task: &'static Task,
     reason: WaitReason,
     allow: Interrupt,
-    publish: &P,
-    take_back: &W,
+    publish: P,
+    take_back: W,
 ) -> Waited
 where
     P: Fn(&'static Task, Arm) -> Option<Epoch>,

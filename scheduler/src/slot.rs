@@ -75,6 +75,14 @@ impl Private {
         self.usual += usize::from(level == USUAL);
     }
 
+    /// The same for a task of normal priority.
+    #[inline(always)]
+    fn push_usual(&mut self, task: &'static Task) {
+        self.fresh[USUAL].push(task);
+        self.len += 1;
+        self.usual += 1;
+    }
+
     fn push_ready(&mut self, task: &'static Task) {
         self.ready.push(task);
         self.len += 1;
@@ -201,6 +209,12 @@ impl Slot {
     #[inline(always)]
     pub(crate) fn push_fresh(&self, task: &'static Task) {
         self.own(|private| private.push_fresh(task));
+    }
+
+    /// The same for one of normal priority.
+    #[inline(always)]
+    pub(crate) fn push_usual(&self, task: &'static Task) {
+        self.own(|private| private.push_usual(task));
     }
 
     /// Queues a started mobile task at the end of its level.

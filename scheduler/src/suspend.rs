@@ -110,23 +110,23 @@ impl Arm {
 
 /// A wait without a time limit that signals find in a list, on the stack of the task that begins it (`freeze.rs`).
 #[repr(C)]
-pub(crate) struct Listed<'a, P, W> {
+pub(crate) struct Listed<P, W> {
     settle: unsafe fn(*const (), &Thread, &'static Task) -> Settled,
     withdraw: unsafe fn(*const (), &'static Task) -> bool,
-    publish: &'a P,
-    take_back: &'a W,
+    publish: P,
+    take_back: W,
     allow: Interrupt,
     /// What was waited for had happened already; no wait was armed.
     pub(crate) immediate: Cell<bool>,
 }
 
-impl<'a, P, W> Listed<'a, P, W>
+impl<P, W> Listed<P, W>
 where
     P: Fn(&'static Task, Arm) -> Option<Epoch>,
     W: Fn(&'static Task) -> bool,
 {
     #[inline(always)]
-    pub(crate) fn new(publish: &'a P, take_back: &'a W, allow: Interrupt) -> Self {
+    pub(crate) fn new(publish: P, take_back: W, allow: Interrupt) -> Self {
         Listed {
             settle: settle_listed::<P, W>,
             withdraw: withdraw_listed::<P, W>,
@@ -172,7 +172,7 @@ where
     W: Fn(&'static Task) -> bool,
 {
     // SAFETY: the task is suspended and not published yet, so its stack, and the wait on it, stay.
-    let listed = unsafe { &*wait.cast::<Listed<'_, P, W>>() };
+    let listed = unsafe { &*wait.cast::<Listed<P, W>>() };
     listed.settle_here(Some(thread), task)
 }
 
@@ -183,7 +183,7 @@ where
     W: Fn(&'static Task) -> bool,
 {
     // SAFETY: the caller's promise.
-    let listed = unsafe { &*wait.cast::<Listed<'_, P, W>>() };
+    let listed = unsafe { &*wait.cast::<Listed<P, W>>() };
     (listed.take_back)(task)
 }
 
@@ -192,7 +192,7 @@ where
 pub(crate) fn withdraw(task: &'static Task) -> bool {
     type Withdraw = unsafe fn(*const (), &'static Task) -> bool;
     // Relaxed: stored before the wait was armed, which the caller has acquired.
-    let wait = task.wait_at.load(Ordering::Relaxed) as *const Listed<'static, (), ()>;
+    let wait = task.wait_at.load(Ordering::Relaxed) as *const Listed<(), ()>;
     // SAFETY: an exclusive wait is a `Listed` of some types, whose first two fields are the same for all, and it stays.
     unsafe {
         let withdraw: Withdraw = (&raw const (*wait).withdraw).read();

@@ -44,7 +44,9 @@ pub(crate) struct Thread {
     /// The number of resumes, plus `left`. Written by this thread.
     resumes_and_left: AtomicU64,
     /// At which number of resumes the next fairness pick is due, and which class it asks first. Owner: this thread.
-    pub(crate) fair_at: Plain<u64>,
+    fair_at: Plain<u64>,
+    /// How many resumes are left then, by `left`.
+    fair_left: Plain<i32>,
     pub(crate) fair_class: Plain<u32>,
     /// Yields of a task that was alone. Written by this thread.
     pub(crate) lone_yields: AtomicI32,
@@ -145,6 +147,7 @@ impl Thread {
             left: AtomicI32::new(FAIR_EVERY),
             resumes_and_left: AtomicU64::new(FAIR_EVERY as u64),
             fair_at: Plain::new(FAIR_EVERY as u64),
+            fair_left: Plain::new(0_i32),
             fair_class: Plain::new(0),
             lone_yields: AtomicI32::new(0),
             spins_in_vain: Plain::new(0),
@@ -278,6 +281,29 @@ impl Thread {
         self.resumes_and_left
             .store(sum.wrapping_add_signed(change), Ordering::Relaxed);
         self.left.store(left, Ordering::Relaxed);
+        self.set_fair_at(self.fair_at.get());
+    }
+
+    /// Whether the fairness pick is due.
+    #[inline(always)]
+    pub(crate) fn is_fair_due(&self) -> bool {
+        self.left.load(Ordering::Relaxed) <= self.fair_left.get()
+    }
+
+    /// It is to be due after so many switches.
+    pub(crate) fn set_fair_at(&self, switches: u64) {
+        self.fair_at.set(switches);
+        let left = self
+            .resumes_and_left
+            .load(Ordering::Relaxed)
+            .wrapping_sub(switches) as i64;
+        self.fair_left
+            .set(left.clamp(i32::MIN.into(), i32::MAX.into()) as i32);
+    }
+
+    /// It is to be due so many switches earlier.
+    pub(crate) fn hurry_fair(&self, switches: u64) {
+        self.set_fair_at(self.fair_at.get().saturating_sub(switches));
     }
 
     #[inline(always)]

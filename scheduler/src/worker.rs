@@ -94,7 +94,7 @@ impl Thread {
             self.task.set(None);
             next = match self.settle(task, word) {
                 // What it waited for was there already: it goes on, unless the fairness pick is due.
-                Settled::Again if self.switches() < self.fair_at.get() => Some(task),
+                Settled::Again if !self.is_fair_due() => Some(task),
                 Settled::Again => {
                     self.requeue(task);
                     self.next()
@@ -132,7 +132,7 @@ impl Thread {
             self.requeue(task);
         }
         // The fairness pick looks elsewhere than the usual order, at timers too.
-        self.fair_at.set(0);
+        self.set_fair_at(0);
     }
 
     /// Step 2. Returns the task's word. The caller clears `task` before it calls anything that asks who runs.

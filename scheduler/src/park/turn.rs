@@ -156,8 +156,7 @@ impl Thread {
         self.slice_over.store(u64::MAX, Ordering::Relaxed);
         self.lone_yields.store(FAIR_EVERY, Ordering::Relaxed);
         // Beside others that use up their slices too, the fairness pick would be so many slices away. Timers do not wait for it.
-        let fair_at = self.fair_at.get().saturating_sub(PICKS_A_SLICE);
-        self.fair_at.set(fair_at);
+        self.hurry_fair(PICKS_A_SLICE);
         self.fire_timers();
         self.look_soon();
     }

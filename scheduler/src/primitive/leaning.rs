@@ -113,6 +113,31 @@ impl<T> Leaning<T> {
         }
     }
 
+    /// Does something with the value. The way of the worker it leans towards has no call in it, so that whoever inlines this
+    /// needs no register saved.
+    #[inline(always)]
+    pub(crate) fn with<R>(&self, me: usize, work: impl FnOnce(&mut T) -> R) -> R {
+        // Relaxed: as in `lock`.
+        if self.towards.load(Ordering::Relaxed) == me && self.lock_leaning(me) {
+            let mut guard = LeaningGuard {
+                lock: self,
+                shared: None,
+            };
+            return work(&mut guard);
+        }
+        self.with_shared(me, work)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn with_shared<R>(&self, me: usize, work: impl FnOnce(&mut T) -> R) -> R {
+        let mut guard = LeaningGuard {
+            lock: self,
+            shared: Some(self.lock_shared(me)),
+        };
+        work(&mut guard)
+    }
+
     /// Step 3.
     #[inline(always)]
     fn lock_leaning(&self, me: usize) -> bool {

@@ -163,7 +163,7 @@ impl Core {
             room,
             closure,
         );
-        self.queue_here(thread, task);
+        self.queue_here(thread, task, true);
         Ok(task)
     }
 
@@ -244,7 +244,7 @@ impl Core {
             tracing::trace!(parent: span, "task spawned");
         }
         match here {
-            Some(thread) => self.queue_here(thread, task),
+            Some(thread) => self.queue_here(thread, task, false),
             None => self.queue_outside(task),
         }
         Ok(task)
@@ -307,14 +307,18 @@ impl Core {
         }
     }
 
+    /// `usual`: it is known to be of normal priority.
     #[inline(always)]
-    fn queue_here(&self, thread: &Thread, task: &'static Task) {
+    fn queue_here(&self, thread: &Thread, task: &'static Task, usual: bool) {
         Thread::count(&thread.spawned);
         // Step 1 of the shutdown: the count, then the look.
         if !self.still_runs() {
             return self.refuse(task);
         }
-        thread.slot().push_fresh(task);
+        match usual {
+            true => thread.slot().push_usual(task),
+            false => thread.slot().push_fresh(task),
+        }
         thread.look_soon();
         if self.idle.wants_work() {
             thread.offer();

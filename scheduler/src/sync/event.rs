@@ -40,12 +40,13 @@ impl AutoResetEvent {
     #[inline]
     pub fn set(&self) {
         let here = current::thread();
-        let mut state = self.state.lock(current::leans_as_of(here));
-        let woken = state.waiters.claim_first();
-        if woken.is_none() {
-            state.set = true;
-        }
-        drop(state);
+        let woken = self.state.with(current::leans_as_of(here), |state| {
+            let woken = state.waiters.claim_first();
+            if woken.is_none() {
+                state.set = true;
+            }
+            woken
+        });
         if let Some(task) = woken {
             make_runnable_from(here, task);
         }
@@ -81,9 +82,9 @@ impl AutoResetEvent {
     /// the thread away.
     #[inline]
     pub fn take_or_wait(&self, heed: Heed) -> Wake {
-        let mut state = self.state.lock(current::leans_as());
-        let set = std::mem::replace(&mut state.set, false);
-        drop(state);
+        let set = self.state.with(current::leans_as(), |state| {
+            std::mem::replace(&mut state.set, false)
+        });
         if set {
             return Wake::Signalled;
         }
@@ -99,14 +100,15 @@ impl AutoResetEvent {
     #[inline(always)]
     fn wait_with(&self, reason: WaitReason, limit: Limit, allow: Interrupt) -> Wake {
         let publish = |task: &'static Task, arm: Arm| {
-            let mut state = self.state.lock(arm.leans_as);
-            if state.set {
-                state.set = false;
-                return None;
-            }
-            let epoch = arm.arm(task);
-            state.waiters.push(&task.node, task, epoch, 0);
-            Some(epoch)
+            self.state.with(arm.leans_as, move |state| {
+                if state.set {
+                    state.set = false;
+                    return None;
+                }
+                let epoch = arm.arm(task);
+                state.waiters.push(&task.node, task, epoch, 0);
+                Some(epoch)
+            })
         };
         let take_back = |task: &'static Task| {
             self.state

@@ -166,6 +166,7 @@ impl WaitList {
     }
 
     /// Claims the wait of the one who has waited longest and still waits. The caller makes it runnable, outside the lock.
+    #[inline(always)]
     #[must_use]
     pub(crate) fn claim_first(&mut self) -> Option<&'static Task> {
         self.claim_first_with(|_| {}).map(|(task, ())| task)
@@ -173,13 +174,14 @@ impl WaitList {
 
     /// The same, with something to do before anybody can know of the claim: `prepare` reads or writes the node's word.
     /// It must not matter if the claim fails afterwards.
+    #[inline(always)]
     #[must_use]
     pub(crate) fn claim_first_with<R>(
         &mut self,
         mut prepare: impl FnMut(&WaitNode) -> R,
     ) -> Option<(&'static Task, R)> {
         while let Some(node) = self.first {
-            self.unlink(node);
+            self.unlink_first(node);
             let prepared = prepare(node);
             if let Some(task) = node.claim() {
                 return Some((task, prepared));
@@ -250,6 +252,19 @@ impl WaitList {
             self.unlink(node);
         }
         linked
+    }
+
+    /// The same for the first one.
+    #[inline(always)]
+    fn unlink_first(&mut self, node: &'static WaitNode) {
+        let next = node.next.get();
+        match next {
+            Some(next) => next.prev.set(None),
+            None => self.last = None,
+        }
+        self.first = next;
+        node.linked.set(false);
+        self.len -= 1;
     }
 
     fn unlink(&mut self, node: &'static WaitNode) {

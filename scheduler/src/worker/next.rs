@@ -16,7 +16,7 @@ impl Thread {
         if self.sleeper.is_called() && self.attend() {
             return None;
         }
-        if self.switches() >= self.fair_at.get()
+        if self.is_fair_due()
             && let Some(task) = self.fair_pick()
         {
             return Some(task);
@@ -100,7 +100,11 @@ impl Thread {
     /// What the usual order would let wait: due timers, then in turn the injector, the oldest fresh task, low priorities.
     #[cold]
     fn fair_pick(&'static self) -> Option<&'static Task> {
-        self.fair_at.set(self.switches() + FAIR_EVERY as u64);
+        // Where only woken tasks run nobody else sets what is left, and the count would run over.
+        if self.left.load(Ordering::Relaxed) < 0 {
+            self.set_left(0);
+        }
+        self.set_fair_at(self.switches() + FAIR_EVERY as u64);
         watch::sample(self);
         self.fire_timers();
         self.core().io.ask_now_and_then();
@@ -190,7 +194,7 @@ impl Thread {
             return false;
         }
         self.lone_yields.store(0, Ordering::Relaxed);
-        self.fair_at.set(0);
+        self.set_fair_at(0);
         self.look_soon();
         true
     }
@@ -210,5 +214,49 @@ impl Thread {
         if self.slot().has_shared() || !core.injector.is_empty() {
             core.call_one();
         }
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::primitive::Ordering;
+    use crate::sync::AutoResetEvent;
+    use crate::{Scheduler, current, spawn};
+
+    /// Half a minute of tasks that wake each other, and nothing else, is as many resumes as the count of what is left has numbers.
+    #[test]
+    fn what_is_left_does_not_run_over_where_only_woken_tasks_run() {
+        const ROUNDS: u64 = 1_000;
+        let scheduler = Scheduler::builder().workers(1).build().expect("one thread");
+        let (switches, left) = scheduler.run(|| {
+            let [ping, pong] = [(); 2].map(|()| Arc::new(AutoResetEvent::new(false)));
+            let partner = {
+                let (ping, pong) = (Arc::clone(&ping), Arc::clone(&pong));
+                spawn(move || {
+                    for _ in 0..ROUNDS {
+                        ping.wait();
+                        pong.set();
+                    }
+                })
+            };
+            let thread = current::thread().expect("a worker");
+            thread.set_left(i32::MIN + 500);
+            let before = thread.switches();
+            for _ in 0..ROUNDS {
+                ping.set();
+                pong.wait();
+            }
+            let switches = thread.switches() - before;
+            let left = thread.left.load(Ordering::Relaxed);
+            partner.join().expect("it only answers");
+            (switches, left)
+        });
+        assert!(
+            (ROUNDS..4 * ROUNDS).contains(&switches),
+            "{switches} switches"
+        );
+        assert!(left > -1_000, "{left} are left");
     }
 }
