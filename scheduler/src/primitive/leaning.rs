@@ -100,17 +100,9 @@ impl<T> Leaning<T> {
     pub(crate) fn lock(&self, me: usize) -> LeaningGuard<'_, T> {
         // Relaxed: that it leans towards the caller is the caller's own store.
         if self.towards.load(Ordering::Relaxed) == me && self.lock_leaning(me) {
-            return LeaningGuard {
-                lock: self,
-                shared: None,
-                _held: Held::new(),
-            };
+            return self.guard(None);
         }
-        LeaningGuard {
-            lock: self,
-            shared: Some(self.lock_shared(me)),
-            _held: Held::new(),
-        }
+        self.guard(Some(self.lock_shared(me)))
     }
 
     /// Does something with the value. The way of the worker it leans towards has no call in it, so that whoever inlines this
@@ -119,11 +111,7 @@ impl<T> Leaning<T> {
     pub(crate) fn with<R>(&self, me: usize, work: impl FnOnce(&mut T) -> R) -> R {
         // Relaxed: as in `lock`.
         if self.towards.load(Ordering::Relaxed) == me && self.lock_leaning(me) {
-            let mut guard = LeaningGuard {
-                lock: self,
-                shared: None,
-            };
-            return work(&mut guard);
+            return work(&mut self.guard(None));
         }
         self.with_shared(me, work)
     }
@@ -131,11 +119,17 @@ impl<T> Leaning<T> {
     #[cold]
     #[inline(never)]
     fn with_shared<R>(&self, me: usize, work: impl FnOnce(&mut T) -> R) -> R {
-        let mut guard = LeaningGuard {
+        work(&mut self.guard(Some(self.lock_shared(me))))
+    }
+
+    /// The lock is the caller's, by `busy` or by this.
+    #[inline(always)]
+    fn guard<'a>(&'a self, shared: Option<SpinGuard<'a, Habit>>) -> LeaningGuard<'a, T> {
+        LeaningGuard {
             lock: self,
-            shared: Some(self.lock_shared(me)),
-        };
-        work(&mut guard)
+            shared,
+            _held: Held::new(),
+        }
     }
 
     /// Step 3.
