@@ -33,6 +33,10 @@ impl TaskManager {
 
     /// A hook of the calling task. What does not fit changes nothing, and is counted.
     fn hook(&self, hook: impl Fn(&Frames) -> Result<Edge, Hresult> + Copy) -> Result<(), Hresult> {
+        if cfg!(feature = "bug_errno_touched") {
+            // As anything that asks the system, and may be told no.
+            let _ = std::fs::metadata("");
+        }
         let quick = current::with_quick(Arc::as_ptr(&self.host), move |current| current.hook(hook));
         match quick {
             Some(Ok(())) => Ok(()),

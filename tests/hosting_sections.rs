@@ -291,68 +291,6 @@ fn a_section_is_the_tasks_in_every_state() {
     });
 }
 
-/// Also when the way back had to wait for a slot.
-#[test]
-fn errno_and_the_floating_point_modes_survive_a_wait_for_a_slot() {
-    const CONTROL: u32 = 0x1f80 | 3 << 13;
-    fn modes() -> u32 {
-        let mut modes = 0_u32;
-        // SAFETY: it stores 32 bits there.
-        unsafe { std::arch::asm!("stmxcsr [{}]", in(reg) &raw mut modes) };
-        modes
-    }
-    fn set_modes(modes: u32) {
-        // SAFETY: it loads 32 bits from there; rounding is set back before anything is computed.
-        unsafe { std::arch::asm!("ldmxcsr [{}]", in(reg) &raw const modes) };
-    }
-    at(1, TaskMode::Fiber, |bench| {
-        let bench = borrowed(bench);
-        let stop = Arc::new(AtomicBool::new(false));
-        let turns = Arc::new(AtomicUsize::new(0));
-        let (ends, counts) = (Arc::clone(&stop), Arc::clone(&turns));
-        let other = bench.start(move || {
-            while !ends.load(Ordering::SeqCst) {
-                counts.fetch_add(1, Ordering::SeqCst);
-                yield_now();
-            }
-        });
-        bench.run(move || {
-            for callback in [false, true] {
-                leave(bench);
-                // The one slot is somebody else's by now.
-                let before = turns.load(Ordering::SeqCst);
-                eventually("the other one runs", || {
-                    turns.load(Ordering::SeqCst) > before
-                });
-                // SAFETY: the address is the calling thread's, on which the task stays until the hooks are through.
-                let errno = unsafe { libc::__errno_location() };
-                let normal = modes();
-                // SAFETY: as above.
-                unsafe { *errno = 4711 };
-                set_modes(CONTROL);
-                let answer = if callback {
-                    com!(bench.tasks, IHostTaskManagerVtbl, ReverseEnterRuntime)
-                } else {
-                    com!(bench.tasks, IHostTaskManagerVtbl, EnterRuntime)
-                };
-                let during = modes();
-                set_modes(normal);
-                // SAFETY: as above.
-                assert_eq!(
-                    (answer, during, unsafe { *errno }),
-                    (Hresult::S_OK, CONTROL, 4711)
-                );
-                if callback {
-                    reverse_leave(bench);
-                    enter(bench);
-                }
-            }
-        });
-        stop.store(true, Ordering::SeqCst);
-        join(other);
-    });
-}
-
 #[test]
 fn a_task_that_ends_with_frames_left_leaves_its_thread_usable() {
     at_workers(|bench| {

@@ -3,6 +3,8 @@
 mod common;
 #[macro_use]
 mod hosting;
+#[path = "hosting_transitions/thread_state.rs"]
+mod thread_state;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -306,54 +308,6 @@ fn announced_calls_are_learned_from() {
         assert_eq!(calls_back.policy, "CALLS BACK");
         assert_eq!((calls_back.calls_count, calls_back.callbacks_count), (0, 5));
         assert_eq!(rows.len(), 2);
-    });
-}
-
-/// The last error and the floating-point modes are as before after every hook that did not wait.
-#[test]
-fn a_hook_leaves_errno_and_the_floating_point_modes_alone() {
-    const CONTROL: u32 = 0x1f80 | 3 << 13;
-    fn modes() -> u32 {
-        let mut modes = 0_u32;
-        // SAFETY: it stores 32 bits there.
-        unsafe { std::arch::asm!("stmxcsr [{}]", in(reg) &raw mut modes) };
-        modes
-    }
-    fn set_modes(modes: u32) {
-        // SAFETY: it loads 32 bits from there; rounding is set back before anything is computed.
-        unsafe { std::arch::asm!("ldmxcsr [{}]", in(reg) &raw const modes) };
-    }
-    at(1, TaskMode::Fiber, |bench| {
-        let bench = borrowed(bench);
-        bench.run(move || {
-            // SAFETY: the address is the calling thread's, on which a task alone with one worker stays.
-            let errno = unsafe { libc::__errno_location() };
-            let before = modes();
-            for hook in [
-                Leave,
-                ReverseEnter,
-                Leave,
-                Leave,
-                Enter,
-                Enter,
-                ReverseLeave,
-                Enter,
-                Enter,
-            ] {
-                // SAFETY: as above.
-                unsafe { *errno = 4711 };
-                set_modes(CONTROL);
-                let answer = call(bench, hook);
-                let during = modes();
-                set_modes(before);
-                // SAFETY: as above.
-                assert_eq!(
-                    (during, unsafe { *errno }),
-                    (CONTROL, 4711),
-                    "{hook:?} {answer:?}"
-                );
-            }
-        });
     });
 }
 

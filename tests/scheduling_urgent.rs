@@ -7,7 +7,9 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{LONG, at_on_fibers, checked, eventually, os_thread, until_waits, with_on_fibers};
+use common::{
+    LONG, at_on_fibers, checked, eventually, os_thread, sleeps, until_waits, with_on_fibers,
+};
 use fiberhost::scheduler::native::{self, Target};
 use fiberhost::scheduler::sync::AutoResetEvent;
 use fiberhost::scheduler::{
@@ -202,13 +204,6 @@ fn among_those_that_come_back_the_urgent_go_first() {
         }
         assert_eq!(*order.lock().unwrap(), [5, 4, 3, 0, 1, 2, 6]);
     });
-}
-
-/// Whether the kernel has put this thread of ours to sleep.
-fn sleeps(thread: i32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).unwrap();
-    let state = stat.rsplit(')').next().unwrap().trim_start();
-    state.starts_with('S')
 }
 
 #[test]

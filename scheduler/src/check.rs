@@ -8,11 +8,12 @@
 //! - A task that may not move runs on its home thread.
 //! - A task that owns its thread does not give it to another.
 //! - No task gives its thread back while that thread is panicking.
+//! - Nobody holds a lock of ours across a suspend or a resume. Only models count them.
 #![forbid(unsafe_code)]
 
 use std::collections::{HashMap, HashSet};
 
-use crate::primitive::{Mutex, simulated};
+use crate::primitive::{Mutex, held, simulated};
 use crate::task::{Kind, Task};
 use crate::thread::Thread;
 
@@ -46,6 +47,7 @@ impl Checker {
 
     #[cold]
     pub(crate) fn begin_run(&self, thread: &Thread, task: &'static Task) {
+        check_locks(task, "is resumed");
         let mut books = self.books.lock();
         if let Some(other) = books.running.insert(task.address(), thread.index) {
             broken(&format!(
@@ -119,6 +121,7 @@ impl Checker {
     /// A task gives its thread back, `ended` or not.
     #[cold]
     pub(crate) fn end_run(&self, thread: &Thread, task: &'static Task, ended: bool) {
+        check_locks(task, "gave its thread back");
         if self.books.lock().running.remove(&task.address()) != Some(thread.index) {
             broken(&format!(
                 "task {} left worker {} where it did not run",
@@ -140,6 +143,17 @@ impl Checker {
                 task.id.get()
             ));
         }
+    }
+}
+
+/// Nobody who waits for a lock of ours waits for a task.
+fn check_locks(task: &Task, what: &str) {
+    let locks = held::count();
+    if locks != 0 {
+        broken(&format!(
+            "task {} {what} while its thread holds {locks} of our locks",
+            task.id.get()
+        ));
     }
 }
 

@@ -97,7 +97,9 @@
 //! - *Unwinding.* [`TaskRef::abort`], [`timeout`] and the shutdown end a task by unwinding: with `panic = "abort"` they end
 //!   the process. Code that catches every unwinding is unwound again at its next wait.
 //! - *Signals.* A handler that may run on a worker's thread needs `SA_ONSTACK`: the entry of each stack is smaller than a
-//!   signal's frame. A start warns of others; [`Builder::handlers_on_task_stacks`] makes room for them.
+//!   signal's frame. A start warns of others; [`Builder::handlers_on_task_stacks`] makes room for them. The threads that a
+//!   scheduler starts block the signals that the thread which built it blocked then; a task may block others only inside a
+//!   native section.
 //! - *Spans.* Subscribers of `tracing` keep entered spans by thread. A task with [`TaskBuilder::span`] carries its own and what
 //!   it enters across its waits; in any other a guard of an entered span must not be held across a wait. A subscriber that
 //!   is the default for a thread only is not carried.

@@ -9,7 +9,10 @@ pub(crate) mod barrier;
 pub(crate) mod biased;
 pub(crate) mod clock;
 pub(crate) mod collisions;
+pub(crate) mod held;
 pub(crate) mod leaning;
+#[cfg(any(loom, shuttle))]
+mod mutex;
 mod plain;
 pub(crate) mod simulated;
 pub(crate) mod sleeper;
@@ -33,48 +36,22 @@ mod world {
 
 #[cfg(loom)]
 mod world {
+    pub(crate) use super::mutex::Mutex;
     pub(crate) use loom::sync::atomic::{
         AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
     };
     pub(crate) use loom::thread;
     pub(crate) use loom::thread_local;
-
-    /// loom's mutex with parking_lot's signature.
-    #[derive(Debug)]
-    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
-    impl<T> Mutex<T> {
-        pub(crate) fn new(value: T) -> Self {
-            Mutex(loom::sync::Mutex::new(value))
-        }
-        pub(crate) fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
-            self.0
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-        }
-    }
 }
 
 #[cfg(shuttle)]
 mod world {
+    pub(crate) use super::mutex::Mutex;
     pub(crate) use shuttle::sync::atomic::{
         AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
     };
     pub(crate) use shuttle::thread;
     pub(crate) use shuttle::thread_local;
-
-    /// Shuttle's mutex with parking_lot's signature.
-    #[derive(Debug)]
-    pub(crate) struct Mutex<T>(shuttle::sync::Mutex<T>);
-    impl<T> Mutex<T> {
-        pub(crate) const fn new(value: T) -> Self {
-            Mutex(shuttle::sync::Mutex::new(value))
-        }
-        pub(crate) fn lock(&self) -> shuttle::sync::MutexGuard<'_, T> {
-            self.0
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-        }
-    }
 }
 
 pub(crate) use world::*;

@@ -1,11 +1,12 @@
 //! A scheduler: what it is made of, and how it starts.
 //!
-//! Its parts: spawning (`spawn.rs`) with the limit on live tasks (`admission.rs`), its OS threads (`roster.rs`), its end
-//! (`shutdown.rs`), and threads that are kept for bound tasks (`reservation.rs`).
+//! Its parts: spawning (`spawn.rs`) with the limit on live tasks (`admission.rs`), its OS threads (`roster.rs`) and what they
+//! block (`mask.rs`), its end (`shutdown.rs`), and threads that are kept for bound tasks (`reservation.rs`).
 //!
 //! Room for unsafe code: the workers' records point back to the scheduler that owns them.
 
 mod admission;
+mod mask;
 mod reservation;
 mod roster;
 mod shutdown;
@@ -46,6 +47,7 @@ use crate::threads::Table;
 use crate::trace::{Outside, Recording, Trace};
 use crate::watch::{self, Watching};
 use admission::Gate;
+use mask::Mask;
 use roster::Roster;
 pub use shutdown::ShutdownError;
 pub(crate) use spawn::Plan;
@@ -101,6 +103,8 @@ pub(crate) struct Core {
     /// Where the caller of the shutdown waits.
     shutdown: Arc<Sleeper>,
     roster: Mutex<Roster>,
+    /// What its threads block.
+    mask: Mask,
     /// Slots taken from threads that were out.
     pub(crate) handovers: AtomicU64,
     /// Somebody has been told that there can be no more threads.
@@ -644,6 +648,7 @@ impl Core {
             cancelled: Mutex::new(Fifo::new()),
             shutdown,
             roster: Mutex::new(Roster::default()),
+            mask: Mask::of_this_thread(),
             handovers: AtomicU64::new(0),
             limit_noted: AtomicBool::new(false),
             this,

@@ -183,6 +183,8 @@ impl Thread {
     /// Lends the thread to a task.
     #[inline(always)]
     fn resume<const CHECKED: bool>(&'static self, task: &'static Task) -> fiber::Word {
+        #[cfg(feature = "bug_lock_lent")]
+        let _kept = self.core().lasting.keep();
         if CHECKED {
             simulation::before_resume(task);
             self.core().checker.begin_run(self, task);

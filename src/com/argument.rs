@@ -42,7 +42,7 @@ pub(crate) unsafe fn clear<T>(pointer: *mut T, nothing: T) -> Result<(), Hresult
     if pointer.is_null() {
         return Err(Hresult::E_POINTER);
     }
-    if !pointer.is_aligned() {
+    if !pointer.is_aligned() && !cfg!(feature = "bug_pointer_check") {
         return Err(Hresult::E_INVALIDARG);
     }
     // SAFETY: neither null nor misaligned, so valid, as the caller promises.

@@ -157,6 +157,13 @@ pub(crate) fn os_thread() -> libc::pid_t {
     std::hint::black_box(id)
 }
 
+/// Whether the kernel has put this thread of ours to sleep.
+pub(crate) fn sleeps(thread: libc::pid_t) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).unwrap();
+    let state = stat.rsplit(')').next().unwrap().trim_start();
+    state.starts_with('S')
+}
+
 /// Counts how often it was dropped.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Drops(Arc<AtomicUsize>);

@@ -501,7 +501,22 @@ fn preserving_errno<R>(work: impl FnOnce() -> R) -> R {
     // SAFETY: as above.
     let before = unsafe { errno.read() };
     let result = work();
-    // SAFETY: as above.
-    unsafe { errno.write(before) };
+    if !cfg!(feature = "bug_errno_lost") {
+        // SAFETY: as above.
+        unsafe { errno.write(before) };
+    }
+    #[cfg(feature = "bug_modes_reset")]
+    begin_anew();
     result
+}
+
+/// As a seeded fault: who has waited goes on with the floating-point modes with which a thread begins.
+#[cfg(feature = "bug_modes_reset")]
+fn begin_anew() {
+    const TO_NEAREST: libc::c_int = 0;
+    // SAFETY: the C library's function of this name.
+    unsafe extern "C" {
+        safe fn fesetround(mode: libc::c_int) -> libc::c_int;
+    }
+    assert_eq!(fesetround(TO_NEAREST), 0);
 }

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use super::plain::sleep_until_called;
-use super::{Limit, check, wait};
+use super::{Limit, check, is_panicking, wait};
 use crate::current;
 use crate::native;
-use crate::primitive::{Ordering, simulated};
+use crate::primitive::Ordering;
 use crate::runnable::make_runnable;
 use crate::task::Task;
 use crate::wait::{Interrupt, WaitReason, Wake};
@@ -46,7 +46,7 @@ fn park_limited(limit: Limit) -> Wake {
         // In a native section: its thread is a stranger's, but the permit is the task's.
         return park_blocking(me, limit);
     }
-    if simulated::panicking() && current::running().is_some() {
+    if is_panicking() && current::running().is_some() {
         return native::unseen(|| park_blocking(me, limit));
     }
     loop {

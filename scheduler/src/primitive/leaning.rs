@@ -35,6 +35,7 @@ use std::ops::{Deref, DerefMut};
 use super::spin::{SpinGuard, SpinLock};
 use crate::primitive::barrier::{assumed, heavy, needs_fence};
 use crate::primitive::collisions::{self, For};
+use crate::primitive::held::Held;
 use crate::primitive::{AtomicBool, AtomicUsize, Ordering};
 
 /// Leans towards nobody.
@@ -74,6 +75,7 @@ pub(crate) struct LeaningGuard<'a, T> {
     lock: &'a Leaning<T>,
     /// Nothing for the worker it leans towards.
     shared: Option<SpinGuard<'a, Habit>>,
+    _held: Held,
 }
 
 impl<T> Leaning<T> {
@@ -98,15 +100,9 @@ impl<T> Leaning<T> {
     pub(crate) fn lock(&self, me: usize) -> LeaningGuard<'_, T> {
         // Relaxed: that it leans towards the caller is the caller's own store.
         if self.towards.load(Ordering::Relaxed) == me && self.lock_leaning(me) {
-            return LeaningGuard {
-                lock: self,
-                shared: None,
-            };
+            return self.guard(None);
         }
-        LeaningGuard {
-            lock: self,
-            shared: Some(self.lock_shared(me)),
-        }
+        self.guard(Some(self.lock_shared(me)))
     }
 
     /// Does something with the value. The way of the worker it leans towards has no call in it, so that whoever inlines this
@@ -115,11 +111,7 @@ impl<T> Leaning<T> {
     pub(crate) fn with<R>(&self, me: usize, work: impl FnOnce(&mut T) -> R) -> R {
         // Relaxed: as in `lock`.
         if self.towards.load(Ordering::Relaxed) == me && self.lock_leaning(me) {
-            let mut guard = LeaningGuard {
-                lock: self,
-                shared: None,
-            };
-            return work(&mut guard);
+            return work(&mut self.guard(None));
         }
         self.with_shared(me, work)
     }
@@ -127,11 +119,17 @@ impl<T> Leaning<T> {
     #[cold]
     #[inline(never)]
     fn with_shared<R>(&self, me: usize, work: impl FnOnce(&mut T) -> R) -> R {
-        let mut guard = LeaningGuard {
+        work(&mut self.guard(Some(self.lock_shared(me))))
+    }
+
+    /// The lock is the caller's, by `busy` or by this.
+    #[inline(always)]
+    fn guard<'a>(&'a self, shared: Option<SpinGuard<'a, Habit>>) -> LeaningGuard<'a, T> {
+        LeaningGuard {
             lock: self,
-            shared: Some(self.lock_shared(me)),
-        };
-        work(&mut guard)
+            shared,
+            _held: Held::new(),
+        }
     }
 
     /// Step 3.

@@ -93,39 +93,18 @@ mod imp {
 
 #[cfg(any(loom, shuttle))]
 mod imp {
-    use std::ops::{Deref, DerefMut};
-
-    #[cfg(loom)]
-    use loom::sync::{Mutex, MutexGuard};
-    #[cfg(shuttle)]
-    use shuttle::sync::{Mutex, MutexGuard};
-
+    use crate::primitive::Mutex;
     use crate::primitive::collisions::For;
+    pub(crate) use crate::primitive::mutex::MutexGuard as SpinGuard;
 
     pub(crate) struct SpinLock<T>(Mutex<T>);
-    pub(crate) struct SpinGuard<'a, T>(MutexGuard<'a, T>);
 
     impl<T> SpinLock<T> {
         pub(crate) fn new(_: For, value: T) -> Self {
             SpinLock(Mutex::new(value))
         }
         pub(crate) fn lock(&self) -> SpinGuard<'_, T> {
-            SpinGuard(
-                self.0
-                    .lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner),
-            )
-        }
-    }
-    impl<T> Deref for SpinGuard<'_, T> {
-        type Target = T;
-        fn deref(&self) -> &T {
-            &self.0
-        }
-    }
-    impl<T> DerefMut for SpinGuard<'_, T> {
-        fn deref_mut(&mut self) -> &mut T {
-            &mut self.0
+            self.0.lock()
         }
     }
 }

@@ -71,6 +71,13 @@ impl Core {
             if let Some(size) = stack_size {
                 builder = builder.stack_size(size);
             }
+            let mask = self.mask;
+            let life = move || {
+                if !cfg!(feature = "bug_thread_mask") {
+                    mask.set();
+                }
+                life();
+            };
             builder.spawn(life).map(JoinHandle::System)
         };
         match spawned {

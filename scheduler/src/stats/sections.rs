@@ -159,6 +159,12 @@ impl Lasting {
         Lasting(Mutex::new(Vec::new()))
     }
 
+    /// As a seeded fault: who looks at them keeps their lock.
+    #[cfg(feature = "bug_lock_lent")]
+    pub(crate) fn keep(&self) -> impl Sized + '_ {
+        self.0.lock()
+    }
+
     fn with<R>(&self, target: &'static Target, work: impl FnOnce(&mut Kept) -> R) -> R {
         let mut all = self.0.lock();
         let place = all

@@ -107,7 +107,8 @@ impl Barrier {
             woken.for_each(make_runnable);
             return Ok(BarrierWaitResult(true));
         }
-        drop(state);
+        // As a seeded fault it is held while the task waits.
+        let _kept = cfg!(feature = "bug_lock_kept").then_some(state);
         let publish = |task: &'static Task, arm: Arm| {
             let mut state = self.state.lock();
             if state.round != round {

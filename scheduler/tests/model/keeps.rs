@@ -1,12 +1,13 @@
-//! What keeps a task on its thread, and others off it, on the whole scheduler: the counts *stay* and *own*, and a panic.
+//! What keeps a task on its thread, and others off it, on the whole scheduler: the counts *stay* and *own*, a panic, and no lock of ours.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::time::Duration;
 
 use shuttle::sync::atomic::{AtomicBool, Ordering};
 
-use fiberhost_scheduler::sync::AutoResetEvent;
-use fiberhost_scheduler::{Wake, native, spawn, yield_now};
+use fiberhost_scheduler::sync::{AutoResetEvent, Barrier};
+use fiberhost_scheduler::{Wake, native, park_for, spawn, yield_now};
 
 use super::explore::{Bounds, explore, thread};
 use super::whole::{end, moving_scheduler, scheduler_of};
@@ -72,30 +73,65 @@ fn who_owns_its_thread_has_it_alone() {
     });
 }
 
-/// What a destructor does while its task is unwinding gives the thread to nobody, though another task could have it.
-/// (It does not have to block: the checker's threads share one count of panics.)
+/// While a task waits its thread holds no lock of ours, whoever comes first. (The checker looks at every switch of all models.)
 #[test]
-fn who_panics_gives_its_thread_to_nobody() {
-    struct Waits(Arc<AutoResetEvent>);
-    impl Drop for Waits {
+fn who_waits_holds_no_lock_of_ours() {
+    explore(BOUNDS, || {
+        let scheduler = scheduler_of(2, 2);
+        let barrier = Arc::new(Barrier::new(2));
+        let tasks = [(); 2].map(|()| {
+            let barrier = barrier.clone();
+            scheduler.spawn(move || barrier.wait().is_leader())
+        });
+        let leaders = tasks.map(|task| task.join().unwrap());
+        assert!(leaders[0] != leaders[1], "{leaders:?}");
+        end(scheduler);
+    });
+}
+
+/// What a destructor does while its task is unwinding gives the thread to nobody, though another task could have it.
+/// (It does not block: the checker's threads share one count of panics.)
+fn in_a_destructor_that_unwinds(work: fn()) {
+    struct Does(fn());
+    impl Drop for Does {
         fn drop(&mut self) {
-            yield_now();
-            assert_eq!(self.0.wait(), Wake::Signalled);
+            (self.0)();
         }
     }
-    explore(BOUNDS, || {
-        let scheduler = scheduler_of(1, 1);
-        let task = scheduler.spawn(|| {
-            let neighbour = spawn(yield_now);
-            let panics = spawn(|| {
-                let _waits = Waits(Arc::new(AutoResetEvent::new(true)));
-                // As a panic, without its message.
-                resume_unwind(Box::new(()));
-            });
-            assert!(panics.join().unwrap_err().is_panic());
-            neighbour.join().unwrap();
+    let scheduler = scheduler_of(1, 1);
+    let task = scheduler.spawn(move || {
+        let neighbour = spawn(yield_now);
+        let panics = spawn(move || {
+            let _does = Does(work);
+            // As a panic, without its message.
+            resume_unwind(Box::new(()));
         });
-        task.join().unwrap();
-        end(scheduler);
+        assert!(panics.join().unwrap_err().is_panic());
+        neighbour.join().unwrap();
+    });
+    task.join().unwrap();
+    end(scheduler);
+}
+
+#[test]
+fn who_panics_yields_to_nobody() {
+    explore(BOUNDS, || in_a_destructor_that_unwinds(yield_now));
+}
+
+#[test]
+fn who_panics_waits_with_its_thread() {
+    explore(BOUNDS, || {
+        in_a_destructor_that_unwinds(|| {
+            let event = AutoResetEvent::new(true);
+            assert_eq!(event.wait(), Wake::Signalled);
+            assert_eq!(event.wait_for(Duration::ZERO), Wake::TimedOut);
+        });
+    });
+}
+
+#[test]
+fn who_panics_parks_with_its_thread() {
+    explore(BOUNDS, || {
+        in_a_destructor_that_unwinds(|| assert_eq!(park_for(Duration::ZERO), Wake::TimedOut));
     });
 }
