@@ -107,7 +107,8 @@
 //!   signal ([`Builder::stall_signal`]), which makes some system calls return `EINTR`. A thread that the kernel does not let
 //!   handle it is reported without frames. Frames are addresses, some of which may be left over from
 //!   calls that have returned.
-//! - *Processes.* A forked child may only call exec. A library that contains this crate must not be unloaded.
+//! - *Processes.* A forked child may only call exec. A library that contains this crate must not be unloaded. A Rust `dylib`
+//!   with this crate in it, which other Rust crates link with, needs the feature `dylib`; a `cdylib` does not.
 //! - *Shadow stacks* would see every switch as an attack: where the process has them no scheduler starts.
 //! - *Memory.* The records of ended tasks are used again, and not given back to the system. Stacks stay unlocked under
 //!   `mlockall`; those that exist when it is called are locked until the scheduler next makes one or puts one away.

@@ -14,12 +14,12 @@ use crate::thread::Thread;
 
 global_asm!(
     ".pushsection .tbss.fiberhost_here, \"awT\", @nobits",
-    ".globl fiberhost_here_0_1",
-    ".hidden fiberhost_here_0_1",
-    ".type fiberhost_here_0_1, @tls_object",
-    ".size fiberhost_here_0_1, {size}",
+    ".globl fiberhost_here_0_1_see_feature_dylib",
+    ".hidden fiberhost_here_0_1_see_feature_dylib",
+    ".type fiberhost_here_0_1_see_feature_dylib, @tls_object",
+    ".size fiberhost_here_0_1_see_feature_dylib, {size}",
     ".p2align 4",
-    "fiberhost_here_0_1:",
+    "fiberhost_here_0_1_see_feature_dylib:",
     ".zero {size}",
     ".popsection",
     size = const size_of::<Here>(),
@@ -38,7 +38,7 @@ pub(super) fn with<R>(work: impl FnOnce(&Here) -> R) -> R {
     unsafe {
         asm!(
             "mov {0}, qword ptr fs:[0]",
-            "add {0}, qword ptr [rip + fiberhost_here_0_1@GOTTPOFF]",
+            "add {0}, qword ptr [rip + fiberhost_here_0_1_see_feature_dylib@GOTTPOFF]",
             out(reg) here,
             options(nostack),
         );
@@ -47,15 +47,19 @@ pub(super) fn with<R>(work: impl FnOnce(&Here) -> R) -> R {
     work(unsafe { &*here })
 }
 
-/// The worker that it names, which is asked for at every turn. Unlike the function that calls the loader this one is inlined:
+/// The worker that it names, which is asked for at every turn. Unlike a function that asks the loader this one is inlined:
 /// the compiler sees no thread-local whose address it could keep, only a block that it has to run each time.
-#[inline(always)]
+///
+/// The place is known only in the library or program that this crate is linked into. Where others inline what is in a Rust
+/// `dylib`, they have to call for it.
+#[cfg_attr(not(feature = "dylib"), inline(always))]
+#[cfg_attr(feature = "dylib", inline(never))]
 pub(super) fn thread() -> *const Thread {
     let thread;
     // SAFETY: reads the calling thread's own place, which is there as long as the thread and begins as zeros.
     unsafe {
         asm!(
-            "mov {0}, qword ptr [rip + fiberhost_here_0_1@GOTTPOFF]",
+            "mov {0}, qword ptr [rip + fiberhost_here_0_1_see_feature_dylib@GOTTPOFF]",
             "mov {0}, qword ptr fs:[{0} + {thread}]",
             out(reg) thread,
             thread = const std::mem::offset_of!(Here, thread),
