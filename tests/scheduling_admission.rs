@@ -9,8 +9,8 @@ use std::time::Duration;
 use common::{Drops, LONG, SHORT, checked, eventually, expect_panics, until_waits, with};
 use fiberhost::scheduler::sync::ManualResetEvent;
 use fiberhost::scheduler::{
-    Admission, Backing, Builder, JoinHandle, Scheduler, TaskBuilder, WaitReason, park, spawn,
-    timeout, yield_now,
+    Admission, Backing, Builder, JoinHandle, Scheduler, TaskBuilder, TaskRef, WaitReason, park,
+    spawn, timeout, yield_now,
 };
 
 fn limited(workers: usize, tasks: usize, admission: Admission) -> Builder {
@@ -109,6 +109,18 @@ fn who_waits_is_let_in_when_a_task_ends() {
     }
 }
 
+/// Until the task's wait for room is armed: then it stands in the queue, or has the lock of the queue to put itself there.
+/// (What a task says of itself it says on its way into the wait already.)
+fn until_queued(scheduler: &Scheduler, task: &TaskRef) {
+    eventually("the task stands in the queue", || {
+        let tasks = scheduler.snapshot().tasks;
+        let facts = tasks.into_iter().find(|facts| facts.id == task.id());
+        facts
+            .and_then(|facts| facts.wait)
+            .is_some_and(|(reason, _)| reason == WaitReason::Admission)
+    });
+}
+
 #[test]
 fn they_are_let_in_in_the_order_in_which_they_came() {
     with(limited(2, 10, Admission::Wait), |scheduler| {
@@ -142,7 +154,7 @@ fn they_are_let_in_in_the_order_in_which_they_came() {
         // It is full now; they ask for a place one after the other, and places come free one after the other.
         for (spawner, go) in spawners.iter().zip(&go) {
             go.set();
-            until_waits(spawner.task(), WaitReason::Admission);
+            until_queued(scheduler, spawner.task());
         }
         for (number, (blocker, leave)) in blockers.into_iter().zip(leave).enumerate() {
             leave.set();
