@@ -75,7 +75,7 @@ impl Private {
         self.usual += usize::from(level == USUAL);
     }
 
-    /// The same for a task of normal priority.
+    /// The same for a task of normal priority. With the priority as an argument a spawn would be 14 instructions longer.
     #[inline(always)]
     fn push_usual(&mut self, task: &'static Task) {
         self.fresh[USUAL].push(task);

@@ -15,7 +15,7 @@
 //! *Colour*: tops are shifted by up to 31 cache lines, so that the hot lines of many stacks do not fight for one set.
 //! *Distance*: an odd number of pages from one stack to the next, by a page more in the guard where it would be even. A page's
 //! number chooses its set in the processor's table of translations: with the 56 pages of the default size 1,000 stacks have an
-//! eighth of the sets to share, and each switch misses.
+//! eighth of the sets to share.
 //! *Warm*: a stack goes from a finished task to the next one through its worker's cache, then through the depot;
 //! what lies in the depot beyond its limit gives its pages back to the kernel, all but the top.
 //!

@@ -24,8 +24,7 @@ impl Thread {
     pub(super) fn start(&'static self, task: &'static Task) -> bool {
         // Started, then the look: a shutdown sets its phase, then looks who has started. One of the two sees the other.
         task.set_kind(Kind::Started);
-        let runs = self.core().still_runs();
-        if runs
+        if self.core().still_runs()
             && task.is_usual()
             && task.stack_class.get() == 0
             && let Some(fiber) = self.stacks.get_warm()
