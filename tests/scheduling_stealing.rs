@@ -10,8 +10,8 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use common::{
-    LONG, at, at_on_fibers, checked, eventually, hog_until, os_thread, until_waits, with,
-    with_on_fibers,
+    LONG, at, at_on_fibers, checked, eventually, hog_until, os_thread, until_waits,
+    until_waits_or_ended, with, with_on_fibers,
 };
 use fiberhost::scheduler::{
     JoinHandle, Priority, Scheduler, TaskBuilder, WaitReason, Wake, park, sleep, spawn, yield_now,
@@ -112,6 +112,8 @@ fn mobile_tasks_woken_by_a_hog_go_on_elsewhere() {
 /// The timers stand in the slot of one that hogs its worker: the monitor fires them, and calls another worker for who is woken.
 #[test]
 fn sleepers_whose_timers_stand_behind_a_hog_go_on_elsewhere() {
+    // Long enough that a machine with much to do does not let it pass before the hog begins.
+    const TIME: Duration = Duration::from_millis(100);
     at(2, |scheduler| {
         // Nobody else can start the sleepers, so their timers are here.
         let (go, running) = (
@@ -130,7 +132,7 @@ fn sleepers_whose_timers_stand_behind_a_hog_go_on_elsewhere() {
                 .map(|_| {
                     let count = Arc::clone(&count);
                     let body = move || {
-                        assert_eq!(sleep(Duration::from_millis(10)), Wake::TimedOut);
+                        assert_eq!(sleep(TIME), Wake::TimedOut);
                         count.fetch_add(1, Ordering::SeqCst);
                     };
                     // SAFETY: nothing that must stay on its thread lies on the stack.
@@ -138,7 +140,7 @@ fn sleepers_whose_timers_stand_behind_a_hog_go_on_elsewhere() {
                 })
                 .collect();
             for task in &tasks {
-                until_waits(task.task(), WaitReason::Sleep);
+                until_waits_or_ended(task, WaitReason::Sleep);
             }
             go.store(true, Ordering::SeqCst);
             hog_until(|| count.load(Ordering::SeqCst) == 3);

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use common::{
-    LONG, at, at_on_fibers, checked, eventually, expect_panics, hog_until, until_waits, with,
+    LONG, at, at_on_fibers, checked, eventually, expect_panics, hog_until, until_waits,
+    until_waits_or_ended, with,
 };
 use fiberhost::scheduler::net::TcpListener;
 use fiberhost::scheduler::sync::AutoResetEvent;
@@ -221,7 +222,7 @@ fn time_limits_pass_though_their_slot_rests() {
             })
             .collect();
         for task in &tasks {
-            until_waits(task.task(), WaitReason::Sleep);
+            until_waits_or_ended(task, WaitReason::Sleep);
         }
         scheduler.set_workers(1);
         until_active(scheduler, 1);
