@@ -1,11 +1,10 @@
-//! `IHostTask::Alert`: the latch, and the alertable waits that take it.
+//! `IHostTask::Alert`: the alertable waits, which take the latch.
 //!
 //! The latch is the host's own. An alert of the scheduler only wakes: it may come too late for the wait that it was meant for
 //! and meet another one, which then looks at the latch, finds nothing, and waits for what is left of its time.
 //!
-//! In unmanaged code (state native) a wait blocks the thread, so it is the thread that has to be woken. Who waits says which
-//! one before it looks at the latch for the last time; who alerts sets the latch before it looks whom to wake. Both do so
-//! under one lock: so either the latch is seen, or the thread is. The same thread is woken by a shutdown (`blocked`).
+//! In unmanaged code (state native) a wait blocks the thread, so it is the thread that has to be woken: by an alert (`latch`), and
+//! by a shutdown (`blocked`).
 //!
 //! A wait that is broken to end a deadlock (`deadlock`) is ended by the scheduler, and heeds more of it than the wait's own
 //! option says: whatever else it is woken for it looks up, and goes on.
@@ -15,66 +14,18 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fiberhost_scheduler::{Heed, TaskRef, ThreadAlerts, Wake, thread_alerts};
-use parking_lot::Mutex;
+use fiberhost_scheduler::{Heed, ThreadAlerts, Wake, thread_alerts};
 
-use crate::clock;
 use crate::current::{self, Current};
 use crate::deadlock::{self, Broken, Edge};
 use crate::host::Shared;
 use crate::task::Kind;
 
-/// The latch of one task.
-#[derive(Debug, Default)]
-pub(crate) struct Alerts {
-    state: Mutex<Latch>,
-}
+mod latch;
+pub(crate) mod looking;
 
-#[derive(Debug, Default)]
-struct Latch {
-    set: bool,
-    /// The thread that the task blocks in an alertable wait in unmanaged code.
-    thread: Option<TaskRef>,
-}
-
-impl Alerts {
-    /// From any thread. It neither blocks nor allocates.
-    pub(crate) fn raise(&self, task: Option<&TaskRef>) {
-        let thread = {
-            let mut state = self.state.lock();
-            state.set = true;
-            state.thread.clone()
-        };
-        for who in [task, thread.as_ref()].into_iter().flatten() {
-            who.alert();
-        }
-    }
-
-    /// Takes the latch, if it is set.
-    pub(crate) fn take(&self) -> bool {
-        std::mem::take(&mut self.state.lock().set)
-    }
-
-    /// The wait that took it has ended by a signal after all.
-    pub(crate) fn put_back(&self) {
-        self.state.lock().set = true;
-    }
-
-    /// Takes the latch, or says whom to wake from now on.
-    fn take_or_block(&self, thread: Option<&ThreadAlerts>) -> bool {
-        let mut state = self.state.lock();
-        if std::mem::take(&mut state.set) {
-            return true;
-        }
-        state.thread = thread.map(|alerts| alerts.thread().clone());
-        false
-    }
-
-    fn unblock(&self) {
-        let thread = self.state.lock().thread.take();
-        drop(thread);
-    }
-}
+pub(crate) use latch::Alerts;
+use looking::Looking;
 
 /// A wait of the caller, which may give its thread away meanwhile. [`Wake::Alerted`] has taken the latch; [`Wake::Aborted`]
 /// is a shutdown, where the wait heeds that.
@@ -97,13 +48,9 @@ pub(crate) fn wait(
         return host.switching.around(|| wait(limit, heed));
     }
     let thread = blocks.then(thread_alerts);
-    let looking = Looking {
-        host,
-        caller: &caller,
-        heed,
-        thread: thread.as_ref(),
-        broken: &Cell::new(false),
-    };
+    let broken = Cell::new(false);
+    let looking = looking(host, &caller, heed, thread.as_ref(), &broken);
+    let wait = |limit, heed| host.switching.around(|| wait(limit, heed));
     // Nobody breaks it.
     looking.wait(limit, wait).unwrap_or(Wake::Aborted)
 }
@@ -138,14 +85,28 @@ pub(crate) fn wait_for_owner(
     if !breakable {
         return Ok(self::wait(host, None, heed, standing));
     }
-    let looking = Looking {
-        host,
-        caller: &caller,
+    let looking = looking(host, &caller, heed, thread.as_ref(), &broken);
+    looking.wait(None, |limit, heed| {
+        host.switching.around(|| standing(limit, heed))
+    })
+}
+
+/// `thread`: it blocks that one. `broken`: what the wait says of itself.
+fn looking<'a>(
+    host: &'a Shared,
+    caller: &'a Current,
+    heed: Heed,
+    thread: Option<&'a ThreadAlerts>,
+    broken: &'a Cell<bool>,
+) -> Looking<'a> {
+    Looking {
+        blocked: &host.blocked,
+        alerts: caller.task().alerts(),
         heed,
-        thread: thread.as_ref(),
-        broken: &broken,
-    };
-    looking.wait(None, standing)
+        thread,
+        is_adopted: is_adopted(caller),
+        broken,
+    }
 }
 
 /// Whether a wait of this task blocks its thread.
@@ -163,62 +124,6 @@ fn without_alerts(heed: Heed) -> Heed {
     match heed {
         Heed::Alert | Heed::Cancel => Heed::Cancel,
         Heed::Nothing => Heed::Nothing,
-    }
-}
-
-/// A wait that is woken to look whether there is a reason to end it.
-struct Looking<'a> {
-    host: &'a Shared,
-    caller: &'a Current,
-    /// What may end it, besides its being broken.
-    heed: Heed,
-    /// That it blocks.
-    thread: Option<&'a ThreadAlerts>,
-    /// Said by the wait itself.
-    broken: &'a Cell<bool>,
-}
-
-impl Looking<'_> {
-    fn wait(
-        &self,
-        limit: Option<Duration>,
-        wait: impl Fn(Option<Duration>, Heed) -> Wake,
-    ) -> Result<Wake, Broken> {
-        let host = self.host;
-        let alerts = (self.heed == Heed::Alert).then(|| self.caller.task().alerts());
-        // Too far away to be a time: never.
-        let until = limit.and_then(|limit| clock::now().checked_add(limit));
-        let mut left = limit;
-        loop {
-            let to_wake = self.thread.filter(|_| !is_adopted(self.caller));
-            if alerts.is_some_and(|alerts| alerts.take_or_block(to_wake)) {
-                return Ok(Wake::Alerted);
-            }
-            let entered = self.thread.map(|thread| host.blocked.enter(thread));
-            let wake = match entered {
-                Some(None) => Wake::Aborted,
-                // What it is woken for is looked up below.
-                Some(Some(_)) | None => host.switching.around(|| wait(left, Heed::Alert)),
-            };
-            if let Some(alerts) = alerts {
-                alerts.unblock();
-            }
-            if self.broken.get() {
-                return Err(Broken);
-            }
-            if wake == Wake::Aborted && self.heed == Heed::Nothing {
-                return Ok(host.switching.around(|| wait(left, Heed::Nothing)));
-            }
-            if wake != Wake::Alerted || alerts.is_some_and(Alerts::take) {
-                return Ok(wake);
-            }
-            if self.thread.is_some() && host.blocked.is_ending() && self.heed != Heed::Nothing {
-                return Ok(Wake::Aborted);
-            }
-            if let Some(until) = until {
-                left = Some(until.saturating_duration_since(clock::now()));
-            }
-        }
     }
 }
 

@@ -7,9 +7,10 @@
 #![forbid(unsafe_code)]
 
 use fiberhost_scheduler::{TaskRef, ThreadAlerts};
-use parking_lot::Mutex;
 
-#[derive(Debug, Default)]
+use crate::primitive::Mutex;
+
+#[derive(Debug)]
 pub(crate) struct Blocked {
     state: Mutex<State>,
 }
@@ -27,12 +28,23 @@ pub(crate) struct Entered<'a> {
 }
 
 impl Blocked {
+    pub(crate) fn new() -> Blocked {
+        Blocked {
+            state: Mutex::new(State::default()),
+        }
+    }
+
     /// The calling thread is about to block. `None`: the host has ended.
     pub(crate) fn enter(&self, thread: &ThreadAlerts) -> Option<Entered<'_>> {
         let thread = thread.thread().clone();
         let mut state = self.state.lock();
         if state.ending {
             return None;
+        }
+        // The twin that a model must catch: the host ends in between, and nobody is woken.
+        if cfg!(feature = "bug_blocked_enter") {
+            drop(state);
+            state = self.state.lock();
         }
         state.threads.push(thread.clone());
         Some(Entered {

@@ -5,10 +5,14 @@
 #![forbid(unsafe_code)]
 #![allow(missing_docs, reason = "thin wrappers around what is documented")]
 
+use std::cell::Cell;
 use std::time::Duration;
 
-use fiberhost_scheduler::Wake;
+use fiberhost_scheduler::{Heed, TaskRef, Wake, thread_alerts};
 
+use crate::alert;
+use crate::alert::looking::Looking;
+use crate::blocked;
 use crate::lent;
 use crate::workers::roll;
 
@@ -117,5 +121,54 @@ impl Roll {
     /// What nobody has come to.
     pub fn left(&self) -> usize {
         self.0.take_left().len()
+    }
+}
+
+/// A task whose waits block its thread, one of the model's, and the host that ends.
+pub struct Unmanaged {
+    alerts: alert::Alerts,
+    blocked: blocked::Blocked,
+}
+
+impl std::fmt::Debug for Unmanaged {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Unmanaged")
+    }
+}
+
+impl Default for Unmanaged {
+    fn default() -> Self {
+        Unmanaged {
+            alerts: alert::Alerts::new(),
+            blocked: blocked::Blocked::new(),
+        }
+    }
+}
+
+impl Unmanaged {
+    /// `adopted`: the task is this thread.
+    pub fn alert(&self, adopted: Option<&TaskRef>) {
+        self.alerts.raise(adopted);
+    }
+
+    /// The host ends.
+    pub fn end(&self) {
+        self.blocked.end();
+    }
+
+    /// A wait of the task, in unmanaged code or, `adopted`, of a thread that is one.
+    pub fn wait(&self, heed: Heed, adopted: bool, wait: impl Fn(Heed) -> Wake) -> Wake {
+        let thread = thread_alerts();
+        let broken = Cell::new(false);
+        let looking = Looking {
+            blocked: &self.blocked,
+            alerts: &self.alerts,
+            heed,
+            thread: Some(&thread),
+            is_adopted: adopted,
+            broken: &broken,
+        };
+        let waited = looking.wait(None, |_, heed| wait(heed));
+        waited.unwrap_or_else(|_| unreachable!("nobody breaks it"))
     }
 }

@@ -120,7 +120,7 @@ impl Task {
                 begins_with: Mutex::new(None),
                 ended: ManualResetEvent::new(false),
                 over: AtomicBool::new(false),
-                alerts: Alerts::default(),
+                alerts: Alerts::new(),
                 clr_task: Mutex::new(None),
                 has_clr_task: AtomicBool::new(false),
                 priority: AtomicI32::new(THREAD_PRIORITY_NORMAL),

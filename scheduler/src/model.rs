@@ -72,6 +72,11 @@ pub fn advance(time: Duration) {
     clock::advance(time);
 }
 
+/// The kernel has no `membarrier`. To be called before the models of a process begin.
+pub fn refuse_membarrier() {
+    barrier::refuse();
+}
+
 /// The frequent side of a barrier pair.
 pub fn light() {
     barrier::light();

@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use crate::check::check_locks;
 use crate::current;
 use crate::fiber;
 use crate::freeze;
@@ -180,6 +181,9 @@ where
 /// `word` is the address of a wait on this stack, which is that of `task`; `task` runs on `thread`, which is the caller's.
 #[cold]
 unsafe fn settle_here(thread: &'static Thread, task: &'static Task, word: fiber::Word) {
+    #[cfg(feature = "bug_lock_slept")]
+    let _kept = thread.core().lasting.keep();
+    check_locks(task, "waits with its thread");
     thread.look_before_wait();
     thread.bound.leave(task);
     Thread::count(&thread.settled_here);

@@ -141,7 +141,7 @@ impl Builder {
             callback_patience: self.callback_patience.unwrap_or(CALLBACK_PATIENCE),
             figures: Counts::default(),
             quanta,
-            blocked: Blocked::default(),
+            blocked: Blocked::new(),
             overseer: Overseer::new(std::mem::take(&mut self.policy), self.instead.take()),
             memory: OnceLock::new(),
             #[cfg(feature = "net")]

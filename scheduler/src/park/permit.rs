@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::plain::sleep_until_called;
 use super::{Limit, check, is_panicking, wait};
+use crate::check::check_locks;
 use crate::current;
 use crate::native;
 use crate::primitive::Ordering;
@@ -92,6 +93,7 @@ fn park_limited(limit: Limit) -> Wake {
 /// A task that is panicking blocks its thread instead. Its wait word stays out of it: nobody is to queue the task.
 #[cold]
 fn park_blocking(me: &'static Task, limit: Limit) -> Wake {
+    check_locks(me, "blocks its thread");
     let swap = |from, to| {
         let swapped = me
             .permit

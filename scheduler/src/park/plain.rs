@@ -4,6 +4,7 @@
 use std::marker::PhantomData;
 
 use super::{Limit, Waited};
+use crate::check::check_locks;
 use crate::current;
 use crate::join::TaskRef;
 use crate::primitive::{Ordering, clock};
@@ -24,6 +25,7 @@ where
     P: Fn(&'static Task, Interrupt) -> Option<Epoch>,
 {
     let me = current::plain();
+    check_locks(me, "blocks its thread");
     // In a model a plain thread stands in for a task without a stack: it settles, and can be interrupted, like one.
     // So can one that has asked for it.
     let stands_in = cfg!(any(loom, shuttle)) || me.heeds();

@@ -4,6 +4,7 @@
 
 use super::interrupt::raise;
 use super::must_block;
+use crate::check::check_locks;
 use crate::current;
 use crate::fiber::{self, YIELD};
 use crate::primitive::{Ordering, simulated};
@@ -41,6 +42,7 @@ fn yield_in_place(thread: &'static Thread, task: &Task) {
     if simulated::panicking() {
         return simulated::point();
     }
+    check_locks(task, "yields with its thread");
     thread.yield_pinned();
     after_yield(task);
 }
@@ -54,6 +56,7 @@ pub fn yield_to_others() -> bool {
         return false;
     };
     if must_block(task) {
+        check_locks(task, "yields with its thread");
         return !simulated::panicking() && thread.yield_pinned();
     }
     if task.is_next_to_itself() && thread.nothing_else(task) {

@@ -4,10 +4,13 @@
 //! also on x86 (store buffering). Where one side runs on every switch and the other once in a while,
 //! the frequent side uses [`light`] (no instruction) and the rare side [`heavy`], an expedited `membarrier`,
 //! which makes every running thread of the process pass a full barrier.
-//! Where the kernel has no such call both sides use a real fence; the models do the same.
+//! Where the kernel has no such call both sides use a real fence.
 //!
 //! To look up which of the two it is costs [`light`] three instructions. On the ways that are short [`assumed`] saves them: what
 //! its caller loads next is a word that says something rare, and says so always where the barrier is not asymmetric.
+//!
+//! A checker has no asymmetric barrier either. Its models take it for a fence on both sides, in [`assumed`] too; those without
+//! the call take the way of the words that say so, and [`assumed`] is nothing.
 
 #[cfg(not(any(loom, shuttle)))]
 mod imp {
@@ -72,30 +75,48 @@ mod imp {
 
 #[cfg(any(loom, shuttle))]
 mod imp {
+    // The model says so before it begins, so the checker need not know of it.
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
     use crate::primitive::{Ordering, fence};
 
-    pub(crate) fn prepare() {}
-    pub(crate) fn is_asymmetric() -> bool {
-        false
+    static REFUSED: AtomicBool = AtomicBool::new(false);
+
+    /// The kernel of the models of this process has no `membarrier`.
+    pub(crate) fn refuse() {
+        REFUSED.store(true, Relaxed);
     }
+
+    pub(crate) fn prepare() {}
+
+    pub(crate) fn is_asymmetric() -> bool {
+        !REFUSED.load(Relaxed)
+    }
+
     pub(crate) fn light() {
         // The twin that a model must catch: without the barrier the two sides can miss each other.
         if !cfg!(feature = "bug_light_barrier") {
             fence(Ordering::SeqCst);
         }
     }
-    /// As `light`: a model's words do not say that the barrier is not asymmetric.
+
     pub(crate) fn assumed() {
-        light();
+        if is_asymmetric() {
+            light();
+        }
     }
+
     pub(crate) fn heavy() {
         fence(Ordering::SeqCst);
     }
 }
 
+#[cfg(any(loom, shuttle))]
+pub(crate) use imp::refuse;
 pub(crate) use imp::{assumed, heavy, is_asymmetric, light, prepare};
 
 /// Whether the words of which [`assumed`] speaks are to say it: the frequent side needs a fence that is not in it.
 pub(crate) fn needs_fence() -> bool {
-    !is_asymmetric() && !cfg!(any(loom, shuttle))
+    // The twin that models must catch: no word says it, and the fence is left out.
+    !is_asymmetric() && !cfg!(feature = "bug_needs_fence")
 }

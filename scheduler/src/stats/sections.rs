@@ -160,7 +160,7 @@ impl Lasting {
     }
 
     /// As a seeded fault: who looks at them keeps their lock.
-    #[cfg(feature = "bug_lock_lent")]
+    #[cfg(any(feature = "bug_lock_lent", feature = "bug_lock_slept"))]
     pub(crate) fn keep(&self) -> impl Sized + '_ {
         self.0.lock()
     }

@@ -42,6 +42,8 @@ pub(crate) struct Bounds {
     pub(crate) exhaustive: bool,
     /// Shuttle: schedules for each of its ways to choose them.
     pub(crate) schedules: usize,
+    /// Whether the kernel has the call that makes barriers asymmetric.
+    pub(crate) membarrier: bool,
 }
 
 impl Bounds {
@@ -52,6 +54,7 @@ impl Bounds {
             at_least,
             exhaustive: true,
             schedules: 2_000,
+            membarrier: true,
         }
     }
 
@@ -62,6 +65,7 @@ impl Bounds {
             at_least,
             exhaustive: false,
             schedules: 5_000,
+            membarrier: true,
         }
     }
 
@@ -72,6 +76,14 @@ impl Bounds {
     pub(crate) const fn preemptions(self, preemptions: usize) -> Bounds {
         Bounds {
             preemptions,
+            ..self
+        }
+    }
+
+    /// As on a kernel that has no such call.
+    pub(crate) const fn without_membarrier(self) -> Bounds {
+        Bounds {
+            membarrier: false,
             ..self
         }
     }
@@ -124,6 +136,9 @@ fn run<F: Fn() + Send + Sync + 'static>(name: &'static str, bounds: Bounds, mode
         eprintln!("model {name}: FAILED in execution {execution}: {info}");
         exit(101);
     }));
+    if !bounds.membarrier {
+        fiberhost_scheduler::model::refuse_membarrier();
+    }
     let began = Instant::now();
     let counted = move || {
         EXECUTIONS.fetch_add(1, Ordering::Relaxed);

@@ -12,37 +12,52 @@ use super::explore::{Bounds, explore, thread};
 #[test]
 fn a_signal_and_an_alert_end_one_wait_each() {
     explore(Bounds::protocol(500), || {
-        let me = Waiter::here();
-        let list = Arc::new(List::new());
-        let alerter = {
-            let handle = me.handle();
-            thread::spawn(move || handle.alert())
-        };
-        let signaller = {
-            let list = list.clone();
-            thread::spawn(move || list.signal())
-        };
-        // What lies on the waiter's stack: it is used again, for something else, as soon as the wait is over.
-        let stack = Arc::new(Plain::new(0));
-        let wait = || {
-            let touched = stack.clone();
-            let ended = me.wait_listed(&list, move || assert_eq!(touched.get(), 0));
-            stack.set(1);
-            stack.set(0);
-            ended
-        };
-        let (first, second) = (wait(), wait());
-        assert!(
-            matches!(
-                (first, second),
-                (Wake::Signalled, Wake::Alerted) | (Wake::Alerted, Wake::Signalled)
-            ),
-            "{first:?}, {second:?}"
-        );
-        alerter.join().unwrap();
-        signaller.join().unwrap();
-        assert!(!list.reset(), "nothing is left over");
+        a_signal_and_an_alert();
     });
+}
+
+/// The same where the flags always send both the long way.
+#[test]
+fn a_signal_and_an_alert_end_one_wait_each_without_membarrier() {
+    explore(
+        Bounds::protocol(500).preemptions(2).without_membarrier(),
+        || {
+            a_signal_and_an_alert();
+        },
+    );
+}
+
+fn a_signal_and_an_alert() {
+    let me = Waiter::here();
+    let list = Arc::new(List::new());
+    let alerter = {
+        let handle = me.handle();
+        thread::spawn(move || handle.alert())
+    };
+    let signaller = {
+        let list = list.clone();
+        thread::spawn(move || list.signal())
+    };
+    // What lies on the waiter's stack: it is used again, for something else, as soon as the wait is over.
+    let stack = Arc::new(Plain::new(0));
+    let wait = || {
+        let touched = stack.clone();
+        let ended = me.wait_listed(&list, move || assert_eq!(touched.get(), 0));
+        stack.set(1);
+        stack.set(0);
+        ended
+    };
+    let (first, second) = (wait(), wait());
+    assert!(
+        matches!(
+            (first, second),
+            (Wake::Signalled, Wake::Alerted) | (Wake::Alerted, Wake::Signalled)
+        ),
+        "{first:?}, {second:?}"
+    );
+    alerter.join().unwrap();
+    signaller.join().unwrap();
+    assert!(!list.reset(), "nothing is left over");
 }
 
 /// Two signals and two waiters, one of which is alerted: no signal is lost.

@@ -13,11 +13,23 @@ use super::explore::{Bounds, explore, thread};
 #[test]
 fn an_alert_is_not_missed() {
     explore(Bounds::protocol(5), || {
-        let me = current();
-        let alerter = thread::spawn(move || me.alert());
-        assert_eq!(AutoResetEvent::new(false).wait(), Wake::Alerted);
-        alerter.join().unwrap();
+        an_alert_for_the_only_wait();
     });
+}
+
+/// The same where the flags always send the settle the long way.
+#[test]
+fn an_alert_is_not_missed_without_membarrier() {
+    explore(Bounds::protocol(5).without_membarrier(), || {
+        an_alert_for_the_only_wait();
+    });
+}
+
+fn an_alert_for_the_only_wait() {
+    let me = current();
+    let alerter = thread::spawn(move || me.alert());
+    assert_eq!(AutoResetEvent::new(false).wait(), Wake::Alerted);
+    alerter.join().unwrap();
 }
 
 /// An alert and a signal for one wait: one ends it, the other is there for the next.

@@ -89,6 +89,25 @@ fn who_waits_holds_no_lock_of_ours() {
     });
 }
 
+/// Nor does it where the task owns it, and waits without giving it back.
+#[test]
+fn who_waits_with_its_thread_holds_no_lock_of_ours() {
+    explore(BOUNDS, || {
+        let scheduler = scheduler_of(2, 2);
+        let barrier = Arc::new(Barrier::new(2));
+        let tasks = [(); 2].map(|()| {
+            let barrier = barrier.clone();
+            scheduler.spawn(move || {
+                let _own = native::own();
+                barrier.wait().is_leader()
+            })
+        });
+        let leaders = tasks.map(|task| task.join().unwrap());
+        assert!(leaders[0] != leaders[1], "{leaders:?}");
+        end(scheduler);
+    });
+}
+
 /// What a destructor does while its task is unwinding gives the thread to nobody, though another task could have it.
 /// (It does not block: the checker's threads share one count of panics.)
 fn in_a_destructor_that_unwinds(work: fn()) {

@@ -19,6 +19,14 @@ fn a_worker_and_a_stranger_take_turns() {
     explore(Bounds::protocol(100), || turns(3, &[(None, 1)]));
 }
 
+/// The same where the lock must never lean.
+#[test]
+fn a_worker_and_a_stranger_take_turns_without_membarrier() {
+    explore(Bounds::protocol(10).without_membarrier(), || {
+        turns(3, &[(None, 1)]);
+    });
+}
+
 /// The same with a stranger that comes twice.
 #[test]
 fn a_stranger_comes_again() {

@@ -19,6 +19,12 @@ fn the_owner_and_a_taker_take_turns() {
     explore(Bounds::protocol(100), || takes(1, 1));
 }
 
+/// The same where the owner is asked always.
+#[test]
+fn the_owner_and_a_taker_take_turns_without_membarrier() {
+    explore(Bounds::protocol(100).without_membarrier(), || takes(1, 1));
+}
+
 /// The same with two takers.
 #[test]
 fn the_owner_and_two_takers_take_turns() {

@@ -75,18 +75,33 @@ fn a_permit_that_meets_a_time_limit_ends_one_park() {
 #[test]
 fn a_permit_and_an_alert_end_one_park_each() {
     explore(Bounds::protocol(100), || {
-        let me = current();
-        let giver = thread::spawn(move || me.unpark());
-        let me = current();
-        let alerter = thread::spawn(move || me.alert());
-        let first = park();
-        let second = park();
-        assert!(matches!(
-            (first, second),
-            (Wake::Signalled, Wake::Alerted) | (Wake::Alerted, Wake::Signalled)
-        ));
-        giver.join().unwrap();
-        alerter.join().unwrap();
-        assert_eq!(park_for(Duration::ZERO), Wake::TimedOut);
+        a_permit_and_an_alert();
     });
+}
+
+/// The same where the flags always send the park the long way.
+#[test]
+fn a_permit_and_an_alert_end_one_park_each_without_membarrier() {
+    explore(
+        Bounds::protocol(100).preemptions(2).without_membarrier(),
+        || {
+            a_permit_and_an_alert();
+        },
+    );
+}
+
+fn a_permit_and_an_alert() {
+    let me = current();
+    let giver = thread::spawn(move || me.unpark());
+    let me = current();
+    let alerter = thread::spawn(move || me.alert());
+    let first = park();
+    let second = park();
+    assert!(matches!(
+        (first, second),
+        (Wake::Signalled, Wake::Alerted) | (Wake::Alerted, Wake::Signalled)
+    ));
+    giver.join().unwrap();
+    alerter.join().unwrap();
+    assert_eq!(park_for(Duration::ZERO), Wake::TimedOut);
 }

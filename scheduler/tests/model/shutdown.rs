@@ -48,11 +48,26 @@ fn a_spawn_from_inside_meets_the_shutdown() {
 #[test]
 fn a_start_meets_the_shutdown() {
     explore(Bounds::whole(100), || {
-        let scheduler = scheduler(1);
-        let event = Arc::new(AutoResetEvent::new(false));
-        let task = scheduler.spawn(move || event.wait());
-        scheduler.shutdown(Duration::MAX).expect("nothing survives");
-        assert!(task.join().unwrap_err().is_cancelled());
-        end(scheduler);
+        a_start();
     });
+}
+
+/// The same where the phase always sends the start the long way.
+#[test]
+fn a_start_meets_the_shutdown_without_membarrier() {
+    explore(
+        Bounds::whole(100).preemptions(1).without_membarrier(),
+        || {
+            a_start();
+        },
+    );
+}
+
+fn a_start() {
+    let scheduler = scheduler(1);
+    let event = Arc::new(AutoResetEvent::new(false));
+    let task = scheduler.spawn(move || event.wait());
+    scheduler.shutdown(Duration::MAX).expect("nothing survives");
+    assert!(task.join().unwrap_err().is_cancelled());
+    end(scheduler);
 }

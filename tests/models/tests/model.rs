@@ -9,6 +9,7 @@
 #![cfg(any(loom, shuttle))]
 
 mod model {
+    mod alerts;
     #[allow(dead_code, reason = "the scheduler's models use more of it")]
     #[path = "../../../../scheduler/tests/model/explore.rs"]
     mod explore;
