@@ -229,7 +229,12 @@ impl Node {
         let mut node = Some(self);
         while let Some(at) = node {
             // Acquire: what the canceller did before is visible.
-            if at.cancelled.load(Ordering::Acquire) {
+            let order = if cfg!(feature = "bug_cancel_look") {
+                Ordering::Relaxed
+            } else {
+                Ordering::Acquire
+            };
+            if at.cancelled.load(order) {
                 return true;
             }
             node = at.parent.as_deref();

@@ -139,7 +139,13 @@ impl Thread {
                     self.begin_with_slot(role);
                     return true;
                 }
-                Found::Wait { call: true } => core.call_drivers(),
+                Found::Wait { call: true } => {
+                    core.call_drivers();
+                    // The twin that a model must catch: who was called has looked, and sleeps by now.
+                    if cfg!(feature = "bug_claim_late") {
+                        core.idle.with(|lists| self.become_returner(lists, claim));
+                    }
+                }
                 Found::Wait { call: false } | Found::End => {}
             }
             let called = self.sleeper.sleep(until);
@@ -165,7 +171,7 @@ impl Thread {
             return Found::Slot(self.role(lists));
         }
         let call = self.standing.get() == Standing::None;
-        if call {
+        if call && !cfg!(feature = "bug_claim_late") {
             self.become_returner(lists, claim);
         }
         Found::Wait { call }

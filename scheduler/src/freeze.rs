@@ -62,7 +62,9 @@ pub(crate) fn break_exclusive(
     };
     task.raise(flag::FROZEN);
     barrier::heavy();
-    let ended = task.wait.is_still(wait) && suspend::withdraw(task);
+    // The twin that a model must catch: it ends the wait, though a signal has the node.
+    let ended =
+        task.wait.is_still(wait) && (suspend::withdraw(task) || cfg!(feature = "bug_freeze_both"));
     if ended {
         task.wait.end_exclusive(wait, wake);
     }

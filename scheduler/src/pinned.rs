@@ -88,10 +88,11 @@ impl Thread {
 
     /// Step 1: whether the task was woken from elsewhere.
     fn take_woken(&self, task: &'static Task) -> bool {
+        let early = cfg!(feature = "bug_pinned_look") && self.drain_for(task);
         if !self.sleeper.take() {
-            return false;
+            return early;
         }
-        let woken = self.drain_for(task);
+        let woken = early || !cfg!(feature = "bug_pinned_look") && self.drain_for(task);
         // Somebody may want the slot; that is for the loop to see, or for the sleep that comes.
         if self.core().idle.claimants() > 0 {
             self.sleeper.call();

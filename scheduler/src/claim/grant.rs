@@ -111,7 +111,11 @@ impl Core {
     /// Returns whether some could not be taken because there is nobody to have them.
     pub(crate) fn take_lasting(&'static self, lasts: impl Fn(&Slot) -> bool) -> bool {
         self.idle.with(|lists| {
-            let mut takers = lists.takers();
+            let mut takers = if cfg!(feature = "bug_claim_takers") {
+                self.slots.len()
+            } else {
+                lists.takers()
+            };
             let mut asked = 0;
             let mut refused = false;
             for slot in self.slots.iter().filter(|slot| lasts(slot)) {
@@ -141,14 +145,17 @@ impl Core {
             return;
         };
         // The new driver is called in any case: it waits for the slot's timers from now on, and looks for its work.
-        if let Some(Disposed::Called(index)) = self.dispose(lists, slot, true) {
+        let disposed = self.dispose(lists, slot, true);
+        if let Some(Disposed::Called(index)) = disposed
+            && !cfg!(feature = "bug_claim_driver")
+        {
             self.threads.get(index).sleeper.call();
         }
     }
 
     /// Whether somebody ought to drive this slot at once. For who has the slot.
     pub(crate) fn is_needed(&self, slot: &Slot) -> bool {
-        self.has_work(slot) || slot.next_timer().is_some()
+        self.has_work(slot) || slot.next_timer().is_some() && !cfg!(feature = "bug_claim_timer")
     }
 
     /// Whether anything waits for somebody who drives a slot, as far as others than these can see.
@@ -206,6 +213,7 @@ impl Core {
     /// What is left to do for a slot that was given away, without the lock.
     pub(crate) fn follow(&'static self, how: Disposed) {
         match how {
+            Disposed::Called(_) if cfg!(feature = "bug_claim_follow") => {}
             Disposed::Called(index) => self.threads.get(index).sleeper.call(),
             Disposed::Placed => self.look_for_placed(),
             Disposed::Rests(slot) => self.lay_down(slot),

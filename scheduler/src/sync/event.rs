@@ -41,8 +41,10 @@ impl AutoResetEvent {
     pub fn set(&self) {
         let here = current::thread();
         let woken = self.state.with(current::leans_as_of(here), |state| {
+            // The twin that a model must catch: one that stands there may have given up.
+            let kept = cfg!(feature = "bug_event_set") && !state.waiters.is_empty();
             let woken = state.waiters.claim_first();
-            if woken.is_none() {
+            if woken.is_none() && !kept {
                 state.set = true;
             }
             woken
@@ -145,8 +147,13 @@ impl ManualResetEvent {
     /// Lets everybody through, those that wait and those that come until [`reset`](ManualResetEvent::reset).
     pub fn set(&self) {
         let mut state = self.state.lock(current::leans_as());
-        state.set = true;
         let woken = state.waiters.claim_all();
+        // The twin that a model must catch: whoever begins to wait in between is not let through.
+        if cfg!(feature = "bug_event_late") {
+            drop(state);
+            state = self.state.lock(current::leans_as());
+        }
+        state.set = true;
         drop(state);
         woken.for_each(make_runnable);
     }

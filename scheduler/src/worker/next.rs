@@ -146,7 +146,9 @@ impl Thread {
     }
 
     pub(crate) fn should_stop(&self) -> bool {
-        self.core().phase() == Phase::Stopping && self.core().live() == 0
+        let core = self.core();
+        let early = cfg!(feature = "bug_stop_early") && core.phase() == Phase::Closing;
+        early || core.phase() == Phase::Stopping && core.live() == 0
     }
 
     pub(crate) fn fire_timers(&self) {

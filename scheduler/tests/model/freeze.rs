@@ -63,7 +63,7 @@ fn a_signal_and_an_alert() {
 /// Two signals and two waiters, one of which is alerted: no signal is lost.
 #[test]
 fn a_signal_passes_by_a_waiter_that_was_alerted() {
-    explore(Bounds::protocol(100), || {
+    explore(Bounds::protocol(500).preemptions(2), || {
         let list = Arc::new(List::new());
         let other = {
             let list = list.clone();
@@ -74,7 +74,10 @@ fn a_signal_passes_by_a_waiter_that_was_alerted() {
             let handle = me.handle();
             thread::spawn(move || handle.alert())
         };
-        list.signal();
+        let signaller = {
+            let list = list.clone();
+            thread::spawn(move || list.signal())
+        };
         let mine = me.wait_listed(&list, || {});
         if mine == Wake::Signalled {
             // The other one still waits.
@@ -82,6 +85,7 @@ fn a_signal_passes_by_a_waiter_that_was_alerted() {
         }
         assert_eq!(other.join().unwrap(), Wake::Signalled);
         alerter.join().unwrap();
+        signaller.join().unwrap();
     });
 }
 

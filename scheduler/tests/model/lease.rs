@@ -253,7 +253,7 @@ fn a_slot_is_given_or_taken() {
     });
 }
 
-/// A taker that asks and does without leaves the slot with its owner.
+/// A taker that asks and does without leaves the slot with its owner, for the next one to ask.
 #[test]
 fn a_request_is_withdrawn() {
     explore(Bounds::protocol(10), || {
@@ -275,6 +275,10 @@ fn a_request_is_withdrawn() {
             table.drive();
         }
         taker.join().unwrap();
+        table.lease.leave();
+        assert!(table.lease.ask(), "nothing is left of the first request");
+        table.lease.withdraw();
+        table.come_back();
         table.check(2);
     });
 }

@@ -460,7 +460,8 @@ impl<T: Send> Operation for Sending<'_, T> {
         let mut state = self.channel.state.lock();
         let now = state.no_receivers
             || if capacity == Some(0) {
-                state.receivers.first_of_another(task).is_some()
+                let receiver = state.receivers.first_of_another(task);
+                receiver.is_some() && !cfg!(feature = "bug_select_look")
             } else {
                 state.has_room(capacity)
             };
@@ -499,7 +500,9 @@ impl<T: Send> Operation for Sending<'_, T> {
             receiver => {
                 // SAFETY: neither of the other two.
                 let receiver = unsafe { receiver_in_hand(receiver) };
-                make_runnable(receiver.task());
+                if !cfg!(feature = "bug_select_hand") {
+                    make_runnable(receiver.task());
+                }
             }
         }
     }

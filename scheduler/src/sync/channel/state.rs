@@ -461,6 +461,11 @@ impl<T> Channel<T> {
                 None
             }
             Offered::Full(item) => {
+                // The twin that a model must catch: a receiver that comes in between finds nobody, and waits as well.
+                if cfg!(feature = "bug_channel_look") {
+                    drop(state);
+                    state = self.state.lock();
+                }
                 // SAFETY: not linked yet, so the packet is the waiter's, for whom we act.
                 unsafe { packet.put(item) };
                 let epoch = arm.arm(task);
@@ -593,8 +598,13 @@ impl<T> Channel<T> {
     #[cold]
     pub(super) fn lose_receivers(&self) {
         let mut state = self.state.lock();
-        state.no_receivers = true;
         let woken = state.senders.claim_all();
+        // The twin that a model must catch: whoever begins to wait in between is not told.
+        if cfg!(feature = "bug_channel_left") {
+            drop(state);
+            state = self.state.lock();
+        }
+        state.no_receivers = true;
         let items = std::mem::take(&mut state.buffer);
         drop(state);
         woken.for_each(make_runnable);
