@@ -36,11 +36,15 @@ impl Alerts {
     pub(crate) fn raise(&self, task: Option<&TaskRef>) {
         let thread = {
             let mut state = self.state.lock();
-            state.set = true;
+            // The twin that a model must catch: who is woken looks before it is set.
+            state.set |= !cfg!(feature = "bug_alert_first");
             state.thread.clone()
         };
         for who in [task, thread.as_ref()].into_iter().flatten() {
             who.alert();
+        }
+        if cfg!(feature = "bug_alert_first") {
+            self.put_back();
         }
     }
 
