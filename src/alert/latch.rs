@@ -34,18 +34,17 @@ impl Alerts {
 
     /// From any thread. It neither blocks nor allocates.
     pub(crate) fn raise(&self, task: Option<&TaskRef>) {
-        // The twin that a model must catch: who is woken has looked before the latch is set, and waits on.
-        let late = cfg!(feature = "bug_alert_raise");
         let thread = {
             let mut state = self.state.lock();
-            state.set |= !late;
+            // The twin that a model must catch: who is woken looks before it is set.
+            state.set |= !cfg!(feature = "bug_alert_first");
             state.thread.clone()
         };
         for who in [task, thread.as_ref()].into_iter().flatten() {
             who.alert();
         }
-        if late {
-            self.state.lock().set = true;
+        if cfg!(feature = "bug_alert_first") {
+            self.put_back();
         }
     }
 

@@ -20,7 +20,7 @@ pub(crate) struct Looking<'a> {
     pub(crate) alerts: &'a Alerts,
     /// What may end it, besides its being broken.
     pub(crate) heed: Heed,
-    /// That it blocks.
+    /// The thread that it blocks, if it does.
     pub(crate) thread: Option<&'a ThreadAlerts>,
     /// The thread is alerted as the task that it is, so the latch need not know it.
     pub(crate) is_adopted: bool,
