@@ -10,8 +10,8 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use common::{
-    LONG, at, at_on_fibers, checked, eventually, hog_until, os_thread, until_waits,
-    until_waits_or_ended, with, with_on_fibers,
+    LONG, at, at_on_fibers, checked, eventually, hog_until, os_thread, until_waits, with,
+    with_on_fibers,
 };
 use fiberhost::scheduler::{
     JoinHandle, Priority, Scheduler, TaskBuilder, WaitReason, Wake, park, sleep, spawn, yield_now,
@@ -112,8 +112,6 @@ fn mobile_tasks_woken_by_a_hog_go_on_elsewhere() {
 /// The timers stand in the slot of one that hogs its worker: the monitor fires them, and calls another worker for who is woken.
 #[test]
 fn sleepers_whose_timers_stand_behind_a_hog_go_on_elsewhere() {
-    // Long enough that a machine with much to do does not let it pass before the hog begins.
-    const TIME: Duration = Duration::from_millis(100);
     at(2, |scheduler| {
         // Nobody else can start the sleepers, so their timers are here.
         let (go, running) = (
@@ -127,23 +125,29 @@ fn sleepers_whose_timers_stand_behind_a_hog_go_on_elsewhere() {
         });
         eventually("one worker is taken", || running.load(Ordering::SeqCst));
         scheduler.run(move || {
-            let count = Arc::new(AtomicUsize::new(0));
-            let tasks: Vec<JoinHandle<()>> = (0..3)
-                .map(|_| {
-                    let count = Arc::clone(&count);
+            let over = Arc::new(AtomicBool::new(false));
+            let wakes: Arc<[AtomicUsize; 3]> = Arc::default();
+            let counts = || wakes.each_ref().map(|wakes| wakes.load(Ordering::SeqCst));
+            let woke =
+                |before: [usize; 3]| counts().iter().zip(before).all(|(now, then)| *now > then);
+            let tasks: Vec<JoinHandle<()>> = (0..wakes.len())
+                .map(|number| {
+                    let (over, wakes) = (Arc::clone(&over), Arc::clone(&wakes));
                     let body = move || {
-                        assert_eq!(sleep(TIME), Wake::TimedOut);
-                        count.fetch_add(1, Ordering::SeqCst);
+                        while !over.load(Ordering::SeqCst) {
+                            assert_eq!(sleep(Duration::from_millis(10)), Wake::TimedOut);
+                            wakes[number].fetch_add(1, Ordering::SeqCst);
+                        }
                     };
                     // SAFETY: nothing that must stay on its thread lies on the stack.
                     unsafe { TaskBuilder::new().spawn_mobile(body) }.unwrap()
                 })
                 .collect();
-            for task in &tasks {
-                until_waits_or_ended(task, WaitReason::Sleep);
-            }
+            eventually("each has slept here", || woke([0; 3]));
             go.store(true, Ordering::SeqCst);
-            hog_until(|| count.load(Ordering::SeqCst) == 3);
+            let before = counts();
+            hog_until(|| woke(before));
+            over.store(true, Ordering::SeqCst);
             tasks.into_iter().for_each(|task| task.join().unwrap());
         });
         other.join().unwrap();

@@ -9,8 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use common::{
-    LONG, at, at_on_fibers, checked, eventually, expect_panics, hog_until, until_waits,
-    until_waits_or_ended, with,
+    LONG, at, at_on_fibers, checked, eventually, expect_panics, hog_until, until_waits, with,
 };
 use fiberhost::scheduler::net::TcpListener;
 use fiberhost::scheduler::sync::AutoResetEvent;
@@ -222,7 +221,10 @@ fn time_limits_pass_though_their_slot_rests() {
             })
             .collect();
         for task in &tasks {
-            until_waits_or_ended(task, WaitReason::Sleep);
+            // One whose time has passed before one looks has ended.
+            eventually("each sleeps or has slept", || {
+                task.is_finished() || task.task().wait_reason() == WaitReason::Sleep
+            });
         }
         scheduler.set_workers(1);
         until_active(scheduler, 1);

@@ -13,9 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use fiberhost::scheduler::{
-    Backing, Builder, JoinHandle, Scheduler, TaskRef, WaitReason, yield_now,
-};
+use fiberhost::scheduler::{Backing, Builder, Scheduler, TaskRef, WaitReason, yield_now};
 
 /// Longer than anything here takes on a loaded machine; only a failure waits for so long.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
@@ -148,14 +146,6 @@ pub(crate) fn eventually(what: &str, so: impl Fn() -> bool) {
 pub(crate) fn until_waits(task: &TaskRef, reason: WaitReason) {
     eventually(&format!("a task waits for {reason}"), || {
         task.wait_reason() == reason
-    });
-}
-
-/// The same for a wait that ends by itself, which it may have done before one looks.
-#[track_caller]
-pub(crate) fn until_waits_or_ended<T>(task: &JoinHandle<T>, reason: WaitReason) {
-    eventually(&format!("a task waits for {reason} or has ended"), || {
-        task.task().wait_reason() == reason || task.is_finished()
     });
 }
 

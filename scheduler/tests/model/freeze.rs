@@ -7,6 +7,18 @@ use fiberhost_scheduler::model::{List, Plain, Record, Waiter};
 
 use super::explore::{Bounds, explore, thread};
 
+/// Somebody alerts the waiter.
+fn alert(me: &Waiter) -> thread::JoinHandle<()> {
+    let handle = me.handle();
+    thread::spawn(move || handle.alert())
+}
+
+/// Somebody signals.
+fn signal(list: &Arc<List>) -> thread::JoinHandle<()> {
+    let list = list.clone();
+    thread::spawn(move || list.signal())
+}
+
 /// A signal and an alert come before, during or after the wait: one ends it, the other the next one, and whoever takes the
 /// wait back is done with the waiter's stack when the waiter goes on.
 #[test]
@@ -30,14 +42,7 @@ fn a_signal_and_an_alert_end_one_wait_each_without_membarrier() {
 fn a_signal_and_an_alert() {
     let me = Waiter::here();
     let list = Arc::new(List::new());
-    let alerter = {
-        let handle = me.handle();
-        thread::spawn(move || handle.alert())
-    };
-    let signaller = {
-        let list = list.clone();
-        thread::spawn(move || list.signal())
-    };
+    let others = [alert(&me), signal(&list)];
     // What lies on the waiter's stack: it is used again, for something else, as soon as the wait is over.
     let stack = Arc::new(Plain::new(0));
     let wait = || {
@@ -55,8 +60,9 @@ fn a_signal_and_an_alert() {
         ),
         "{first:?}, {second:?}"
     );
-    alerter.join().unwrap();
-    signaller.join().unwrap();
+    for other in others {
+        other.join().unwrap();
+    }
     assert!(!list.reset(), "nothing is left over");
 }
 
@@ -70,22 +76,16 @@ fn a_signal_passes_by_a_waiter_that_was_alerted() {
             thread::spawn(move || Waiter::here().wait_listed(&list, || {}))
         };
         let me = Waiter::here();
-        let alerter = {
-            let handle = me.handle();
-            thread::spawn(move || handle.alert())
-        };
-        let signaller = {
-            let list = list.clone();
-            thread::spawn(move || list.signal())
-        };
+        let others = [alert(&me), signal(&list)];
         let mine = me.wait_listed(&list, || {});
         if mine == Wake::Signalled {
             // The other one still waits.
             list.signal();
         }
         assert_eq!(other.join().unwrap(), Wake::Signalled);
-        alerter.join().unwrap();
-        signaller.join().unwrap();
+        for other in others {
+            other.join().unwrap();
+        }
     });
 }
 
@@ -96,10 +96,7 @@ fn a_joiner_that_goes_on_at_once_is_let_go_first() {
     explore(Bounds::protocol(200), || {
         let (task, me) = (Record::spawned(), Waiter::here());
         let (keep, list) = (task.handle(), List::new());
-        let alerter = {
-            let handle = me.handle();
-            thread::spawn(move || handle.alert())
-        };
+        let alerter = alert(&me);
         let worker = thread::spawn(move || task.complete());
         // What lies on the joiner's stack: it is used again, for something else, as soon as the wait is over.
         let stack = Arc::new(Plain::new(0));
