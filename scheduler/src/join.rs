@@ -31,7 +31,8 @@ enum Why {
     Cancelled,
     Refused(io::Error),
     Itself,
-    Deadlock(Deadlock),
+    /// Boxed: a result lies in its task's record, and the smaller it is, the fewer lines of that a join reads.
+    Deadlock(Box<Deadlock>),
     Interrupted(Wake),
 }
 
@@ -51,6 +52,10 @@ impl JoinError {
     #[cfg(feature = "futures")]
     pub(crate) fn itself() -> Self {
         JoinError(Why::Itself)
+    }
+
+    fn of_circle(deadlock: Deadlock) -> Self {
+        JoinError(Why::Deadlock(Box::new(deadlock)))
     }
 
     pub(crate) fn interrupted(wake: Wake) -> Self {
@@ -507,7 +512,7 @@ impl TaskRef {
         let what = (What::End(self.task), true);
         let has_it = |ended: &Result<bool, JoinError>| ended.is_ok();
         lock_waits::wait(what, Limit::Never, Interrupt::Alert, wait, has_it)
-            .unwrap_or_else(|deadlock| Err(JoinError(Why::Deadlock(deadlock))))
+            .unwrap_or_else(|deadlock| Err(JoinError::of_circle(deadlock)))
     }
 }
 
@@ -520,7 +525,7 @@ fn unsignalled(me: &'static Task, wake: Wake) -> Result<bool, JoinError> {
     };
     match (park::check(wake), broken) {
         (Wake::TimedOut, _) => Ok(false),
-        (_, Some(circle)) => Err(JoinError(Why::Deadlock(circle))),
+        (_, Some(circle)) => Err(JoinError::of_circle(circle)),
         (wake, None) => Err(JoinError(Why::Interrupted(wake))),
     }
 }
