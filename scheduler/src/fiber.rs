@@ -242,8 +242,8 @@ fn serve<const MEASURED: bool>(fiber: *const Fiber) -> ! {
     loop {
         // SAFETY: the record at the top of the stack we are on.
         let task = unsafe { (*fiber).task.get() }.expect("a fiber is resumed with a task");
-        task.payload.run();
-        crate::finish::finish(task);
+        let left = task.payload.run();
+        crate::finish::finish(task, left);
         if MEASURED {
             // SAFETY: as above, and this is that stack.
             unsafe { measure(&(*fiber).memory, task) };

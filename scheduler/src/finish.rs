@@ -2,15 +2,15 @@
 #![forbid(unsafe_code)]
 
 use crate::local;
-use crate::task::payload::contain;
+use crate::task::payload::{Left, contain};
 use crate::task::{Task, flag};
 
 /// The last thing on a task's stack: a result that nobody can take any more goes, and its locals.
 ///
 /// The destructors are the user's and may wait, which they could not do on a worker's stack.
 #[inline(always)]
-pub(crate) fn finish(task: &'static Task) {
-    if task.payload.has_result_to_drop() && task.life.is_forgotten() {
+pub(crate) fn finish(task: &'static Task, result: Left) {
+    if result == Left::Drops && task.life.is_forgotten() {
         finish_result(task);
     }
     if task.has_extra() {

@@ -6,6 +6,7 @@ use std::any::Any;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use crate::stats::LedgerFacts;
 use crate::suspend::{Arm, FOREVER};
 use crate::sync::lock_waits::{self, Place, What};
 use crate::task::state::{Epoch, Stand};
-use crate::task::{Kind, Priority, Task, flag, release};
+use crate::task::{Kind, Priority, Task, flag, release, release_empty};
 use crate::thread::Thread;
 use crate::wait::{Interrupt, WaitReason, Wake};
 
@@ -33,8 +34,12 @@ enum Why {
     Itself,
     /// Boxed: a result lies in its task's record, and the smaller it is, the fewer lines of that a join reads.
     Deadlock(Box<Deadlock>),
-    Interrupted(Wake),
+    Interrupted(Word<Wake>),
 }
+
+/// What takes a whole word, so that an error is copied word by word.
+#[repr(align(8))]
+struct Word<T>(T);
 
 impl JoinError {
     pub(crate) fn panic(payload: Box<dyn Any + Send>) -> Self {
@@ -59,7 +64,7 @@ impl JoinError {
     }
 
     pub(crate) fn interrupted(wake: Wake) -> Self {
-        JoinError(Why::Interrupted(wake))
+        JoinError(Why::Interrupted(Word(wake)))
     }
 
     /// The task panicked.
@@ -138,7 +143,9 @@ impl fmt::Display for JoinError {
             Why::Refused(error) => write!(f, "the task could not start: {error}"),
             Why::Itself => f.write_str("a task cannot join itself"),
             Why::Deadlock(deadlock) => write!(f, "the join would never end: {deadlock}"),
-            Why::Interrupted(wake) => write!(f, "the wait for the task was interrupted ({wake:?})"),
+            Why::Interrupted(Word(wake)) => {
+                write!(f, "the wait for the task was interrupted ({wake:?})")
+            }
         }
     }
 }
@@ -501,12 +508,12 @@ impl TaskRef {
     fn wait_standing(&self) -> Result<bool, JoinError> {
         let wait = |place: &Place<'_>| {
             if place.enter() {
-                return Err(JoinError(Why::Interrupted(Wake::Aborted)));
+                return Err(JoinError::interrupted(Wake::Aborted));
             }
             let waited = wait_for_end(self.task, Limit::Never, Interrupt::Alert);
             match park::check(waited) {
                 Wake::Signalled => Ok(true),
-                wake => Err(JoinError(Why::Interrupted(wake))),
+                wake => Err(JoinError::interrupted(wake)),
             }
         };
         let what = (What::End(self.task), true);
@@ -526,7 +533,7 @@ fn unsignalled(me: &'static Task, wake: Wake) -> Result<bool, JoinError> {
     match (park::check(wake), broken) {
         (Wake::TimedOut, _) => Ok(false),
         (_, Some(circle)) => Err(JoinError::of_circle(circle)),
-        (wake, None) => Err(JoinError(Why::Interrupted(wake))),
+        (wake, None) => Err(JoinError::interrupted(wake)),
     }
 }
 
@@ -611,7 +618,11 @@ impl<T> JoinHandle<T> {
     #[inline]
     pub fn join(self) -> Result<T, JoinError> {
         match self.task.wait_limited(Limit::Never) {
-            Ok(_) => self.take(),
+            Ok(_) => {
+                let result = self.take();
+                release_empty(ManuallyDrop::new(self.task).task);
+                result
+            }
             Err(error) => Err(error),
         }
     }

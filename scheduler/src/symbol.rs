@@ -28,6 +28,13 @@ impl Frame {
         // The last one is that into which the others were inlined.
         frames.into_iter().next_back()?.function
     }
+
+    /// Whether it is of the libraries that come with the compiler. They were inlined, or compiled elsewhere, with their paths.
+    pub(crate) fn is_of_the_language(&self) -> bool {
+        let parts = ["core", "alloc", "std"].map(|part| format!("/library/{part}/src/"));
+        let file = self.place.as_ref().map(|(file, _)| file);
+        file.is_some_and(|file| parts.iter().any(|part| file.contains(part)))
+    }
 }
 
 impl fmt::Display for Frame {
@@ -104,6 +111,18 @@ mod tests {
         let function = outermost.function.as_deref().expect("it has a name");
         assert!(function.ends_with("a_function_with_a_name"), "{function}");
         assert!(outermost.to_string().starts_with(function));
+    }
+
+    #[test]
+    fn what_comes_with_the_compiler_is_told_by_its_place() {
+        let at = |file: &str| Frame {
+            address: 1,
+            function: Some("load".to_owned()),
+            place: Some((file.to_owned(), 1)),
+        };
+        assert!(at("/rustc/0/library/core/src/sync/atomic.rs").is_of_the_language());
+        assert!(at("/a/lib/rustlib/src/rust/library/std/src/io.rs").is_of_the_language());
+        assert!(!at("/engine/library/src/core.rs").is_of_the_language());
     }
 
     #[test]

@@ -114,6 +114,8 @@ pub(crate) mod unusual {
     pub(crate) const WATCHED: u8 = 32;
     /// The wait that is on is timed, or the next one will be. It makes no difference but to the waker.
     pub(crate) const TIMED: u8 = 64;
+    /// It has what few tasks have (`Extra`). It makes no difference but at its end.
+    pub(crate) const EXTRA: u8 = 128;
 }
 
 /// In `Task::priority`: the task's own, below a count of marks that make it urgent. With a mark it reads as the highest.
@@ -167,7 +169,9 @@ pub(crate) enum Kind {
 /// The record. Each field says who may touch it.
 ///
 /// The order is that of use: what a switch touches, what a short life touches, what only waits touch.
-/// A task that is spawned, runs and is joined without waiting stays in the first lines of its record.
+/// A task that is spawned, runs and is joined without waiting stays in the first two lines of its record, if its closure and
+/// its result are three words: where many are spawned before the first one runs, each line more is one more miss for each of
+/// those steps.
 #[repr(C, align(128))]
 pub(crate) struct Task {
     // A switch.
@@ -178,7 +182,11 @@ pub(crate) struct Task {
     pub(crate) prev: Plain<Option<&'static Task>>,
     /// Its stack. Owner: the worker that runs it.
     pub(crate) fiber: Plain<*const Fiber>,
-    pub(crate) wait: WaitWord,
+    /// The thread it started on, or moved to. Owner: the worker that runs it.
+    pub(crate) home: Plain<Option<&'static Thread>>,
+    /// What keeps it on its thread: three counts of 16 bits (`Hold`). Owner: the task.
+    held: Plain<u64>,
+    pub(crate) life: Life,
     pub(crate) flags: AtomicU32,
     /// What makes it unlike most tasks, one bit each (`unusual`): none set is the short way through the loop.
     unusual: AtomicU8,
@@ -186,54 +194,52 @@ pub(crate) struct Task {
     kind: AtomicU8,
     /// Whether it stands in its thread's ring. Owner: that thread.
     pub(crate) in_ring: Plain<bool>,
-    /// What keeps it on its thread: three counts of 16 bits (`Hold`). Owner: the task.
-    held: Plain<u64>,
-    /// What it waits for, or waited for last.
-    reason: AtomicU8,
-    /// How many of its waits are still to be timed, of a sample (`watch.rs`). Owner: the task; its worker before it goes on.
-    pub(crate) samples: Plain<u8>,
-    /// When its last wait began, by the coarse clock (`stats/coarse.rs`). Owner: the task; others glance.
-    pub(crate) since: AtomicU32,
-    /// The thread it started on, or moved to. Owner: the worker that runs it.
-    pub(crate) home: Plain<Option<&'static Thread>>,
-    /// The address of that thread's record, for others, if it cannot move: they look it up before they use it.
-    pub(crate) bound_to: AtomicUsize,
 
     // A life.
-    pub(crate) life: Life,
     /// The scheduler it belongs to; valid while the task is not done.
     pub(crate) core: ShownAddress<Core>,
     /// Unique in the process. Written before the life begins, so that it also says whose life that is.
     pub(crate) id: ShownWord,
-    /// Name and task-locals: rare, so on the heap. Owner: the task; the name is only written before it is queued.
-    pub(crate) extra: Plain<*mut Extra>,
-    /// The key of the task-local value that was used last, and where that is; 0 for none, as between two lives (`local.rs`).
-    /// Owner: the task.
-    pub(crate) last_key: Plain<usize>,
-    pub(crate) last_value: Plain<*const ()>,
-    pub(crate) stack_class: Plain<u32>,
+    /// The address of its home's record, for others, if it cannot move: they look it up before they use it.
+    pub(crate) bound_to: AtomicUsize,
     /// When it was spawned, by the coarse clock. Written before it is queued.
     pub(crate) spawned: AtomicU32,
-    /// The permit of `park`: see `park.rs`.
-    pub(crate) permit: AtomicU32,
+    /// Which size its stack has.
+    pub(crate) stack_class: Plain<u8>,
+    /// The permit of `park`: see `park/permit.rs`.
+    pub(crate) permit: AtomicU8,
+    /// What it waits for, or waited for last.
+    reason: AtomicU8,
+    /// How many of its waits are still to be timed, of a sample (`watch.rs`). Owner: the task; its worker before it goes on.
+    pub(crate) samples: Plain<u8>,
     pub(crate) payload: Payload,
 
     // Waits.
+    pub(crate) wait: WaitWord,
     /// The address of what it waits for, stored before the wait is armed (the arming releases it).
     pub(crate) target: AtomicUsize,
+    /// When its last wait began, by the coarse clock (`stats/coarse.rs`). Owner: the task; others glance.
+    pub(crate) since: AtomicU32,
+    /// Where the timer of its last wait with a limit stands: a hint, see `timer.rs`.
+    pub(crate) timer: AtomicU32,
     /// Time limit of the innermost `timeout`, in nanoseconds of the scheduler's clock; `u64::MAX` for none, as between two
     /// lives. Owner: the task.
     pub(crate) deadline: Plain<u64>,
-    /// Where the timer of its last wait with a limit stands: a hint, see `timer.rs`.
-    pub(crate) timer: AtomicU32,
-    /// Where a plain thread sleeps; tasks do not use it.
-    pub(crate) sleeper: Sleeper,
     /// Its place in the wait list of what it waits for. Owner: that list's lock.
     pub(crate) node: WaitNode,
     /// The address of an exclusive wait, stored before it is armed: see `suspend::withdraw`.
     pub(crate) wait_at: AtomicUsize,
     /// When the wait was ended, if it is timed (`watch.rs`). Owner: who ended it, then the task.
     pub(crate) woken_at: AtomicU64,
+    /// Name and task-locals: rare, so on the heap, and `unusual` says whether there are any. Owner: the task; the name is only
+    /// written before it is queued.
+    pub(crate) extra: Plain<*mut Extra>,
+    /// The key of the task-local value that was used last, and where that is; 0 for none, as between two lives (`local.rs`).
+    /// Owner: the task.
+    pub(crate) last_key: Plain<usize>,
+    pub(crate) last_value: Plain<*const ()>,
+    /// Where a plain thread sleeps; tasks do not use it.
+    pub(crate) sleeper: Sleeper,
     /// Held by whoever freezes the task.
     pub(crate) freezer: SpinLock<()>,
     /// Joiners beyond the first.
@@ -247,6 +253,12 @@ pub(crate) struct Task {
     pub(crate) waker: SpinLock<Option<std::task::Waker>>,
 }
 
+#[cfg(not(any(loom, shuttle)))]
+const _: () = assert!(
+    std::mem::offset_of!(Task, payload) + payload::HEAD <= 128,
+    "a short life stays in two lines",
+);
+
 /// A hint: that this address will be read or written soon. Any address may be given.
 #[inline(always)]
 fn prefetch(address: usize) {
@@ -258,6 +270,16 @@ fn prefetch(address: usize) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = address;
+}
+
+/// Brings nearer what a short life touches of a record that is likely the next to be used.
+#[inline(always)]
+fn fetch_life(record: Option<&'static Task>) {
+    const LINE: usize = 64;
+    // Where there is none: a hint in vain, cheaper than a look each time.
+    let address = record.map_or(0, Task::address);
+    prefetch(address);
+    prefetch(address + LINE);
 }
 
 /// What few tasks have.
@@ -300,7 +322,7 @@ impl Task {
             home: Plain::new(None),
             bound_to: AtomicUsize::new(0),
             life: Life::new(),
-            permit: AtomicU32::new(0),
+            permit: AtomicU8::new(0),
             sleeper: Sleeper::new(),
             reason: AtomicU8::new(0),
             samples: Plain::new(0),
@@ -515,7 +537,7 @@ impl Task {
     /// Whether it is a bound task of normal priority on a fiber, like most.
     #[inline(always)]
     pub(crate) fn is_usual(&self) -> bool {
-        self.unusual.load(Ordering::Relaxed) & !unusual::TIMED == 0
+        self.unusual.load(Ordering::Relaxed) & !(unusual::TIMED | unusual::EXTRA) == 0
     }
 
     #[inline(always)]
@@ -716,17 +738,20 @@ impl Task {
             let Some(room) = try_box() else { return false };
             let extra = Box::write(room, Extra::default());
             self.extra.set(Box::into_raw(extra));
+            self.set_unusual(unusual::EXTRA);
         }
         true
     }
 
+    #[inline(always)]
     pub(crate) fn has_extra(&self) -> bool {
-        !self.extra.get().is_null()
+        self.unusual.load(Ordering::Relaxed) & unusual::EXTRA != 0
     }
 
     pub(crate) fn drop_extra(&self) {
         let extra = self.extra.replace(std::ptr::null_mut());
         if !extra.is_null() {
+            self.clear_unusual(unusual::EXTRA);
             self.last_key.set(0);
             // SAFETY: it came from `Box::into_raw` and the cell no longer has it.
             drop(unsafe { Box::from_raw(extra) });
@@ -861,15 +886,29 @@ pub(crate) fn release(task: &'static Task) {
     }
 }
 
+/// The same by who has taken the task's result.
+#[inline(always)]
+pub(crate) fn release_empty(task: &'static Task) {
+    if task.life.release() {
+        task.recycle_empty();
+    }
+}
+
 impl Task {
     /// The end of the record's use: what is left of the payload is dropped. The caller had the last reference.
     #[inline(always)]
     pub(crate) fn recycle(&'static self) {
+        self.payload.discard();
+        self.recycle_empty();
+    }
+
+    #[inline(always)]
+    fn recycle_empty(&'static self) {
         debug_assert!(
             self.kind() != Kind::Free,
             "a record goes back to the pool once for each time it was taken out"
         );
-        self.payload.discard();
+        debug_assert!(self.payload.is_empty(), "nothing is left of a life");
         if self.has_extra() {
             self.drop_extra();
         }

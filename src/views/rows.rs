@@ -312,7 +312,8 @@ table! {
         Fact task_id: Option<u64>,
         /// Its name, if it was given one.
         Fact task_name: Option<String>,
-        /// The innermost function with a name, or the one that its native section called.
+        /// The innermost function with a name, of Rust's own library only where there is no other; or the one that its native
+        /// section called.
         Fact function: Option<String>,
         /// The system call in which it was, if that could be found out.
         Fact system_call: Option<&'static str>,

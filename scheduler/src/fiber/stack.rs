@@ -182,7 +182,7 @@ impl Cache {
     ///
     /// # Errors
     /// The kernel refused memory, or the number of mappings would pass its limit.
-    pub(crate) fn get(&self, pool: &StackPool, class: u32) -> io::Result<*const Fiber> {
+    pub(crate) fn get(&self, pool: &StackPool, class: u8) -> io::Result<*const Fiber> {
         let warm = if class == 0 { self.get_warm() } else { None };
         match warm {
             Some(fiber) => Ok(fiber),
@@ -191,7 +191,7 @@ impl Cache {
     }
 
     #[cold]
-    fn get_slow(&self, pool: &StackPool, class: u32) -> io::Result<*const Fiber> {
+    fn get_slow(&self, pool: &StackPool, class: u8) -> io::Result<*const Fiber> {
         let wanted = if class == 0 { TRADE } else { 1 };
         let mut found = None;
         for _ in 0..wanted {
@@ -216,7 +216,7 @@ impl Cache {
     }
 
     #[inline(always)]
-    pub(crate) fn put(&self, pool: &StackPool, fiber: *const Fiber, class: u32) {
+    pub(crate) fn put(&self, pool: &StackPool, fiber: *const Fiber, class: u8) {
         // SAFETY: it is the caller's.
         sanitizer::put_away(unsafe { (*fiber).memory() });
         if class == 0 && self.len.get() < CACHE_MAX {
@@ -227,7 +227,7 @@ impl Cache {
     }
 
     #[cold]
-    fn put_slow(&self, pool: &StackPool, fiber: *const Fiber, class: u32) {
+    fn put_slow(&self, pool: &StackPool, fiber: *const Fiber, class: u8) {
         pool.push(class, fiber);
         if class == 0 {
             self.give_back(pool, TRADE);
@@ -277,7 +277,7 @@ impl StackPool {
     }
 
     /// A task has used so much of a stack of this class.
-    pub(super) fn note_use(&self, class: u32, used: usize) {
+    pub(super) fn note_use(&self, class: u8, used: usize) {
         let mut state = self.state.lock();
         let class = &mut state.classes[class as usize];
         class.used_max = class.used_max.max(Some(used));
@@ -298,23 +298,23 @@ impl StackPool {
     ///
     /// # Errors
     /// `InvalidInput` if the size is 0 or larger than [`SIZE_MAX`].
-    pub(crate) fn class_for(&self, size: usize) -> io::Result<u32> {
+    pub(crate) fn class_for(&self, size: usize) -> io::Result<u8> {
         let size = check_size(size)?;
         let mut state = self.state.lock();
         if let Some(index) = state.classes.iter().position(|class| class.size == size) {
-            return Ok(index as u32);
+            return Ok(index as u8);
         }
-        // Few sizes, so that stacks are reused: powers of two beside the default.
+        // Few sizes, so that stacks are reused, and fewer than 255: powers of two beside the default.
         let size = size.next_power_of_two();
         if let Some(index) = state.classes.iter().position(|class| class.size == size) {
-            return Ok(index as u32);
+            return Ok(index as u8);
         }
         state.classes.push(Class::new(size));
-        Ok((state.classes.len() - 1) as u32)
+        Ok((state.classes.len() - 1) as u8)
     }
 
     /// The usable size of a class.
-    pub(crate) fn class_size(&self, class: u32) -> usize {
+    pub(crate) fn class_size(&self, class: u8) -> usize {
         self.state.lock().classes[class as usize].size
     }
 
@@ -342,7 +342,7 @@ impl StackPool {
             .sum()
     }
 
-    fn pop(&self, class: u32) -> Option<*const Fiber> {
+    fn pop(&self, class: u8) -> Option<*const Fiber> {
         let mut state = self.state.lock();
         let class = &mut state.classes[class as usize];
         let fiber = class.depot.pop()?;
@@ -350,7 +350,7 @@ impl StackPool {
         Some(fiber)
     }
 
-    fn push(&self, class: u32, fiber: *const Fiber) {
+    fn push(&self, class: u8, fiber: *const Fiber) {
         let mut state = self.state.lock();
         if state.classes[class as usize].depot_len >= self.warm_max {
             // Without the lock: while a million tasks end, this is most of the work.
@@ -375,7 +375,7 @@ impl StackPool {
     }
 
     #[cold]
-    fn create(&self, class: u32) -> io::Result<*const Fiber> {
+    fn create(&self, class: u8) -> io::Result<*const Fiber> {
         let mut state = self.state.lock();
         let use_mprotect = self.guards == Guards::Mprotect || state.guard_install_refused;
         if use_mprotect {

@@ -71,8 +71,8 @@ pub(crate) fn run_to_end(thread: &'static Thread, task: &'static Task, looks: im
     if task.has_span() {
         span::enter(task);
     }
-    task.payload.run();
-    crate::finish::finish(task);
+    let left = task.payload.run();
+    crate::finish::finish(task, left);
     if task.has_span() {
         span::exit(task);
         span::end(task);

@@ -13,10 +13,10 @@ use crate::runnable::make_runnable;
 use crate::task::Task;
 use crate::wait::{Interrupt, WaitReason, Wake};
 
-const EMPTY: u32 = 0;
-const PERMIT: u32 = 1;
-const WAITING: u32 = 2;
-const BLOCKED: u32 = 3;
+const EMPTY: u8 = 0;
+const PERMIT: u8 = 1;
+const WAITING: u8 = 2;
+const BLOCKED: u8 = 3;
 
 /// Parks until [`TaskRef::unpark`](crate::TaskRef::unpark) is called for this task, as in [`std::thread::park`].
 ///

@@ -218,9 +218,6 @@ impl Core {
             }
             return Err(SpawnError(Refusal::Memory));
         };
-        let backing = plan.backing.unwrap_or(self.settings.default_backing);
-        // No reserved task leaves the thread on which it has started.
-        task.set_up(plan.priority, plan.mobile && !plan.reserved, backing);
         if let Some(name) = &plan.name {
             task.extra_mut().name = Some(Arc::clone(name));
         }
@@ -250,12 +247,15 @@ impl Core {
         Ok(task)
     }
 
-    /// A free record, with all that the plan wants memory for. `None`: it was refused, and nothing is kept.
+    /// A free record, set up, with all that the plan wants memory for. `None`: it was refused, and nothing is kept.
     fn record(&self, here: Option<&'static Thread>, plan: &Plan) -> Option<&'static Task> {
         let task = match here {
             Some(thread) => thread.magazine.get(),
             None => pool::get(),
         }?;
+        let backing = plan.backing.unwrap_or(self.settings.default_backing);
+        // No reserved task leaves the thread on which it has started.
+        task.set_up(plan.priority, plan.mobile && !plan.reserved, backing);
         let has_extra = plan.name.is_none() && plan.span.is_none() || task.make_extra();
         if has_extra && watch::book(self, task, plan.accounting) {
             return Some(task);
@@ -273,7 +273,7 @@ impl Core {
     fn fill<F, T>(
         &self,
         task: &'static Task,
-        stack_class: u32,
+        stack_class: u8,
         id: u64,
         now: u32,
         room: Room<F, T>,
@@ -297,7 +297,7 @@ impl Core {
     }
 
     #[cold]
-    fn class(&self, plan: &Plan) -> Result<u32, SpawnError> {
+    fn class(&self, plan: &Plan) -> Result<u8, SpawnError> {
         match plan.stack_size {
             None => Ok(0),
             Some(size) => self

@@ -310,11 +310,13 @@ impl Stall {
             .get_or_init(|| symbol::frames(&self.frames.likely).into())
     }
 
-    /// The innermost function that has a name: the one that keeps the thread, or what it has called.
+    /// The innermost function that has a name: the one that keeps the thread, or what it has called. One of Rust's own
+    /// library, such as the load that a loop repeats, only where there is no other.
     /// As for [`symbols`](Stall::symbols).
     pub fn function(&self) -> Option<&str> {
-        let mut functions = self.symbols().iter().map(|frame| frame.function.as_deref());
-        functions.find_map(|function| function)
+        let named = || self.symbols().iter().filter(|at| at.function.is_some());
+        let own = named().find(|at| !at.is_of_the_language());
+        own.or_else(|| named().next())?.function.as_deref()
     }
 }
 

@@ -5,6 +5,8 @@
 //!
 //! Room for unsafe code: the types are erased here, and only here.
 //!
+//! The functions say what the content is: there are those of a closure and those of each kind of result.
+//!
 //! | content | who put it there | who takes it |
 //! |---|---|---|
 //! | nothing | | |
@@ -25,9 +27,10 @@ use crate::primitive::Plain;
 const WORDS: usize = 12;
 type Buffer = [u64; WORDS];
 
-/// What the type-erased functions of one task are.
+/// What the type-erased functions of one task are, while it has this content.
 pub(crate) struct Vtable {
-    run: unsafe fn(&Payload),
+    content: Content,
+    run: unsafe fn(&Payload) -> Left,
     drop_closure: unsafe fn(&Payload),
     /// For a result that will not come.
     drop_room: unsafe fn(&Payload),
@@ -35,9 +38,15 @@ pub(crate) struct Vtable {
     drop_result: unsafe fn(&Payload),
 }
 
+/// What the drop of a result does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Left {
+    Nothing,
+    Drops,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Content {
-    Nothing,
     Closure,
     Result,
     PlainResult,
@@ -46,12 +55,19 @@ enum Content {
 /// See the module docs. Owner: whoever the table names for the content.
 #[repr(C)]
 pub(crate) struct Payload {
+    /// `None`: nothing is there.
     vtable: Plain<Option<&'static Vtable>>,
-    content: Plain<Content>,
+    buffer: Plain<MaybeUninit<Buffer>>,
     /// Where the result will go if it does not fit; not used otherwise. It is there until `put`.
     room: Plain<*mut ()>,
-    buffer: Plain<MaybeUninit<Buffer>>,
 }
+
+/// What a task touches whose closure and result are three words: a number or nothing, and room for an error.
+#[cfg(not(any(loom, shuttle)))]
+pub(super) const HEAD: usize = 4 * size_of::<u64>();
+
+#[cfg(not(any(loom, shuttle)))]
+const _: () = assert!(size_of::<Kept<u64>>() == HEAD - size_of::<u64>());
 
 /// What a task leaves.
 type Kept<T> = Result<T, JoinError>;
@@ -99,9 +115,8 @@ impl Payload {
     pub(crate) fn new() -> Self {
         Payload {
             vtable: Plain::new(None),
-            content: Plain::new(Content::Nothing),
-            room: Plain::new(std::ptr::null_mut()),
             buffer: Plain::new(MaybeUninit::uninit()),
+            room: Plain::new(std::ptr::null_mut()),
         }
     }
 
@@ -111,11 +126,7 @@ impl Payload {
     where
         F: FnOnce() -> T,
     {
-        debug_assert!(
-            self.content.get() == Content::Nothing,
-            "a payload is filled once"
-        );
-        self.vtable.set(Some(const { &vtable::<F, T>() }));
+        debug_assert!(self.content().is_none(), "a payload is filled once");
         if let Some(room) = room.result {
             self.room.set(Box::into_raw(room).cast());
         }
@@ -123,13 +134,13 @@ impl Payload {
             Some(room) => self.write(Box::write(room, closure)),
             None => self.write(closure),
         }
-        self.content.set(Content::Closure);
+        self.say(const { &vtable::<F, T>(Content::Closure) });
     }
 
     /// Calls the closure and keeps its result or its panic. On the task's own stack.
     #[inline(always)]
-    pub(crate) fn run(&self) {
-        debug_assert!(self.content.get() == Content::Closure, "a task runs once");
+    pub(crate) fn run(&self) -> Left {
+        debug_assert!(self.content() == Some(Content::Closure), "a task runs once");
         // SAFETY: the vtable was made for what `fill` put in, and it is still there.
         unsafe { (self.vtable().run)(self) }
     }
@@ -137,12 +148,12 @@ impl Payload {
     /// Drops the closure without calling it and puts an error in the result's place.
     pub(crate) fn fail(&self, error: JoinError) {
         debug_assert!(
-            self.content.get() == Content::Closure,
+            self.content() == Some(Content::Closure),
             "only a task that never ran fails"
         );
         let vtable = self.vtable();
-        self.content.set(Content::Nothing);
-        // SAFETY: the closure is there; `content` no longer says so, so it is dropped once even if that panics.
+        self.vtable.set(None);
+        // SAFETY: the closure is there; nothing says so any more, so it is dropped once even if that panics.
         let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { (vtable.drop_closure)(self) }));
         let error = match dropped {
             Ok(()) => error,
@@ -150,7 +161,6 @@ impl Payload {
         };
         // SAFETY: nothing is in the buffer, and the vtable knows the result's type.
         unsafe { (vtable.fail)(self, error) };
-        self.content.set(Content::Result);
     }
 
     /// Takes the result.
@@ -159,45 +169,54 @@ impl Payload {
     /// `T` is the type that the closure returned, and the task is done.
     #[inline(always)]
     pub(crate) unsafe fn take<T>(&self) -> Result<T, JoinError> {
-        assert!(
-            matches!(self.content.get(), Content::Result | Content::PlainResult),
-            "a result is taken once"
+        assert!(self.vtable.get().is_some(), "a result is taken once");
+        debug_assert!(
+            self.content() != Some(Content::Closure),
+            "the end of a task leaves a result"
         );
-        self.content.set(Content::Nothing);
+        self.vtable.set(None);
         // SAFETY: the caller names the type, and the result is there.
         unsafe { self.get::<Kept<T>>() }
     }
 
-    /// Whether there is a result whose drop does something.
-    #[inline(always)]
-    pub(crate) fn has_result_to_drop(&self) -> bool {
-        self.content.get() == Content::Result
+    /// Whether nothing is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.vtable.get().is_none()
     }
 
     /// Drops whatever is left. The record is the caller's alone.
     #[inline(always)]
     pub(crate) fn discard(&self) {
-        let content = self.content.get();
-        if content != Content::Nothing {
-            self.discard_content(content);
+        if let Some(vtable) = self.vtable.get() {
+            self.discard_content(vtable);
         }
     }
 
     #[cold]
-    fn discard_content(&self, content: Content) {
-        self.content.set(Content::Nothing);
-        let vtable = self.vtable();
-        contain(|| match content {
-            Content::Nothing | Content::PlainResult => {}
+    fn discard_content(&self, vtable: &'static Vtable) {
+        self.vtable.set(None);
+        contain(|| match vtable.content {
+            Content::PlainResult => {}
             Content::Closure => {
                 // SAFETY: the closure was not called, so there is a room if there ever was one, and nobody asks for it again.
                 unsafe { (vtable.drop_room)(self) };
-                // SAFETY: `content` said it is there, and no longer does.
+                // SAFETY: the vtable said it is there, and is gone.
                 unsafe { (vtable.drop_closure)(self) };
             }
             // SAFETY: as above.
             Content::Result => unsafe { (vtable.drop_result)(self) },
         });
+    }
+
+    #[inline(always)]
+    fn content(&self) -> Option<Content> {
+        self.vtable.get().map(|vtable| vtable.content)
+    }
+
+    /// Says what was put in.
+    #[inline(always)]
+    fn say(&self, vtable: &'static Vtable) {
+        self.vtable.set(Some(vtable));
     }
 
     fn vtable(&self) -> &'static Vtable {
@@ -273,8 +292,9 @@ const fn fits<V>() -> bool {
     size_of::<V>() <= size_of::<Buffer>() && align_of::<V>() <= align_of::<Buffer>()
 }
 
-const fn vtable<F: FnOnce() -> T, T>() -> Vtable {
+const fn vtable<F: FnOnce() -> T, T>(content: Content) -> Vtable {
     Vtable {
+        content,
         run: run::<F, T>,
         // SAFETY (of the calls): `Payload` calls each only for the content it is for.
         drop_closure: |payload| drop(unsafe { payload.get::<F>() }),
@@ -283,17 +303,20 @@ const fn vtable<F: FnOnce() -> T, T>() -> Vtable {
                 drop(unsafe { payload.take_room::<T>() });
             }
         },
-        fail: |payload, error| unsafe { payload.put::<T>(Err(error)) },
+        fail: |payload, error| {
+            unsafe { payload.put::<T>(Err(error)) };
+            payload.say(const { &vtable::<F, T>(Content::Result) });
+        },
         drop_result: |payload| drop(unsafe { payload.get::<Kept<T>>() }),
     }
 }
 
 /// # Safety
 /// The payload holds an `F`.
-unsafe fn run<F: FnOnce() -> T, T>(payload: &Payload) {
+unsafe fn run<F: FnOnce() -> T, T>(payload: &Payload) -> Left {
     // SAFETY: the caller's promise.
     let closure = unsafe { payload.get::<F>() };
-    payload.content.set(Content::Nothing);
+    payload.vtable.set(None);
     let result = match catch_unwind(AssertUnwindSafe(closure)) {
         Ok(value) => Ok(value),
         Err(panic) => Err(to_error(panic)),
@@ -301,11 +324,13 @@ unsafe fn run<F: FnOnce() -> T, T>(payload: &Payload) {
     let plain = !std::mem::needs_drop::<T>() && result.is_ok();
     // SAFETY: that of the closure, which was called once.
     unsafe { payload.put::<T>(result) };
-    payload.content.set(if plain {
-        Content::PlainResult
+    if plain {
+        payload.say(const { &vtable::<F, T>(Content::PlainResult) });
+        Left::Nothing
     } else {
-        Content::Result
-    });
+        payload.say(const { &vtable::<F, T>(Content::Result) });
+        Left::Drops
+    }
 }
 
 #[cold]

@@ -7,7 +7,7 @@
 //! Room for unsafe code: making a chunk.
 
 use crate::primitive::{Mutex, Ordering, Plain};
-use crate::task::Task;
+use crate::task::{Task, fetch_life};
 #[cfg(not(any(loom, shuttle)))]
 use std::alloc::{Layout, alloc};
 
@@ -42,7 +42,10 @@ impl Magazine {
         let Some(task) = self.top.get() else {
             return self.refill();
         };
-        self.top.set(task.next.get());
+        let next = task.next.get();
+        // Likely the next to be spawned: it comes nearer while this one is filled in.
+        fetch_life(next);
+        self.top.set(next);
         self.count.set(self.count.get() - 1);
         Some(task)
     }
