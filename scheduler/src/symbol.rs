@@ -31,9 +31,13 @@ impl Frame {
 
     /// Whether it is of the libraries that come with the compiler. They were inlined, or compiled elsewhere, with their paths.
     pub(crate) fn is_of_the_language(&self) -> bool {
-        let parts = ["core", "alloc", "std"].map(|part| format!("/library/{part}/src/"));
-        let file = self.place.as_ref().map(|(file, _)| file);
-        file.is_some_and(|file| parts.iter().any(|part| file.contains(part)))
+        const PARTS: [&str; 3] = [
+            "/library/core/src/",
+            "/library/alloc/src/",
+            "/library/std/src/",
+        ];
+        let place = self.place.as_ref();
+        place.is_some_and(|(file, _)| PARTS.iter().any(|part| file.contains(part)))
     }
 }
 

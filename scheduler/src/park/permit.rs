@@ -1,4 +1,4 @@
-//! `park` and `unpark`: one permit, in one word.
+//! `park` and `unpark`: one permit, in one byte.
 #![forbid(unsafe_code)]
 
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub fn park_for(limit: Duration) -> Wake {
     park_limited(Limit::After(limit))
 }
 
-/// The permit is one word: *empty*, *permit*, *waiting* with an armed wait whose target is the word, or *blocked* with
+/// The permit is one byte: *empty*, *permit*, *waiting* with an armed wait whose target is the byte, or *blocked* with
 /// the thread asleep in the kernel.
 ///
 /// Unpark before: the exchange to *waiting* finds the permit. During: it finds *waiting* and claims the wait.
